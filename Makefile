@@ -1,0 +1,59 @@
+# On a fresh machine with Python 3.11 or newer and make: `make run` serves, `make test` tests.
+# Options go in ARGS: make run ARGS="--port 9000 --no-demo"; make test ARGS="-k fold".
+
+PYTHON ?= python3
+ARGS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export UV_NO_PROGRESS := 1
+
+.PHONY: run test lint bench lock clean
+
+run: $(VENV)/.run
+	@exec $(BIN)/barograph serve --demo $(ARGS)
+
+test: $(VENV)/.dev
+	@$(BIN)/python -m tests.machine
+	@exec $(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.dev
+	@exec $(BIN)/python -m tests.bench $(ARGS)
+
+# After a change of the dependencies in pyproject.toml; ARGS=--upgrade takes the newest versions.
+COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate $(ARGS)
+lock: $(VENV)/.dev
+	$(COMPILE) --group setup -o requirements-setup.lock
+	$(COMPILE) pyproject.toml -o requirements.lock
+	$(COMPILE) -c requirements-setup.lock -c requirements.lock pyproject.toml --group dev -o requirements-dev.lock
+
+clean:
+	rm -rf $(VENV) build dist barograph.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+# uv is several times as fast as pip but does not read pip's configuration: where it finds no index, pip takes over.
+install = $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes $(2) -r $(1) \
+	|| { echo "uv could not install $(1); trying pip" >&2; \
+	     $(BIN)/python -m pip install --quiet --require-hashes -r $(1); }
+
+# The stamps are written last, so an installation that was cut off is done again; a first one starts from nothing.
+$(VENV)/.run: requirements-setup.lock requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	|| { echo "Barograph needs Python 3.11 or newer as $(PYTHON); name another with make PYTHON=python3.12" >&2; exit 1; }
+	@echo "setting up $(VENV)" >&2
+	@test -e $@ || $(PYTHON) -m venv --clear $(VENV) \
+	|| { echo "$(PYTHON) has no venv module; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements-setup.lock
+	@$(call install,requirements.lock,)
+	@$(BIN)/python -m pip install --quiet --no-index --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run requirements-dev.lock
+	@echo "setting up the tools of the tests" >&2
+	@$(call install,requirements-dev.lock,--compile-bytecode)
+	@touch $@

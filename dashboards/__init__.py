@@ -1,0 +1,1 @@
+"""What it looks like: figures, pages, exports. No socket, no SQL."""

@@ -1,0 +1,177 @@
+"""SVG of our own, mark by mark: escaped text, no script, no style, no reference, equal bytes for equal marks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from html import escape
+
+from dashboards.marks import SHAPE_SIZES, Box, Glyph, Place, Rule, Scene, Text
+from dashboards.tokens import BAND_OPACITY, THEMES, Paint
+
+FACE = "Inter, 'Helvetica Neue', Arial, sans-serif"
+MONO = "'IBM Plex Mono', Menlo, Consolas, monospace"
+_HATCH = 5
+_BASELINE = 0.36
+"""Where a line's middle lies above its baseline, in em: half of Inter's cap height."""
+BANDS = {"impact-band": "critical", "mitigated-band": "error"}
+"""Phases that run down behind the lanes, and their ink."""
+
+
+def number(value: float) -> str:
+    """A length with at most two decimals and no idle zeros."""
+    rounded = round(value, 2)
+    return f"{rounded:.2f}".rstrip("0").rstrip(".") if rounded else "0"
+
+
+def xml(text: str) -> str:
+    """Text for XML 1.0: escaped, without the characters that XML may not hold."""
+    legal = "".join(
+        c for c in text if c in "\t\n\r" or " " <= c <= "\ud7ff" or "\ue000" <= c <= "\ufffd" or c > "\uffff"
+    )
+    return escape(legal)
+
+
+class Canvas:
+    """Collects elements; colours are literal in a theme, or classes where the page's style sheet decides."""
+
+    def __init__(self, paint: Paint) -> None:
+        self._colours = None if paint == "page" else THEMES[paint]
+        self._band_opacity = BAND_OPACITY["dark" if paint == "dark" else "light"]
+        self.parts: list[str] = []
+
+    def fill(self, ink: str) -> str:
+        return f'class="f-{ink}"' if self._colours is None else f'fill="{self._colours[ink]}"'
+
+    def stroke(self, ink: str, *, filled: str = "") -> str:
+        """Stroke, and a fill of another ink when `filled` names one."""
+        if self._colours is None:
+            return f'class="s-{ink} f-{filled}"' if filled else f'class="s-{ink}" fill="none"'
+        return f'stroke="{self._colours[ink]}" fill="{self._colours[filled] if filled else "none"}"'
+
+    def box(self, box: Box) -> None:
+        ink, opacity = (BANDS[box.ink], self._band_opacity) if box.ink in BANDS else (box.ink, box.opacity)
+        faint = f' fill-opacity="{number(opacity)}"' if opacity < 1 else ""
+        self._add("rect", f"{_rectangle(box.left, box.top, box.right, box.bottom)} {self.fill(ink)}{faint}", box.tip)
+
+    def rule(self, rule: Rule) -> None:
+        ends = f'x1="{number(rule.left)}" y1="{number(rule.top)}" x2="{number(rule.right)}" y2="{number(rule.bottom)}"'
+        self._add("line", f"{ends} {self.stroke(rule.ink)}{_pen(rule.width, rule.dash)}")
+
+    def path(self, points: Sequence[Place], ink: str, wide: float, dash: str = "") -> None:
+        self._add(
+            "polyline", f'points="{_points(points)}" {self.stroke(ink)}{_pen(wide, dash)} stroke-linejoin="round"'
+        )
+
+    def polygon(self, points: Sequence[Place], ink: str, opacity: float = 1) -> None:
+        faint = f' fill-opacity="{number(opacity)}"' if opacity < 1 else ""
+        self._add("polygon", f'points="{_points(points)}" {self.fill(ink)}{faint}')
+
+    def hatch(self, box: Box) -> None:
+        """45° lines with an outline, cut by computation: a pattern would need a reference."""
+        left, top, right, bottom = box[:4]
+        strokes = []
+        start = left - (bottom - top) + _HATCH
+        while start < right:
+            x0, x1 = max(start, left), min(start + bottom - top, right)
+            strokes.append(f"M{number(x0)} {number(bottom - x0 + start)}L{number(x1)} {number(bottom - x1 + start)}")
+            start += _HATCH
+        self._add("path", f'd="{"".join(strokes)}" {self.stroke("gap")} stroke-width="1"')
+        outline = _rectangle(left + 0.5, top + 0.5, max(right - 0.5, left + 1), bottom - 0.5)
+        self._add("rect", f'{outline} {self.stroke("gap")} stroke-width="1" pointer-events="all"', box.tip)
+
+    def glyph(self, glyph: Glyph) -> None:
+        x, y, shape, tip = glyph.x, glyph.y, glyph.shape, glyph.tip
+        half = SHAPE_SIZES[shape] / 2
+        if shape in {"ring", "dot"}:
+            place = f'cx="{number(x)}" cy="{number(y)}" r="{number(half - 0.5)}"'
+            self._add("circle", f"{place} {self.stroke(glyph.ink, filled='panel')}{_pen(1.5)}", tip)
+        elif shape == "hollow":
+            place = (
+                f'x="{number(x - half)}" y="{number(y - half)}" width="{number(2 * half)}" height="{number(2 * half)}"'
+            )
+            self._add("rect", f"{place} {self.stroke(glyph.ink, filled='panel')}{_pen(1.75)}", tip)
+        elif shape in {"circle", "point"}:
+            place = f'cx="{number(x)}" cy="{number(y)}" r="{number(half)}"'
+            self._add("circle", f"{place} {self._solid(glyph.ink, shape)}", tip)
+        else:
+            corners = [(x + dx * half, y + dy * half) for dx, dy in _CORNERS[shape]]
+            self._add("polygon", f'points="{_points(corners)}" {self._solid(glyph.ink, shape)}', tip)
+
+    def _solid(self, ink: str, shape: str) -> str:
+        """Filled, with an outline in the panel's colour that keeps neighbours apart."""
+        if shape in {"left", "right"}:
+            return self.fill(ink)
+        return f'{self.stroke("panel", filled=ink)} stroke-width="1" paint-order="stroke"'
+
+    def text(self, text: Text, *, mono: bool = False) -> None:
+        place = f'x="{number(text.x + text.shift)}" y="{number(text.y + text.size * _BASELINE)}"'
+        look = f'font-size="{number(text.size)}"'
+        if text.weight != 400:
+            look += f' font-weight="{text.weight}"'
+        if text.anchor != "start":
+            look += f' text-anchor="{text.anchor}"'
+        if mono:
+            look += f' font-family="{MONO}"'
+        self.parts.append(f"<text {place} {look} {self.fill(text.ink)}>{xml(text.words)}</text>")
+
+    def scene(self, scene: Scene) -> None:
+        """All marks of a scene, from the back to the front."""
+        for box in scene.bands:
+            self.box(box)
+        for rule in scene.rules:
+            self.rule(rule)
+        for box in scene.boxes:
+            self.box(box)
+        for gap in scene.gaps:
+            self.hatch(gap)
+        for area in scene.areas:
+            self.polygon(area.points, area.ink, area.opacity)
+        for line in scene.lines:
+            self.path(line.points, line.ink, line.width, line.dash)
+        for glyph in scene.glyphs:
+            self.glyph(glyph)
+        self.texts(scene.texts)
+        self.texts(scene.tick_texts())
+
+    def texts(self, texts: Iterable[Text]) -> None:
+        for text in texts:
+            self.text(text)
+
+    def _add(self, name: str, attributes: str, tip: str = "") -> None:
+        inner = f"><title>{xml(tip)}</title></{name}>" if tip else "/>"
+        self.parts.append(f"<{name} {attributes}{inner}")
+
+
+_CORNERS: dict[str, tuple[Place, ...]] = {
+    "diamond": ((0, -1), (1, 0), (0, 1), (-1, 0)),
+    "triangle": ((0, -0.9), (1, 0.75), (-1, 0.75)),
+    "square": ((-1, -1), (1, -1), (1, 1), (-1, 1)),
+    "left": ((-1, 0), (0.8, -1), (0.8, 1)),
+    "right": ((1, 0), (-0.8, -1), (-0.8, 1)),
+}
+
+
+def _rectangle(left: float, top: float, right: float, bottom: float) -> str:
+    return f'x="{number(left)}" y="{number(top)}" width="{number(right - left)}" height="{number(bottom - top)}"'
+
+
+def _points(points: Sequence[Place]) -> str:
+    return " ".join(f"{number(x)},{number(y)}" for x, y in points)
+
+
+def _pen(wide: float, dash: str = "") -> str:
+    return f' stroke-width="{number(wide)}"' + (f' stroke-dasharray="{dash}"' if dash else "")
+
+
+def document(parts: Sequence[str], wide: float, high: float, *, scale: float, title: str, description: str) -> str:
+    """A whole SVG file around its elements, drawn at `scale`."""
+    size = f'width="{number(wide * scale)}" height="{number(high * scale)}" viewBox="0 0 {number(wide)} {number(high)}"'
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" font-family="{FACE}">'
+    return "\n".join([head, f"<title>{xml(title)}</title>", f"<desc>{xml(description)}</desc>", *parts, "</svg>\n"])
+
+
+def inline(parts: Sequence[str], wide: float, high: float, *, title: str, description: str) -> str:
+    """A drawing for a page: it says what it shows to those who cannot see it, and pops up no title of its own."""
+    size = f'width="{number(wide)}" height="{number(high)}" viewBox="0 0 {number(wide)} {number(high)}"'
+    label = f'role="img" aria-label="{xml(f"{title}. {description}")}" font-family="{FACE}"'
+    return "\n".join([f'<svg xmlns="http://www.w3.org/2000/svg" {size} {label}>', *parts, "</svg>"])

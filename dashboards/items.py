@@ -1,0 +1,275 @@
+"""Bars and entries as they stand in a row: how far each one reaches with its words, before any row is chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from dashboards.axis import DASH, clock, moment, span, zone_letters
+from dashboards.marks import SEVERITY_SHAPES, SHAPE_SIZES, Anchor, Extent, Frame, Shape
+from dashboards.typeface import clean, longest, width
+from incidents.model import Occurrence
+from incidents.view import Bar, Mark
+
+_UTC = ZoneInfo("UTC")
+_DAY_S = 86400
+_POST_APART = 24
+"""Room that a post takes beside a title, at least."""
+_WHOLE_POST = 32
+"""Characters of a post that are still shown whole."""
+TINTS = {
+    "hazard": ("hazard-tint", "hazard"),
+    "provider_incident": ("provider-tint", "provider"),
+    "change": ("unknown-tint", "ink2"),
+}
+"""Bar and edge of the kinds that have a colour of their own; alerts have their severity's."""
+KINDS = {"alert": "alert", "hazard": "official warning", "provider_incident": "provider incident", "change": "change"}
+
+
+@dataclass(slots=True)
+class Note:
+    """A provider's post on its bar."""
+
+    x: float
+    words: str
+    tip: str
+
+
+@dataclass(slots=True)
+class Item:
+    """One thing in a row, in pixels. `label_x` with `anchor` is where its words stand once they are settled."""
+
+    x: float
+    end: float
+    rank: int
+    labels: tuple[str, ...]
+    tip: str
+    ink: str
+    bar: Bar | None = None
+    """What an empty `tip` is written from, for those that are drawn."""
+    shape: Shape | None = None
+    tint: str = ""
+    label_ink: str = "ink"
+    pinned: bool = False
+    service: str = ""
+    begins_before: bool = False
+    tails: tuple[str, ...] = ()
+    goes_on: bool = False
+    whisker: Extent | None = None
+    capped: bool = True
+    late_x: float | None = None
+    posts: list[Note] = field(default_factory=list)
+    label: str = ""
+    label_x: float = 0
+    anchor: Anchor = "start"
+    tail: str = ""
+    extent: Extent = (0, 0)
+
+
+def of_bar(bar: Bar, frame: Frame, as_of: datetime) -> Item | None:
+    """An occurrence within the frame, or None when no part of it is."""
+    said = bar.occurrence
+    x = frame.x(said.starts_at)
+    end = frame.edge if said.ends_at is None else frame.x(said.ends_at)
+    if x > frame.edge or max(end, x) < frame.left:
+        return None
+    title = _title(bar)
+    tint, ink = TINTS.get(said.kind, (f"{said.severity}-tint", str(said.severity)))
+    shape = None if said.kind in TINTS else SEVERITY_SHAPES[said.severity]
+    item = Item(
+        max(x, frame.left), min(max(end, x), frame.edge), said.severity.rank, (title,), "", ink, bar,
+        shape, tint, "ink2" if bar.relation == "context" else "ink", service=clean(bar.service or "", 30),
+    )  # fmt: skip
+    item.begins_before = x < frame.left
+    item.goes_on = said.ends_at is None or end > frame.edge
+    if item.goes_on and frame.edge >= frame.right:
+        item.tails = _tails(said, frame)
+    _uncertain(item, said.starts_at, said.starts_until, frame, title)
+    if bar.late and said.recorded_at is not None and not item.begins_before:
+        _late(item, said.starts_at, min(said.recorded_at, as_of), frame, title)
+    if item.begins_before and said.kind in TINTS and said.ends_at is not None:
+        since, until = (moment(at, frame.zone, frame.until) for at in (said.starts_at, said.ends_at))
+        item.labels = (f"{title}: from {since} to {until}", *item.labels)
+    if said.kind == "provider_incident":
+        item.posts = _posts(said, frame)
+    return item
+
+
+def of_mark(mark: Mark, frame: Frame) -> Item | None:
+    """An entry within the frame, or None."""
+    x = frame.x(mark.happened_at)
+    if not frame.left <= x <= frame.edge:
+        return None
+    words = clean(mark.label)
+    tip = f"{clean(mark.label, 120)}\n{_when(mark.happened_at, mark.happened_until, frame.zone)}"
+    item = Item(x, x, 3, (words,), tip, "ink", shape="square", pinned=mark.pinned)
+    _uncertain(item, mark.happened_at, mark.happened_until, frame, words)
+    if mark.late:
+        _late(item, mark.happened_at, mark.recorded_at, frame, words)
+    return item
+
+
+def of_post(note: Note, rank: int) -> Item:
+    """A post that found no room on its own bar."""
+    return Item(note.x, note.x, rank, _shorter(note.words), note.tip, "ink2", shape="ring")
+
+
+def settle(item: Item, frame: Frame) -> None:
+    """Chooses the words and their side, and computes how far the item reaches with them."""
+    limit, half = frame.edge - 2, SHAPE_SIZES[item.shape] / 2 if item.shape else 1
+    left = min(item.x - half, item.whisker[0] if item.whisker else item.x)
+    right = max(item.end, item.x + half, item.whisker[1] if item.whisker else item.x, item.late_x or item.x)
+    after = item.x + (16 if item.begins_before else 9 if item.shape else 7)
+    if item.late_x is not None:
+        after = item.late_x + 8
+    if item.whisker and item.whisker[1] > item.x:
+        after = item.whisker[1] + 8
+    before = left - 8
+    rooms: dict[Anchor, float] = {"start": limit - after, "end": 0.0 if item.begins_before else before - frame.left - 2}
+    item.label, item.anchor = _choose(item, frame, rooms)
+    item.label_x = after if item.anchor == "start" else before
+    room = width(item.label)
+    if item.label and item.anchor == "end":
+        left = min(left, item.label_x - room)
+    elif item.label:
+        right = max(right, item.label_x + room)
+    item.extent = (left, max(right, left))
+    _settle_tail(item, frame)
+
+
+def _choose(item: Item, frame: Frame, rooms: dict[Anchor, float]) -> tuple[str, Anchor]:
+    """The longest words that fit on the side they belong, else on the other; cut on the roomier side at the last."""
+    sides: list[Anchor] = ["start", "end"]
+    uncertain = item.whisker is not None and item.tint != ""
+    crowded = bool(item.posts) and item.posts[0].x - item.x < width(item.labels[-1]) + _POST_APART
+    if uncertain or (crowded and item.posts[0].x < frame.edge - _POST_APART):
+        sides.reverse()
+    for words in item.labels:
+        for side in sides:
+            if width(words) <= rooms[side]:
+                return words, side
+    side = max(sides, key=lambda side: rooms[side])
+    return longest(item.labels, rooms[side]), side
+
+
+def _settle_tail(item: Item, frame: Frame) -> None:
+    free_from = item.label_x + width(item.label) if item.label and item.anchor == "start" else item.x
+    for words in item.tails:
+        if free_from + 16 + width(words) <= frame.edge - 14:
+            item.tail = words
+            return
+
+
+def settle_posts(item: Item, frame: Frame) -> list[Note]:
+    """Keeps the posts that have room on the item's bar, with as many words as fit; returns the others."""
+    kept: list[Note] = []
+    others: list[Note] = []
+    label_end = item.label_x + width(item.label) if item.anchor == "start" and item.label else item.x + 2
+    free_from = label_end + 10
+    last = frame.edge - (22 + width(item.tail) if item.tail else 8)
+    for number, note in enumerate(item.posts):
+        following = next((other.x for other in item.posts[number + 1 :] if other.x > note.x + 12), last + 14)
+        if note.x - 5 < free_from or note.x + 5 > last:
+            others.append(note)
+            continue
+        room = min(following - 14, last) - note.x - 8
+        words = next((words for words in _shorter(note.words) if width(words) <= room), "")
+        kept.append(Note(note.x, words, note.tip))
+        free_from = note.x + 8 + (width(words) + 6 if words else 0)
+    item.posts = kept
+    if kept:
+        item.extent = (item.extent[0], max(item.extent[1], free_from))
+    return others
+
+
+def tip_of(bar: Bar, zone: ZoneInfo) -> str:
+    """What a bar says when pointed at: title, kind, severity, times in the zone and in UTC, when it was recorded."""
+    said = bar.occurrence
+    facts = [KINDS[said.kind], str(said.severity), clean(bar.service or "", 30), clean(said.source, 40)]
+    if bar.link is not None:
+        facts.append(f"{bar.link.evidence.tier}, {bar.link.state}")
+    elif bar.relation == "context":
+        facts.append("context")
+    lines = [
+        clean(said.title, 120),
+        ", ".join(fact for fact in facts if fact),
+        _when(said.starts_at, said.ends_at, zone),
+    ]
+    if said.starts_until is not None:
+        lines.append(f"began {span(said.starts_at, said.starts_until, zone, said.starts_at)}")
+    lines.append("still on" if said.ends_at is None else "end is a forecast" if said.ends_expected else "")
+    if said.posts:
+        lines.append(f"{len(said.posts)} {'post' if len(said.posts) == 1 else 'posts'}")
+    if said.ends_assumed:
+        lines.append("end assumed, nobody said it")
+    if bar.late and said.recorded_at is not None:
+        lines.append(f"recorded {moment(said.recorded_at, zone, said.starts_at)}")
+    return "\n".join(line for line in lines if line)
+
+
+def _when(since: datetime, until: datetime | None, zone: ZoneInfo) -> str:
+    letters = zone_letters(since, zone)
+
+    def words(where: ZoneInfo) -> str:
+        start = moment(since, where, datetime.min.replace(tzinfo=UTC))
+        return start if until is None or until == since else f"{start} {DASH} {moment(until, where, since)}"
+
+    return words(zone) + (f" {letters} ({words(_UTC)} UTC)" if letters != "UTC" else " UTC")
+
+
+def _title(bar: Bar) -> str:
+    return clean(bar.occurrence.title) or clean(bar.occurrence.key) or "untitled"
+
+
+def _tails(said: Occurrence, frame: Frame) -> tuple[str, ...]:
+    if said.ends_at is None:
+        return ("still on",)
+    until = f"until {moment(said.ends_at, frame.zone, frame.until)}"
+    return (f"forecast {until}", until) if said.ends_expected else (until,)
+
+
+def _uncertain(item: Item, at: datetime, until: datetime | None, frame: Frame, title: str) -> None:
+    """A whisker over the span in which it began, with the span in words; a whole day is told as one."""
+    if until is None or until <= at:
+        return
+    first, last = max(frame.x(at), frame.left), min(frame.x(until), frame.edge)
+    if last < first:
+        return
+    item.whisker = (first, last)
+    whole_day = _DAY_S - 60 <= (until - at).total_seconds() <= _DAY_S and clock(at, frame.zone) == "00:00"
+    item.capped = not whole_day
+    words = "start: day only" if whole_day else span(at, until, frame.zone, frame.since)
+    item.labels = (f"{title}, {words}", title)
+
+
+def _late(item: Item, at: datetime, recorded_at: datetime, frame: Frame, title: str) -> None:
+    item.shape = "hollow"
+    item.late_x = max(frame.inside(recorded_at), item.x)
+    happened, recorded = clock(at, frame.zone), moment(recorded_at, frame.zone, at)
+    item.labels = (f"{title} at {happened}, recorded {recorded}", f"{title}, recorded {recorded}", title)
+
+
+def _posts(said: Occurrence, frame: Frame) -> list[Note]:
+    notes = []
+    for post in sorted(said.posts, key=lambda post: post.at):
+        x = frame.x(post.at)
+        if frame.left <= x <= frame.edge:
+            words = clean(post.text)
+            notes.append(
+                Note(x, words, f"{clean(said.title)}\n{clean(post.text, 200)}\n{_when(post.at, None, frame.zone)}")
+            )
+    return notes
+
+
+def _shorter(words: str) -> tuple[str, ...]:
+    """The text whole when it is short, else its first words, down to two."""
+    parts = words.split()
+    shorter = tuple(" ".join(parts[:count]).rstrip(".,;:") + "\u2026" for count in (4, 3, 2) if count < len(parts))
+    return (words, *shorter) if len(words) <= _WHOLE_POST else shorter or (words,)
+
+
+def usual_order(items: Sequence[Item]) -> list[int]:
+    """Indexes of the items, pinned before grave before early."""
+    return sorted(range(len(items)), key=lambda index: (not items[index].pinned, -items[index].rank, items[index].x))

@@ -1,0 +1,200 @@
+"""A lane of bars: gaps and words first, then as many bars as have room, the rest as stacked counts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dashboards import counts as counting
+from dashboards import gaps as gapping
+from dashboards.items import Item, of_post, settle, settle_posts, tip_of, usual_order
+from dashboards.marks import Box, Extent, Frame, Glyph, Line, Scene, Sizes, Text
+from dashboards.packing import TRIED, Row, by_rank, first_fit, in_order
+from dashboards.typeface import clean, width
+from incidents.view import Density, Gap
+
+
+@dataclass(slots=True)
+class Packed:
+    """A lane ready to be drawn."""
+
+    gaps: list[tuple[Extent, Gap, int]]
+    rows: list[list[Item]]
+    counts: counting.Counts | None
+    silence: str = ""
+    silence_x: float = 0
+    silence_row: int = 0
+
+    def height(self, sizes: Sizes) -> float:
+        tall: float = len(self.rows) * sizes.row - (sizes.row - sizes.bar) if self.rows else 0
+        if self.counts is not None:
+            tall += counting.height(self.counts, sizes) + (sizes.row - sizes.bar if self.rows else 0)
+        return max(sizes.least, tall + 2 * sizes.pad)
+
+
+def pack(
+    items: Sequence[Item], gaps: Sequence[Gap], frame: Frame, *, most: int, kind: str, silence: str,
+    density: Density | None = None, by_service: bool = False,
+) -> Packed:  # fmt: skip
+    """Chooses rows for the items of one lane; those that find none are counted in stacked bars instead."""
+    merged = gapping.merge(gaps, frame)
+    order = usual_order(items)
+    for index in order[:TRIED]:
+        settle(items[index], frame)
+    spilled = [
+        of_post(note, items[index].rank) for index in order[:TRIED] for note in settle_posts(items[index], frame)
+    ]
+    chosen: tuple[list[Row], Sequence[int | None]] | None = None
+    if density is None and len(items) <= TRIED:
+        chosen = _rows_for_all(items, merged, frame, most, by_service=by_service)
+    counts = None
+    if chosen is None:
+        rows = _rows_with(merged, frame)
+        chosen = rows, by_rank([item.extent for item in items], order, rows, max(1, most - 1))
+        left_out = sum(1 for row in chosen[1] if row is None)
+        counts = counting.count(items, density, frame, kind=kind, left_out=left_out)
+    rows, found = chosen
+    placed: list[list[Item]] = [[] for _ in rows]
+    for item, row in zip(items, found, strict=True):
+        if row is not None:
+            placed[row].append(item)
+    _spill(spilled, placed, rows, most if counts is None else most - 1, frame)
+    packed = Packed(merged, _in_order(placed, keep=1 if merged else 0), counts)
+    if not items and counts is None and silence:
+        _say_silence(packed, rows, clean(silence, 80), frame)
+    return packed
+
+
+def _rows_for_all(
+    items: Sequence[Item], gaps: Sequence[tuple[Extent, Gap, int]], frame: Frame, most: int, *, by_service: bool
+) -> tuple[list[Row], Sequence[int | None]] | None:
+    """Rows that hold every item, one service a row where that is possible; None when there are too many."""
+    if by_service:
+        rows = _rows_with(gaps, frame)
+        found = _rows_by_service(items, rows, most)
+        if found is not None:
+            return rows, found
+    rows = _rows_with(gaps, frame)
+    starts = in_order([item.extent for item in items], _from_left(items), rows, most)
+    return None if starts is None else (rows, starts)
+
+
+def draw(scene: Scene, packed: Packed, top: float) -> None:
+    """Draws a packed lane from `top` on."""
+    sizes = scene.sizes
+    y = top + sizes.pad
+    gapping.draw(scene, packed.gaps, y)
+    for number, row in enumerate(packed.rows):
+        for item in row:
+            draw_item(scene, item, y + number * sizes.row + sizes.bar / 2)
+    if packed.silence:
+        middle = y + packed.silence_row * sizes.row + sizes.bar / 2
+        scene.texts.append(Text(packed.silence_x, middle, packed.silence, "ink3"))
+    if packed.counts is not None:
+        bottom = top + packed.height(sizes) - sizes.pad
+        counting.draw(scene, packed.counts, bottom - counting.height(packed.counts, sizes), bottom)
+
+
+def draw_item(scene: Scene, item: Item, y: float) -> None:
+    """Draws one item centred on `y`."""
+    top, bottom = y - scene.sizes.bar / 2, y + scene.sizes.bar / 2
+    tip = item.tip or (tip_of(item.bar, scene.frame.zone) if item.bar else "")
+    if item.tint:
+        scene.boxes.append(Box(item.x, top, max(item.end, item.x + 1), bottom, item.tint, tip))
+    if item.tint and item.shape is None and not item.begins_before:
+        scene.boxes.append(Box(item.x, top, item.x + 2, bottom, item.ink))
+    if item.begins_before:
+        scene.glyphs.append(Glyph(item.x + 8, y, "left", "ink"))
+    elif item.shape is not None:
+        scene.glyphs.append(Glyph(item.x, y, item.shape, _glyph_ink(item), tip))
+    if item.whisker is not None:
+        _draw_whisker(scene, item, y)
+    if item.late_x is not None:
+        scene.lines.append(Line(((item.x + 5, y), (max(item.late_x, item.x + 5), y)), item.ink, 1, "2,2"))
+        scene.lines.append(Line(((item.late_x, y - 5), (item.late_x, y + 5)), item.ink, 1))
+    for note in item.posts:
+        scene.glyphs.append(Glyph(note.x, y, "ring", "ink2", note.tip))
+        if note.words:
+            scene.texts.append(Text(note.x, y, note.words, "ink", shift=8))
+    if item.label:
+        mark = item.late_x if item.late_x is not None and item.anchor == "start" else item.x
+        scene.texts.append(Text(mark, y, item.label, item.label_ink, anchor=item.anchor, shift=item.label_x - mark))
+    if item.tail:
+        scene.texts.append(Text(scene.frame.edge, y, item.tail, "ink2", anchor="end", shift=-13))
+        scene.glyphs.append(Glyph(scene.frame.edge - 7, y, "right", "ink2"))
+
+
+def _glyph_ink(item: Item) -> str:
+    return "ink3" if item.ink == "unknown" else item.ink
+
+
+def _draw_whisker(scene: Scene, item: Item, y: float) -> None:
+    assert item.whisker is not None
+    first, last = item.whisker
+    scene.lines.append(Line(((first, y), (last, y)), item.ink, 1.5))
+    if item.capped:
+        for x in (first, last):
+            scene.lines.append(Line(((x, y - 5), (x, y + 5)), item.ink, 1.5))
+
+
+def _rows_with(gaps: Sequence[tuple[Extent, Gap, int]], frame: Frame) -> list[Row]:
+    """The first row with the gaps in it, each with its words where they have room; no row without gaps."""
+    if not gaps:
+        return []
+    row = Row()
+    for number, (extent, gap, count) in enumerate(gaps):
+        words = gapping.words_of(gaps, number, gap, count, frame)
+        row.take((extent[0], extent[1] + (8 + width(words) if words else 0)))
+    return [row]
+
+
+def _rows_by_service(items: Sequence[Item], rows: list[Row], most: int) -> list[int | None] | None:
+    """Rows such that each holds one service alone; None when that takes too many."""
+    found: list[int | None] = [None] * len(items)
+    begun = len(rows)
+    services = dict.fromkeys(items[index].service for index in _from_left(items))
+    if len(services) + begun > most:
+        return None
+    for service in services:
+        indexes = [index for index, item in enumerate(items) if item.service == service]
+        own: list[Row] = []
+        alike = [items[index] for index in indexes]
+        chosen = in_order([item.extent for item in alike], _from_left(alike), own, most - len(rows))
+        if chosen is None:
+            return None
+        for index, row in zip(indexes, chosen, strict=True):
+            found[index] = len(rows) + row
+        rows += own
+    return found
+
+
+def _from_left(items: Sequence[Item]) -> list[int]:
+    return sorted(range(len(items)), key=lambda index: items[index].x)
+
+
+def _spill(spilled: Sequence[Item], placed: list[list[Item]], rows: list[Row], most: int, frame: Frame) -> None:
+    for item in spilled:
+        settle(item, frame)
+        row = first_fit(item.extent, rows, max(most, len(rows)))
+        if row is not None:
+            if row == len(placed):
+                placed.append([])
+            placed[row].append(item)
+
+
+def _in_order(placed: list[list[Item]], *, keep: int) -> list[list[Item]]:
+    """Rows by what begins first, below the row of the gaps."""
+    return placed[:keep] + sorted(placed[keep:], key=lambda row: min((item.x for item in row), default=0))
+
+
+def _say_silence(packed: Packed, rows: list[Row], words: str, frame: Frame) -> None:
+    left = frame.left + 8
+    room = frame.edge - left - 2
+    if width(words) > room:
+        words = clean(words, max(8, int(room / 7)))
+    extent = (left, left + width(words))
+    while (row := first_fit(extent, rows, len(rows) + 1)) is None:
+        continue
+    while len(packed.rows) < len(rows):
+        packed.rows.append([])
+    packed.silence, packed.silence_x, packed.silence_row = words, left, row

@@ -1,0 +1,200 @@
+"""What a drawing is made of: marks in pixels, coloured by token, free of any renderer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Literal, NamedTuple
+from zoneinfo import ZoneInfo
+
+from dashboards.axis import Tick
+from dashboards.typeface import width
+
+Shape = Literal["diamond", "triangle", "circle", "square", "ring", "hollow", "dot", "point", "left", "right"]
+Anchor = Literal["start", "middle", "end"]
+Extent = tuple[float, float]
+Place = tuple[float, float]
+
+SEVERITY_SHAPES: dict[str, Shape] = {
+    "critical": "diamond",
+    "error": "triangle",
+    "warning": "circle",
+    "info": "square",
+    "unknown": "ring",
+}
+SHAPE_SIZES: dict[Shape, float] = {
+    "diamond": 12,
+    "triangle": 10,
+    "circle": 8,
+    "square": 7,
+    "ring": 8,
+    "hollow": 8,
+    "dot": 5,
+    "point": 5,
+    "left": 5,
+    "right": 5,
+}
+"""Width of each shape in pixels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """Heights in pixels: a row and the bar in it, a lane's padding, the least lane, the weather, counts, a step."""
+
+    row: int = 18
+    bar: int = 15
+    pad: int = 6
+    least: int = 28
+    weather: int = 128
+    counts: int = 36
+    step: int = 17
+
+
+USUAL = Sizes()
+COMPACT = Sizes(row=16, bar=13, pad=4, least=22, weather=104, counts=30, step=14)
+"""For a page that the usual sizes would overflow."""
+
+
+class Box(NamedTuple):
+    """A filled rectangle; `tip` is what it says when pointed at, lines parted by line feeds."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+    ink: str
+    tip: str = ""
+    opacity: float = 1.0
+
+
+class Rule(NamedTuple):
+    """A straight line that belongs to the background; `fixed` ones stay where they are when the time axis is zoomed."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+    ink: str
+    width: float = 1.0
+    dash: str = ""
+    fixed: bool = False
+
+
+class Line(NamedTuple):
+    """A run of straight pieces in front of the bars; `tips`, if any, are one per point."""
+
+    points: tuple[Place, ...]
+    ink: str
+    width: float
+    dash: str = ""
+    tips: tuple[str, ...] = ()
+
+
+class Area(NamedTuple):
+    """A filled polygon."""
+
+    points: tuple[Place, ...]
+    ink: str
+    opacity: float
+
+
+class Glyph(NamedTuple):
+    """A small shape centred on its place."""
+
+    x: float
+    y: float
+    shape: Shape
+    ink: str
+    tip: str = ""
+
+
+class Text(NamedTuple):
+    """Words whose line is centred on `y`; they stand `shift` pixels from `x`, the instant that they belong to."""
+
+    x: float
+    y: float
+    words: str
+    ink: str
+    size: float = 11
+    weight: int = 400
+    anchor: Anchor = "start"
+    shift: float = 0
+    fixed: bool = False
+
+    @property
+    def box(self) -> tuple[float, float, float, float]:
+        """Left, top, right and bottom as measured."""
+        room = width(self.words, self.size, self.weight)
+        left = self.x + self.shift - {"start": 0.0, "middle": room / 2, "end": room}[self.anchor]
+        return left, self.y - self.size * 0.62, left + room, self.y + self.size * 0.62
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """The time axis in pixels: `left` is `since`, `right` is `until`; `edge` is where knowledge ends."""
+
+    since: datetime
+    until: datetime
+    left: float
+    right: float
+    edge: float
+    zone: ZoneInfo
+    seconds_a_pixel: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        seconds = (self.until - self.since).total_seconds()
+        object.__setattr__(self, "seconds_a_pixel", seconds / (self.right - self.left))
+
+    def x(self, at: datetime) -> float:
+        """Where an instant lies, also beyond the ends."""
+        return self.left + (at - self.since).total_seconds() / self.seconds_a_pixel
+
+    def inside(self, at: datetime) -> float:
+        """Where an instant lies, held within the part that is known."""
+        return min(max(self.x(at), self.left), self.edge)
+
+    def at(self, x: float) -> datetime:
+        """The instant of a place, to the microsecond."""
+        return self.since + timedelta(seconds=(x - self.left) * self.seconds_a_pixel)
+
+
+@dataclass(slots=True)
+class Scene:
+    """A whole drawing. Lists are drawn in the order of the fields, each list from its first to its last."""
+
+    frame: Frame
+    width: float
+    gutter: float
+    sizes: Sizes = USUAL
+    height: float = 0
+    top_axis: float = 0
+    """Where the words of the upper ticks are centred; the lower ones are at `bottom_axis`."""
+    bottom_axis: float = 0
+    body: Extent = (0, 0)
+    """Top and bottom of the lanes."""
+    bands: list[Box] = field(default_factory=list)
+    rules: list[Rule] = field(default_factory=list)
+    boxes: list[Box] = field(default_factory=list)
+    gaps: list[Box] = field(default_factory=list)
+    areas: list[Area] = field(default_factory=list)
+    lines: list[Line] = field(default_factory=list)
+    glyphs: list[Glyph] = field(default_factory=list)
+    texts: list[Text] = field(default_factory=list)
+    ticks: list[Tick] = field(default_factory=list)
+    lanes: dict[str, Extent] = field(default_factory=dict)
+    """Top and bottom of each lane by name."""
+    known_at: float | None = None
+    """Where the track of the known-at slider is centred, when there is one."""
+
+    def tick_texts(self) -> Iterator[Text]:
+        """The words of both axes, for renderers that have no axis of their own and for measuring."""
+        rows = [self.bottom_axis] if self.top_axis == 0 else [self.top_axis, self.bottom_axis]
+        for row in rows:
+            for tick in self.ticks:
+                x = self.frame.x(tick.at)
+                bold = 600 if tick.level == 2 and row == self.bottom_axis else 400
+                ink = "ink" if bold == 600 else "ink2"
+                yield Text(x, row, tick.words, ink, weight=bold, anchor="middle")
+                if tick.beneath and row == self.bottom_axis:
+                    yield Text(x, row + 14, tick.beneath, "ink2", anchor="middle")

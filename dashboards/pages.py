@@ -1,0 +1,377 @@
+"""The pages: each function takes a frozen view and who looks, and returns a complete HTML document."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+from dashboards import tracks, words
+from dashboards.paper import bar_scale, by_phase, render, standing
+from incidents import instants
+from incidents.model import Incident, Link, Moment, Occurrence, Site
+from incidents.view import IncidentRow, IncidentView, Line, NowView, Phase, QuarantineRow, SourceHealth, Viewer
+
+EXPORTS = (
+    ("pdf", "PDF, A4"),
+    ("svg", "SVG"),
+    ("png", "PNG"),
+    ("html", "HTML, one file"),
+    ("md", "Markdown"),
+    ("csv", "CSV"),
+    ("json", "JSON"),
+)
+_YAML_LINE = re.compile(r"(\s*(?:- )?)([\w.-]+:)?(.*)")
+_STEPS = {"open": "acknowledged", "acknowledged": "mitigated", "mitigated": "resolved", "resolved": "open"}
+_MILESTONES = (
+    ("impact", "Impact began", "impact_started_at"),
+    ("detected", "Detected", "detected_at"),
+    ("acknowledged", "Acknowledged", "acknowledged_at"),
+    ("mitigated", "Mitigated", "mitigated_at"),
+    ("resolved", "Resolved", "resolved_at"),
+)
+
+
+def now_page(view: NowView, viewer: Viewer, *, strips: str) -> str:
+    """`strips` is SVG of our own making; it enters the page as it is."""
+    silent = [source for source in view.sources if tracks.is_silent(source, view.now)]
+    answered = bool(view.sources) and not silent
+    return _page(
+        "now.html",
+        viewer,
+        view.now,
+        view=view,
+        strips=strips,
+        calm=answered and not view.hazards and not view.providers,
+        outside=f"{words.count(len(view.hazards), 'warning')} in force, "
+        f"{words.count(len(view.providers), 'provider incident')}",
+        silent=len(silent),
+        today=f"{words.wall(view.now, view.zone):%a} {words.instant_at(view.now, view.zone)} "
+        f"{words.zone_letters(view.zone, view.now)}",
+        reached=lambda incident: _reached(incident, view),
+        gap_now=lambda source: tracks.gap_now(source, view.now),
+        gap_boxes=lambda source: tracks.gap_boxes(source, view),
+        hatch=tracks.hatch,
+        provider_silence=_silence("No provider reports trouble in regions we run in", view, answered=answered),
+        hazard_silence=_silence("No warning in force", view, answered=answered),
+    )
+
+
+def incidents_page(
+    rows: Sequence[IncidentRow],
+    viewer: Viewer,
+    *,
+    filters: Mapping[str, str],
+    next_cursor: str | None,
+    now: datetime,
+) -> str:
+    """`filters` are the query's own names (status, severity, site, from, to, q) as the reader gave them."""
+    given = {name: value for name, value in filters.items() if value and name != "cursor"}
+    return _page(
+        "incidents.html",
+        viewer,
+        now,
+        rows=rows,
+        filters=filters,
+        filtered=bool(given),
+        now=now,
+        next_href="/incidents?" + urlencode({**given, "cursor": next_cursor}) if next_cursor else None,
+    )
+
+
+def incident_page(
+    view: IncidentView,
+    viewer: Viewer,
+    *,
+    phone_svg: str,
+    alt: str,
+    figure_url: str,
+    figure_height: int = 760,
+) -> str:
+    """`phone_svg` is SVG of our own making; `figure_url` answers with a Plotly figure for `?theme=&width=`."""
+    incident = view.incident
+    weighty = sorted((link for link in incident.links if _is_weighty(link)), key=standing)
+    pinned = sum(line.pinned for line in view.lines)
+    occurrences = {bar.link.id: bar.occurrence for bar in view.bars if bar.link}
+    occurrences |= {bar.occurrence.id: bar.occurrence for bar in view.bars}
+    return _page(
+        "incident.html",
+        viewer,
+        view.since,
+        view=view,
+        zone=view.zone,
+        phone_svg=phone_svg,
+        alt=alt,
+        figure_url=figure_url,
+        figure_height=figure_height,
+        facts=_facts(view),
+        statements=_statements(view),
+        exports=EXPORTS,
+        export_query="?" + urlencode({"tz": view.zone, **_known(view)}),
+        permalink="?" + urlencode({"from": instants.text(view.since), "to": instants.text(view.until), **_known(view)}),
+        following=_STEPS[incident.status],
+        groups=by_phase(view.lines, view.phases),
+        phase_words=lambda phase: _phase_words(phase, view.zone),
+        new_days=_new_days(view.lines, view.zone),
+        last=tuple(reversed(view.lines[-5:])),
+        pinned_only=pinned >= 3 and len(view.lines) > 40,
+        timeline_words=_timeline_words(view, pinned),
+        more=_href(view, {"cursor": view.more_lines or ""}) + "#timeline",
+        weighty=weighty,
+        slight=[link for link in incident.links if not _is_weighty(link)],
+        scale=bar_scale(weighty),
+        occurrence_of=lambda link: occurrences.get(link.id),
+        link_title=lambda link: _link_title(link, occurrences),
+        slider=_slider(view),
+        local_input=lambda at: f"{words.wall(at, view.zone):%Y-%m-%dT%H:%M:%S}" if at else "",
+        **_moves(view),
+    )
+
+
+def sources_page(
+    sources: Sequence[SourceHealth],
+    quarantine: Sequence[QuarantineRow],
+    adapters: Sequence[Mapping[str, Any]],
+    viewer: Viewer,
+    *,
+    public_url: str,
+    now: datetime | None = None,
+) -> str:
+    """`adapters` are rows as `barograph adapters --json` prints them."""
+    return _page(
+        "sources.html",
+        viewer,
+        now,
+        sources=sources,
+        quarantine=quarantine,
+        adapters=adapters,
+        public_url=public_url,
+        gap_words=tracks.gap_words,
+    )
+
+
+def source_page(
+    source: SourceHealth,
+    setup: Mapping[str, Any] | None,
+    recent: Sequence[Mapping[str, Any]],
+    viewer: Viewer,
+    public_url: str,
+    *,
+    now: datetime | None = None,
+    title: str | None = None,
+    key: str | None = None,
+) -> str:
+    """`setup` is the adapter's own; `recent` are deliveries: receipt, received_at, state, size and reason of each.
+
+    `key` is a key that was made a moment ago: this page is the one time that it is shown.
+    """
+    address = f"{public_url.rstrip('/')}/in/{source.name}"
+    shown = key or "KEY"
+    snippets = [
+        {
+            "title": part["title"],
+            "note": part.get("note"),
+            "language": part.get("language", ""),
+            "text": part["text"].replace("{url}", address).replace("{key}", shown).rstrip(),
+        }
+        for part in (setup or {}).get("snippets", ())
+    ]
+    return _page(
+        "source.html",
+        viewer,
+        now,
+        source=source,
+        title=title or source.adapter,
+        key=key,
+        address=address,
+        path=f"/in/{source.name}",
+        snippets=snippets,
+        facts=list((setup or {}).get("facts", ())),
+        recent=recent,
+        waiting=source.last_received_at is None,
+        test=f"curl -i -H 'Authorization: Bearer {shown}' \\\n  --data-binary @body.json {address}",
+        yaml_parts=_yaml_parts,
+    )
+
+
+def sites_page(sites: Sequence[Site], viewer: Viewer, *, now: datetime | None = None, map_svg: str = "") -> str:
+    """`map_svg` is SVG of our own making."""
+    return _page("sites.html", viewer, now, sites=sites, map=map_svg, coordinates=_coordinates)
+
+
+def settings_page(settings: Sequence[tuple[str, object, str]], viewer: Viewer, *, now: datetime | None = None) -> str:
+    """`settings` are name, value and where it came from; the caller leaves secrets out."""
+    return _page("settings.html", viewer, now, settings=settings)
+
+
+def sign_in_page(*, error: str | None = None, next: str = "/") -> str:  # noqa: A002  the form field's name
+    """`next` is where to go afterwards; anything but a path of ours becomes "/"."""
+    inside = next.startswith("/") and not next.startswith("//") and "\\" not in next
+    return render("sign_in.html", viewer=None, zone_now="", error=error, next=next if inside else "/")
+
+
+def error_page(status: int, title: str, detail: str, request_id: str | None, viewer: Viewer | None = None) -> str:
+    """What went wrong, what still works, and the request's id."""
+    return render(
+        "error.html",
+        viewer=viewer,
+        zone_now=viewer.zone if viewer else "",
+        status=status,
+        title=title,
+        detail=detail,
+        request_id=request_id,
+    )
+
+
+def _page(template: str, viewer: Viewer, at: datetime | None, **values: object) -> str:
+    """A signed-in page; `at` decides which offset of the viewer's zone the header shows, None leaves it out."""
+    zone_now = words.zone_label(viewer.zone, at) if at else viewer.zone
+    return render(
+        template,
+        viewer=viewer,
+        zone_now=zone_now,
+        zone_words=f"{viewer.zone} time, {zone_now}",
+        may_write=viewer.role in ("responder", "admin"),
+        is_admin=viewer.role == "admin",
+        **values,
+    )
+
+
+def _facts(view: IncidentView) -> list[dict[str, Any]]:
+    """The milestones in order: value and words beside it, or what stands in for one that is missing."""
+    incident = view.incident
+    start: Moment | None = None
+    facts: list[dict[str, Any]] = []
+    for key, name, field in _MILESTONES:
+        known: Moment | None = getattr(incident, field)
+        if known is None:
+            missing = "not recorded" if incident.status == "resolved" or key == "impact" else "not yet"
+            facts.append({"key": key, "name": name, "value": "", "beside": missing, "at": None})
+            continue
+        first = start is None
+        start = start or known
+        facts.append(
+            {
+                "key": key,
+                "name": name,
+                "at": known.at,
+                "value": _clocks(known, view.zone),
+                "beside": _beside_fact(known, start, view.zone, first=first),
+            }
+        )
+    return facts
+
+
+def _clocks(known: Moment, zone: str) -> str:
+    if known.until is None or known.until == known.at:
+        return words.clock(known.at, zone)
+    return f"{words.clock(known.at, zone)} \N{EN DASH} {words.clock(known.until, zone)}"
+
+
+def _beside_fact(known: Moment, start: Moment, zone: str, *, first: bool) -> str:
+    if first:
+        return words.day(known.at, zone)
+    same_day = words.local_day(known.at, zone) == words.local_day(start.at, zone)
+    return words.after(known, start) if same_day else f"{words.short_day(known.at, zone)}, {words.after(known, start)}"
+
+
+def _statements(view: IncidentView) -> str:
+    late = sum(line.late for line in view.lines)
+    parts = ["alert" if view.incident.members.alerts == 1 else "alerts"]
+    parts += [words.count(len(view.gaps), "feed gap")] if view.gaps else []
+    parts += [words.count(late, "late arrival")] if late else []
+    return ", ".join(parts)
+
+
+def _timeline_words(view: IncidentView, pinned: int) -> str:
+    amount = f"{len(view.lines):,}{'+' if view.more_lines else ''}"
+    if pinned >= 3 and len(view.lines) > 40:
+        return f"{pinned} of {amount} lines, the pinned ones"
+    return f"{amount} line{'' if len(view.lines) == 1 else 's'}, in the order things happened"
+
+
+def _phase_words(phase: Phase, zone: str) -> str:
+    if phase.name == "before":
+        return f"until {words.clock(phase.until, zone)}"
+    return f"since {words.clock(phase.since, zone)}"
+
+
+def _new_days(lines: Sequence[Line], zone: str) -> set[str]:
+    """The ids of lines that are the first of their local day, so that a bare clock time is never ambiguous."""
+    found = set()
+    day = None
+    for line in lines:
+        if words.local_day(line.happened_at, zone) != day:
+            day = words.local_day(line.happened_at, zone)
+            found.add(line.id)
+    return found
+
+
+def _is_weighty(link: Link) -> bool:
+    return link.evidence.tier != "context" or link.state in ("confirmed", "attributed", "rejected")
+
+
+def _link_title(link: Link, occurrences: Mapping[str, Occurrence]) -> str:
+    occurrence = occurrences.get(link.id)
+    return occurrence.title if occurrence else f"Occurrence {link.id}"
+
+
+def _known(view: IncidentView) -> dict[str, str]:
+    return {"as_of": instants.text(view.as_of)} if view.as_known else {}
+
+
+def _slider(view: IncidentView) -> dict[str, int]:
+    """The known-at track in seconds of the epoch, over the figure's own range; its end means everything."""
+    least, most = math.floor(view.since.timestamp()), math.ceil(view.until.timestamp())
+    step = max(60, (most - least) // 240 // 60 * 60)
+    value = min(max(int(view.as_of.timestamp()), least), most) if view.as_known else most
+    return {"least": least, "most": least + -(-(most - least) // step) * step, "step": step, "value": value}
+
+
+def _href(view: IncidentView, query: Mapping[str, str]) -> str:
+    asked = {name: value for name, value in {**query, **_known(view)}.items() if value}
+    return f"/incidents/{view.incident.id}" + (f"?{urlencode(asked)}" if asked else "")
+
+
+def _moves(view: IncidentView) -> dict[str, str]:
+    """Where the arrows and Fit lead: half a range earlier or later, and the whole incident."""
+    half = (view.until - view.since) / 2
+    return {
+        "earlier": _range(view, -half),
+        "later": _range(view, half),
+        "fit": _href(view, {}) + "#figure",
+    }
+
+
+def _range(view: IncidentView, by: timedelta) -> str:
+    return _href(view, {"from": instants.text(view.since + by), "to": instants.text(view.until + by)}) + "#figure"
+
+
+def _reached(incident: Incident, view: NowView) -> str:
+    """The furthest status with its time: "mitigated 16:12", or what is missing."""
+    for name in ("mitigated", "acknowledged"):
+        known: Moment | None = getattr(incident, f"{name}_at")
+        if known and incident.status in (name, "mitigated"):
+            return f"{name} {words.moment(known, view.zone, beside=view.now)}"
+    return "not acknowledged" if incident.status == "open" else incident.status
+
+
+def _silence(what: str, view: NowView, *, answered: bool) -> str:
+    """What an empty card says; calm is claimed only when every source answered."""
+    if not view.sources:
+        return "Nothing is asked yet: no source is connected."
+    return f"{what}; all sources answered." if answered else f"{what} that we know of; not all sources answered."
+
+
+def _yaml_parts(text: str) -> list[tuple[str, str, str]]:
+    """Each line as indent, key and the rest, for colouring; a line without a key is all rest."""
+    found = (_YAML_LINE.fullmatch(line) for line in text.splitlines())
+    return [(parts[1], parts[2] or "", parts[3]) for parts in found if parts]
+
+
+def _coordinates(site: Site) -> str:
+    north, east = ("N" if site.latitude >= 0 else "S"), ("E" if site.longitude >= 0 else "W")
+    return f"{abs(site.latitude):.2f}° {north}, {abs(site.longitude):.2f}° {east}"

@@ -1,0 +1,142 @@
+"""An incident on a phone: 328 pixels wide, one row a lane, nothing that scrolls sideways."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dashboards import captions, gaps, weather
+from dashboards.axis import length, ticks, zone_letters, zone_of
+from dashboards.canvas import Canvas, inline
+from dashboards.items import Item, of_bar, of_mark, tip_of
+from dashboards.marks import SHAPE_SIZES, Box, Frame, Glyph, Line, Rule, Scene, Text
+from dashboards.scene import LANES, SILENCE
+from dashboards.tokens import PHASE_TINTS, Paint
+from dashboards.typeface import clean, longest, width
+from incidents.model import Lane
+from incidents.view import IncidentView
+
+WIDTH = 328
+_ROW = 22
+_WEATHER = 88
+_LABELLED: tuple[Lane, ...] = ("warnings",)
+
+
+def phone_svg(view: IncidentView, theme: Paint = "page") -> str:
+    """The view as an inline SVG; with "page" it has classes in place of colours."""
+    scene = compose_phone(view)
+    canvas = Canvas(theme)
+    canvas.scene(scene)
+    return inline(canvas.parts, WIDTH, scene.height, title=captions.title(view), description=captions.described(view))
+
+
+def compose_phone(view: IncidentView) -> Scene:
+    """The marks of the phone's figure."""
+    scene = _empty(view)
+    letters = zone_letters(view.since, scene.frame.zone)
+    room = WIDTH - width(letters, 12) - 12
+    scene.texts.append(Text(0, 9, longest((captions.range_words(view),), room, 13, 600), "ink", 13, 600))
+    scene.texts.append(Text(WIDTH, 9, letters, "ink2", 12, anchor="end"))
+    y = _strip(scene, view, 26)
+    scene.body = (y, y)
+    for lane in LANES:
+        y = _lane(scene, view, lane, y)
+    scene.body = (scene.body[0], y)
+    for tick in scene.ticks:
+        x = scene.frame.x(tick.at)
+        scene.rules.insert(0, Rule(x, scene.body[0], x, y, "line" if tick.level else "sunk"))
+    if view.as_known and scene.frame.edge < scene.frame.right:
+        scene.bands.append(Box(scene.frame.edge, scene.body[0], scene.frame.right, y, "not-known"))
+        scene.rules.append(Rule(scene.frame.edge, scene.body[0], scene.frame.edge, y, "accent", 1.5))
+    scene.bottom_axis = y + 11
+    scene.height = y + (34 if any(tick.beneath for tick in scene.ticks) else 20)
+    return scene
+
+
+def _empty(view: IncidentView) -> Scene:
+    whole = Frame(view.since, view.until, 0, WIDTH, WIDTH, zone_of(view.zone))
+    edge = whole.inside(view.as_of) if view.as_known else WIDTH
+    scene = Scene(Frame(view.since, view.until, 0, WIDTH, edge, whole.zone), WIDTH, 0)
+    for tick in ticks(view.since, view.until, whole.zone, WIDTH):
+        half = max(width(tick.words, 11, 600), width(tick.beneath)) / 2
+        if half <= whole.x(tick.at) <= WIDTH - half:
+            scene.ticks.append(tick)
+    return scene
+
+
+def _strip(scene: Scene, view: IncidentView, top: float) -> float:
+    frame = scene.frame
+    for phase in view.phases:
+        left, right = frame.inside(phase.since), frame.inside(phase.until)
+        if right <= left:
+            continue
+        tint, ink = PHASE_TINTS[phase.name]
+        scene.boxes.append(Box(left, top, max(right - 1.5, left + 1), top + 18, tint))
+        lasted = length((phase.until - phase.since).total_seconds())
+        variants = (phase.name,) if phase.name == "before" else (f"{phase.name} {lasted}", phase.name)
+        words = next((words for words in variants if width(words) <= right - left - 8), "")
+        if words:
+            scene.texts.append(Text(left, top + 9, words, ink, shift=4))
+    return top + 22
+
+
+def _lane(scene: Scene, view: IncidentView, lane: Lane, top: float) -> float:
+    """Draws a lane in one row and returns where it ends."""
+    if lane == "weather" and weather.drawn_series(view):
+        weather.draw(scene, view, top, top + _WEATHER, values=False)
+        note = longest((weather.note(view),), WIDTH - 4)
+        scene.texts.append(Text(0, top + _WEATHER + 7, note, "ink3"))
+        return top + _WEATHER + 18
+    scene.rules.append(Rule(0, top, WIDTH, top, "line"))
+    merged = gaps.merge([gap for gap in view.gaps if gap.lane == lane], scene.frame)
+    items = [of_bar(bar, scene.frame, view.as_of) for bar in view.bars if bar.lane == lane]
+    if lane == "people":
+        items += [of_mark(mark, scene.frame) for mark in view.marks]
+    drawn = sorted((item for item in reversed(items) if item is not None), key=lambda item: (item.rank, -item.x))
+    name = lane.capitalize()
+    if not drawn and not merged:
+        silence = clean(view.silence.get(lane, SILENCE))
+        scene.texts.append(Text(0, top + 11, name, "ink3"))
+        room = WIDTH - width(name) - 12
+        scene.texts.append(Text(0, top + 11, longest((silence,), room), "ink3", shift=width(name) + 8))
+        return top + _ROW
+    if lane in _LABELLED and drawn:
+        title = drawn[-1].labels[-1]
+        name = f"{title}, {len(drawn) - 1} more" if len(drawn) > 1 else title
+    taken = [item.x for item in drawn] + [extent[0] for extent, _, _ in merged]
+    begins = width(name) + 8
+    beside = all(x >= begins for x in taken) or (lane in _LABELLED and all(item.begins_before for item in drawn))
+    if not beside or merged:
+        scene.texts.append(Text(0, top + 10, longest((name,), WIDTH), "ink"))
+        top += 16
+    else:
+        scene.texts.append(Text(0, top + 11, longest((name,), WIDTH - 4), "ink", shift=4 if lane in _LABELLED else 0))
+    _row(scene, drawn, top + _ROW / 2)
+    gaps.draw(scene, merged, top + (_ROW - scene.sizes.bar) / 2)
+    return top + _ROW
+
+
+def _row(scene: Scene, drawn: Sequence[Item], y: float) -> None:
+    """All bars of a lane on one line, the gravest in front; glyphs only where they keep clear of graver ones."""
+    for item in drawn:
+        if item.tint:
+            scene.boxes.append(
+                Box(item.x, y - 7, max(item.end, item.x + 1), y + 7, item.tint, item.tip or _tip(item, scene))
+            )
+            if item.shape is None and not item.begins_before:
+                scene.boxes.append(Box(item.x, y - 7, item.x + 2, y + 7, item.ink))
+    places: list[float] = []
+    for item in reversed(drawn):
+        if item.whisker is not None:
+            scene.lines.append(Line(((item.whisker[0], y), (item.whisker[1], y)), item.ink, 1.5))
+        if item.shape is None or item.begins_before:
+            continue
+        x = min(max(item.x, SHAPE_SIZES[item.shape] / 2), WIDTH - SHAPE_SIZES[item.shape] / 2)
+        if all(abs(x - other) >= SHAPE_SIZES[item.shape] for other in places):
+            places.append(x)
+            scene.glyphs.append(
+                Glyph(x, y, item.shape, "ink3" if item.ink == "unknown" else item.ink, item.tip or _tip(item, scene))
+            )
+
+
+def _tip(item: Item, scene: Scene) -> str:
+    return tip_of(item.bar, scene.frame.zone) if item.bar is not None else ""

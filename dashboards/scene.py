@@ -1,0 +1,290 @@
+"""The layout of an incident: from a frozen view to marks in pixels, by plain arithmetic and without a renderer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+
+from dashboards import intervals, weather
+from dashboards.axis import Tick, clock, clock_changes, day, length, ticks, zone_letters, zone_of, zone_words
+from dashboards.counts import bins_of
+from dashboards.items import Item, of_bar, of_mark
+from dashboards.lanes import draw, pack
+from dashboards.marks import USUAL, Box, Frame, Rule, Scene, Sizes, Text
+from dashboards.tokens import PHASE_TINTS
+from dashboards.typeface import clean, longest, width, wrap
+from incidents.model import Lane
+from incidents.view import Bar, Gap, IncidentView
+
+LANES: tuple[Lane, ...] = (
+    "weather", "warnings", "grid", "site", "hardware", "network", "providers", "changes", "platform", "people",
+)  # fmt: skip
+"""From the outside world at the top to people at the bottom."""
+NOTES: Mapping[Lane, str] = {
+    "weather": "readings near the site",
+    "warnings": "official notices",
+    "grid": "notices",
+    "site": "power and cooling",
+    "hardware": "hosts, racks",
+    "network": "paths",
+    "providers": "their status posts",
+    "changes": "deploys, flags",
+    "platform": "alerts of our monitors",
+    "people": "entries",
+}
+SILENCE = "nothing recorded"
+GUTTER, NARROW_GUTTER, RIGHT = 150, 78, 20
+NARROW = 640
+"""Below this width lanes have their names alone, and notes that must be read stand in the lane."""
+_STRIP = 16
+_AXIS = 20
+_TRACK = 52
+
+
+def compose(
+    view: IncidentView, *, width: int, rows: int = 4, sizes: Sizes = USUAL, track: bool = False,
+    lane_heights: Mapping[str, float] | None = None,
+) -> Scene:  # fmt: skip
+    """Lays a view out with at most `rows` rows a lane; `track` adds the known-at track.
+
+    `lane_heights` keeps lanes at least so high, by name: those of another moment of the same view.
+    """
+    scene = _empty(view, width, sizes)
+    heights = lane_heights or {}
+    top = _AXIS
+    scene.top_axis = 9
+    y = float(top + _STRIP + 4)
+    bars, gaps = _by_lane(view)
+    for lane in LANES:
+        bottom = _lane(scene, view, lane, y, bars=bars[lane], gaps=gaps[lane], rows=rows)
+        y = _close(scene, lane, bottom, heights)
+    scene.body = (top + _STRIP, y)
+    y = _close(scene, "intervals", _intervals(scene, view, y), heights)
+    _phases(scene, view, top)
+    _axis(scene, view, top + _STRIP, y)
+    scene.bottom_axis = y + 12
+    y = _name_zone(scene, view, y + 36)
+    if track:
+        y = _known_at(scene, view, y)
+    scene.height = y
+    return scene
+
+
+def _close(scene: Scene, lane: str, bottom: float, heights: Mapping[str, float]) -> float:
+    """Ends a lane not before the height that it must keep."""
+    top = scene.lanes[lane][0]
+    bottom = max(bottom, top + heights.get(lane, 0))
+    scene.lanes[lane] = (top, bottom)
+    return bottom
+
+
+def _name_zone(scene: Scene, view: IncidentView, bottom: float) -> float:
+    """Names the zone left of the lower axis; in a narrow figure on a line of its own."""
+    words = zone_words(view.since, scene.frame.zone)
+    if scene.gutter >= GUTTER:
+        scene.texts.append(Text(2, scene.bottom_axis, words, "ink3", fixed=True))
+        return bottom
+    scene.texts.append(Text(2, bottom + 5, words, "ink3", fixed=True))
+    return bottom + 14
+
+
+def _empty(view: IncidentView, wide: int, sizes: Sizes) -> Scene:
+    zone = zone_of(view.zone)
+    gutter = NARROW_GUTTER if wide < NARROW else GUTTER
+    until = max(view.until, view.since + timedelta(seconds=1))
+    whole = Frame(view.since, until, gutter, wide - RIGHT, wide - RIGHT, zone)
+    edge = whole.inside(view.as_of) if view.as_known else whole.right
+    scene = Scene(Frame(view.since, until, gutter, wide - RIGHT, edge, zone), wide, gutter, sizes)
+    for tick in ticks(view.since, until, zone, whole.right - whole.left):
+        if whole.x(tick.at) + _half(tick.words, 600) <= wide:
+            fits = whole.x(tick.at) + _half(tick.beneath, 400) <= wide
+            scene.ticks.append(tick if fits else Tick(tick.at, tick.words, "", tick.level))
+    return scene
+
+
+def _half(words: str, weight: int) -> float:
+    return width(words, 11, weight) / 2
+
+
+def _by_lane(view: IncidentView) -> tuple[dict[Lane, list[Bar]], dict[Lane, list[Gap]]]:
+    bars: dict[Lane, list[Bar]] = {lane: [] for lane in LANES}
+    gaps: dict[Lane, list[Gap]] = {lane: [] for lane in LANES}
+    for bar in view.bars:
+        bars[bar.lane].append(bar)
+    for gap in view.gaps:
+        gaps[gap.lane].append(gap)
+    return bars, gaps
+
+
+def _lane(
+    scene: Scene, view: IncidentView, lane: Lane, top: float, *, bars: Sequence[Bar], gaps: Sequence[Gap], rows: int
+) -> float:
+    """Draws one lane and returns where it ends."""
+    if lane == "weather" and weather.drawn_series(view):
+        return _weather(scene, view, top)
+    items = _items(scene, view, lane, bars)
+    kind = bars[0].occurrence.kind if bars else "entry" if lane == "people" else "alert"
+    packed = pack(
+        items, gaps, scene.frame, most=rows, kind=kind, silence=view.silence.get(lane, SILENCE),
+        density=bins_of(view.density, lane), by_service=lane == "platform",
+    )  # fmt: skip
+    draw(scene, packed, top)
+    bottom = top + packed.height(scene.sizes)
+    _gutter(scene, lane, _note(lane, bars), top, bottom, room=scene.gutter - 10)
+    return bottom
+
+
+def _weather(scene: Scene, view: IncidentView, top: float) -> float:
+    """The lane of curves; in a narrow figure its note, which names the basis, stands beneath them."""
+    bottom = top + scene.sizes.weather
+    weather.draw(scene, view, top, bottom)
+    note = weather.note(view)
+    if scene.gutter < GUTTER:
+        room = scene.frame.right - scene.frame.left - 8
+        for words in wrap(note, room, 3):
+            scene.texts.append(Text(scene.frame.left, bottom + 7, words, "ink3", shift=4))
+            bottom += 14
+    _gutter(scene, "weather", note, top, bottom, room=scene.gutter - 44)
+    return bottom
+
+
+def _items(scene: Scene, view: IncidentView, lane: Lane, bars: Sequence[Bar]) -> list[Item]:
+    made = [of_bar(bar, scene.frame, view.as_of) for bar in bars]
+    if lane == "people":
+        made += [of_mark(mark, scene.frame) for mark in view.marks]
+    return [item for item in made if item is not None]
+
+
+def _note(lane: Lane, bars: Sequence[Bar]) -> str:
+    """What stands beneath a lane's name: for warnings their sources, else what the lane holds."""
+    if lane != "warnings" or not bars:
+        return NOTES[lane]
+    return ", ".join(dict.fromkeys(clean(bar.occurrence.source, 24) for bar in bars))
+
+
+def _gutter(scene: Scene, lane: str, note: str, top: float, bottom: float, *, room: float) -> None:
+    """The lane's name with its note beneath, or beside it in a lane of one row; and the hairline above."""
+    scene.lanes[lane] = (top, bottom)
+    scene.rules.append(Rule(0, top, scene.frame.right, top, "line", fixed=True))
+    name = lane.capitalize()
+    middle = top + scene.sizes.pad + scene.sizes.bar / 2
+    scene.texts.append(Text(2, middle, name, "ink", 12, 600, fixed=True))
+    if scene.gutter < GUTTER:
+        return
+    beside = 2 + width(name, 12, 600) + 8
+    if bottom - top <= scene.sizes.least + 1:
+        if beside + width(note, 10.5) <= 2 + room:
+            scene.texts.append(Text(beside, middle, note, "ink3", 10.5, fixed=True))
+        return
+    lines = wrap(note, room, max(1, int((bottom - top - 20) // 13)), 10.5)
+    for number, words in enumerate(lines):
+        scene.texts.append(Text(2, middle + 15 + number * 13, words, "ink3", 10.5, fixed=True))
+
+
+def _intervals(scene: Scene, view: IncidentView, top: float) -> float:
+    found = intervals.steps(view)
+    if not found:
+        words = view.silence.get("intervals", "no two milestones recorded yet")
+        words = longest((words, "none yet"), scene.frame.right - scene.frame.left - 10)
+        scene.texts.append(Text(scene.frame.left, top + scene.sizes.pad + scene.sizes.bar / 2, words, "ink3", shift=8))
+    bottom = top + intervals.height(len(found), scene.sizes)
+    _gutter(scene, "intervals", "measured between marks", top, bottom, room=scene.gutter - 10)
+    intervals.draw(scene, found, top)
+    return bottom
+
+
+def _phases(scene: Scene, view: IncidentView, top: float) -> None:
+    """The strip above the lanes, and the bands of impact and mitigated behind them."""
+    frame, bottom = scene.frame, top + _STRIP
+    middle = top + _STRIP / 2
+    for phase in view.phases:
+        if frame.x(phase.until) <= frame.left or frame.x(phase.since) >= frame.edge:
+            continue
+        left, right = frame.inside(phase.since), frame.inside(phase.until)
+        tint, ink = PHASE_TINTS[phase.name]
+        scene.boxes.append(Box(left, top, max(right - 1.5, left + 1), bottom - 1, tint))
+        lasted = length((phase.until - phase.since).total_seconds())
+        variants: tuple[str, ...] = (
+            f"{phase.name} {lasted}",
+            f"{phase.name} {lasted.removesuffix(' min')}",
+            phase.name,
+        )
+        if phase.open_ended:
+            variants = (f"{phase.name} {lasted} so far", *variants)
+        if phase.name == "before" or (phase.name == "resolved" and not phase.open_ended):
+            variants = (phase.name,)
+        words = next((words for words in variants if width(words, 11, 600) <= right - left - 12), "")
+        if words:
+            scene.texts.append(Text(left, middle - 0.5, words, ink, 11, 600, shift=7))
+        if phase.name in {"impact", "mitigated"}:
+            scene.bands.append(Box(left, scene.body[0], right, scene.body[1], f"{phase.name}-band"))
+    if view.as_known and frame.edge < frame.right:
+        at = clock(view.as_of, frame.zone)
+        room = frame.right - frame.edge - 14
+        said = (f"nothing to the right was known at {at}", f"not known at {at}", "not known yet")
+        words = next((words for words in said if width(words) <= room), "")
+        if words:
+            scene.texts.append(Text(frame.edge, middle, words, "ink2", shift=10))
+
+
+def _axis(scene: Scene, view: IncidentView, top: float, bottom: float) -> None:
+    """Grid, midnights, changes of the clock, and the line at which knowledge ends."""
+    frame = scene.frame
+    inks = ("sunk", "line", "line2")
+    for tick in scene.ticks:
+        x = frame.x(tick.at)
+        if frame.left <= x <= frame.right:
+            scene.rules.insert(0, Rule(x, top, x, bottom, inks[tick.level]))
+    dates = [text.box for text in scene.tick_texts()]
+    for change in clock_changes(frame.since, frame.until, frame.zone):
+        x = frame.x(change.at)
+        scene.rules.append(Rule(x, top, x, bottom, "ink3", 1, "4,2"))
+        text = Text(x, bottom + 26, change.words, "ink2", anchor="middle")
+        left, _, right, _ = text.box
+        spans = [
+            (box[0], box[2])
+            for box, tick in zip(dates, scene.tick_texts(), strict=True)
+            if tick.y > 9 and _is_date(tick)
+        ]
+        if left >= 0 and right <= scene.width and all(right + 4 <= first or left >= last + 4 for first, last in spans):
+            scene.texts.append(text)
+    if view.as_known and frame.edge < frame.right:
+        scene.bands.append(Box(frame.edge, scene.body[0], frame.right, scene.body[1], "not-known"))
+        scene.rules.append(Rule(frame.edge, top - _STRIP, frame.edge, scene.body[1], "accent", 1.5))
+
+
+def _is_date(text: Text) -> bool:
+    return not text.words[:1].isdigit() or " " in text.words
+
+
+def _known_at(scene: Scene, view: IncidentView, top: float) -> float:
+    """Ticks of what was recorded when, above the place of the slider's track, with words beneath."""
+    frame = scene.frame
+    scene.lanes["known at"] = (top, top + _TRACK)
+    scene.rules.append(Rule(0, top, frame.right, top, "line", fixed=True))
+    scene.texts.append(Text(2, top + 16, "Known at", "ink", 12, 600, fixed=True))
+    if scene.gutter >= GUTTER:
+        scene.texts.append(Text(2, top + 31, "hides what came later", "ink3", 10.5, fixed=True))
+    drawn = sorted({round(frame.x(at) * 2) / 2 for at in view.recorded if frame.since <= at <= frame.until})
+    for x in drawn:
+        scene.rules.append(Rule(x, top + 9, x, top + 16, "ink2"))
+    scene.known_at = top + 24
+    when = f"{day(view.as_of, frame.zone, year=True)} {clock(view.as_of, frame.zone)}"
+    when += f" {zone_letters(view.as_of, frame.zone)}"
+    later = sum(1 for at in view.recorded if at > view.as_of)
+    said = (
+        (f"as known on {when}; {later} later statements hidden", f"as known on {when}")
+        if view.as_known
+        else (
+            f"everything, as of {when}",
+            f"as of {when}",
+        )
+    )
+    room = frame.right - frame.left
+    words = next((words for words in said if width(words, 11, 600) <= room), "")
+    if words:
+        scene.texts.append(Text(frame.right, top + 42, words, "ink", 11, 600, anchor="end", fixed=True))
+    hint = "each tick above: something was recorded"
+    if width(hint) + width(words, 11, 600) + 24 <= room:
+        scene.texts.append(Text(frame.left, top + 42, hint, "ink2", fixed=True))
+    return top + _TRACK

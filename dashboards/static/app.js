@@ -1,0 +1,296 @@
+// What the pages do beyond plain HTML: draw the figure, say what is new, copy, and keys. Every page works without it.
+"use strict";
+(() => {
+  const WIDE = matchMedia("(min-width: 640px)");
+  const DARK = matchMedia("(prefers-color-scheme: dark)");
+  const STREAM_EVENTS = ["message", "delivery", "event", "entry", "incident", "occurrence", "reading"];
+  // Used where the figure brings no configuration of its own; uploading is on by default in Plotly.
+  const CONFIG = { displayModeBar: false, displaylogo: false, showSendToCloud: false, plotlyServerURL: "", scrollZoom: false, doubleClick: false, showTips: false };
+  const all = (selector, within = document) => [...within.querySelectorAll(selector)];
+  const one = (selector, within = document) => within.querySelector(selector);
+  const theme = () => document.documentElement.dataset.theme || (DARK.matches ? "dark" : "light");
+
+  // ---- the figure -------------------------------------------------------------------------------------------------
+  let plotly = null;
+  let asked = 0;
+
+  // Plotly writes some styles (bold ticks, hover text) as attributes, which a strict content security policy refuses;
+  // the same declarations set through the object model are allowed.
+  function allowStyles() {
+    const write = Element.prototype.setAttribute;
+    SVGElement.prototype.setAttribute = function setAttribute(name, value) {
+      if (name === "style") this.style.cssText = value;
+      else write.call(this, name, value);
+    };
+  }
+
+  function loadPlotly(holder) {
+    plotly ??= new Promise((resolve, reject) => {
+      // Plotly writes its rules into a style element of this id unless it finds one that is marked so; the marked one
+      // is the same rules as a file, which a strict content security policy allows.
+      const sheet = document.createElement("link");
+      sheet.id = "plotly.js-style-global";
+      sheet.className = "no-inline-styles";
+      sheet.rel = "stylesheet";
+      sheet.href = holder.dataset.plotlyCss;
+      const script = document.createElement("script");
+      script.src = holder.dataset.plotly;
+      script.onload = () => { allowStyles(); resolve(window.Plotly); };
+      script.onerror = () => { plotly = null; reject(new Error("the drawing library did not load")); };
+      document.head.append(sheet, script);
+    });
+    return plotly;
+  }
+
+  function say(holder, words) {
+    let note = one(".figure-state", holder.parentElement);
+    if (!note) {
+      note = document.createElement("p");
+      note.className = "figure-state";
+      note.setAttribute("role", "status");
+      holder.before(note);
+    }
+    note.textContent = words;
+    note.hidden = !words;
+  }
+
+  async function draw() {
+    const holder = one("[data-figure]");
+    if (!holder || !WIDE.matches) return;
+    const turn = ++asked;
+    const width = Math.round(holder.clientWidth);
+    holder.dataset.drawnWidth = width;
+    if (!holder.classList.contains("js-plotly-plot")) holder.style.minHeight = `${holder.dataset.height}px`;
+    const slow = setTimeout(() => say(holder, "Reading the record."), 200);
+    try {
+      const address = new URL(holder.dataset.figure, location.href);
+      address.searchParams.set("theme", theme());
+      address.searchParams.set("width", width);
+      const [answer, library] = await Promise.all([fetch(address, { credentials: "same-origin", headers: { Accept: "application/json" } }), loadPlotly(holder)]);
+      if (!answer.ok) throw new Error(`the service answered ${answer.status}${answer.headers.get("X-Request-Id") ? `, request ${answer.headers.get("X-Request-Id")}` : ""}`);
+      const figure = await answer.json();
+      if (turn !== asked) return;
+      await library.react(holder, figure.data, { ...figure.layout, width, autosize: false }, { ...CONFIG, ...figure.config });
+      placeSlider(figure.layout);
+      if (!holder.dataset.drawnAt) holder.on("plotly_relayout", zoomed);
+      holder.dataset.drawnAt = new Date().toISOString();
+      holder.style.minHeight = "";
+      clearTimeout(slow);
+      say(holder, "");
+    } catch (error) {
+      clearTimeout(slow);
+      const last = holder.dataset.drawnAt;
+      say(holder, `The figure could not be drawn: ${error.message}. ${last ? `What stands here is from ${last.slice(11, 16)} UTC. ` : ""}The timeline and the table below still work.`);
+      if (!last) holder.style.minHeight = "";
+    }
+  }
+
+  let resizing = 0;
+  addEventListener("resize", () => {
+    clearTimeout(resizing);
+    resizing = setTimeout(() => {
+      const holder = one("[data-figure]");
+      if (holder && Math.abs(holder.clientWidth - Number(holder.dataset.drawnWidth || 0)) > 8) draw();
+    }, 200);
+  });
+  DARK.addEventListener("change", draw);
+  WIDE.addEventListener("change", draw);
+
+  // Another range or another known-at moment is a page of its own, of which the parts below replace those shown here.
+  const RANGE_PARTS = [".toolbar", ".table-view", ".phone-figure", ".known", ".provenance"];
+  const MOMENT_PARTS = [...RANGE_PARTS, ".actions", "[data-known-notice]", ".facts", ".last-lines", "#timeline", ".links"];
+  async function show(address, parts, push = true) {
+    try {
+      const answer = await fetch(address, { credentials: "same-origin", headers: { Accept: "text/html" } });
+      if (!answer.ok) throw new Error(answer.status);
+      const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+      one("[data-figure]").dataset.figure = one("[data-figure]", fresh).dataset.figure;
+      const slider = one("[data-known]");
+      const next = one("[data-known]", fresh);
+      if (slider && next) {
+        slider.min = next.min; slider.max = next.max; slider.step = next.step; slider.value = next.getAttribute("value");
+      }
+      for (const part of parts) one(part)?.replaceWith(one(part, fresh));
+      if (push) history.pushState({ parts: true }, "", address);
+      reveal();
+      draw();
+    } catch {
+      location.assign(address);
+    }
+  }
+  addEventListener("popstate", (event) => { if (event.state?.parts || !location.hash) show(location.href, MOMENT_PARTS, false); });
+
+  // Dragging over the drawing asks for that range; the server lays its labels out anew.
+  function zoomed(change) {
+    const ends = [change["xaxis.range[0]"], change["xaxis.range[1]"]];
+    if (!ends[0] || !ends[1]) return;
+    const address = new URL(location.href);
+    address.hash = "";
+    ["from", "to"].forEach((name, n) => address.searchParams.set(name, new Date(`${String(ends[n]).replace(" ", "T")}Z`).toISOString()));
+    show(address, RANGE_PARTS);
+  }
+
+  // ---- known at ---------------------------------------------------------------------------------------------------
+  function placeSlider(layout) {
+    const slider = one("[data-known]");
+    const track = layout.meta?.known_at;
+    if (!slider) return;
+    slider.hidden = !track;
+    if (!track) return;
+    // The thumb is 16 px wide, so its middle reaches both ends of the drawn track.
+    slider.style.left = `${track.left - 8}px`;
+    slider.style.width = `${track.right - track.left + 16}px`;
+    slider.style.top = `${track.y - 12}px`;
+    fillSlider(slider);
+  }
+  function fillSlider(slider) {
+    const share = (Number(slider.value) - Number(slider.min)) / (Number(slider.max) - Number(slider.min));
+    slider.style.setProperty("--filled", `${100 * share}%`);
+    slider.setAttribute("aria-valuetext", knownWords(slider));
+  }
+  function knownWords(slider) {
+    const step = Number(slider.value);
+    if (step >= Number(slider.max)) return "everything";
+    return `as of ${new Intl.DateTimeFormat("en-GB", { timeZone: slider.dataset.zone, dateStyle: "medium", timeStyle: "short" }).format(new Date(step * 1000))}`;
+  }
+  const slider = one("[data-known]");
+  slider?.addEventListener("input", () => {
+    const told = one("[data-known-words]");
+    if (told) told.textContent = knownWords(slider);
+    fillSlider(slider);
+  });
+  slider?.addEventListener("change", () => {
+    const address = new URL(location.href);
+    address.hash = "";
+    if (Number(slider.value) >= Number(slider.max)) address.searchParams.delete("as_of");
+    else address.searchParams.set("as_of", new Date(Number(slider.value) * 1000).toISOString());
+    show(address, MOMENT_PARTS);
+  });
+
+  // ---- what is new ------------------------------------------------------------------------------------------------
+  function live() {
+    const address = document.body.dataset.live;
+    const chip = one("[data-live-chip]");
+    if (!address || !chip || !window.EventSource) return;
+    const state = one("[data-live-state] span");
+    const pause = one("[data-live-pause]");
+    const incident = document.body.dataset.incident;
+    let count = 0;
+    let stream = null;
+
+    function arrived(event) {
+      let told = {};
+      try { told = JSON.parse(event.data) || {}; } catch { /* a bare word is news as well */ }
+      if (incident && told.incident !== undefined && String(told.incident) !== incident) return;
+      count += Number(told.count) || 1;
+      let button = one("button", chip);
+      if (!button) {
+        button = document.createElement("button");
+        button.type = "button";
+        button.addEventListener("click", () => location.reload());
+        chip.append(button);
+      }
+      button.textContent = `${count > 999 ? "999+" : count} new, show`;
+    }
+    function open() {
+      stream = new EventSource(address);
+      for (const name of STREAM_EVENTS) stream.addEventListener(name, arrived);
+      stream.addEventListener("open", () => { if (state) state.dataset.live = "live"; });
+      stream.addEventListener("error", () => {
+        if (state) state.textContent = stream.readyState === EventSource.CLOSED ? "not live: the stream ended; reload to try again" : `not live since ${new Date().toISOString().slice(11, 16)} UTC, trying again`;
+      });
+    }
+    open();
+    if (pause) {
+      pause.hidden = false;
+      pause.addEventListener("click", () => {
+        if (stream) { stream.close(); stream = null; pause.textContent = "Resume"; } else { open(); pause.textContent = "Pause"; }
+      });
+    }
+  }
+
+  function length(seconds) {
+    if (seconds < 59.5) return `${Math.max(0, Math.round(seconds))} s`;
+    const minutes = Math.round(seconds / 60);
+    if (minutes < 60) return `${minutes} min`;
+    const [per, of, large, small] = minutes < 72 * 60 ? [60, minutes, "h", "min"] : [24, Math.round(minutes / 60), "d", "h"];
+    return `${Math.floor(of / per)} ${large}${of % per ? ` ${of % per} ${small}` : ""}`;
+  }
+  function tick() {
+    // The page was true when it was made: lengths go on from there, by the time since, whatever this machine's clock says.
+    const began = performance.now();
+    const starts = all("[data-ago]").map((node) => [node, Number(node.dataset.ago)]);
+    if (starts.length) setInterval(() => { for (const [node, seconds] of starts) node.textContent = `${length(seconds + (performance.now() - began) / 1000)} ago`; }, 15000);
+  }
+
+  // ---- copying, menus, keys ---------------------------------------------------------------------------------------
+  async function copied(button, words) {
+    await navigator.clipboard.writeText(words);
+    if (button.dataset.copied) return;
+    const label = [...button.childNodes];
+    button.dataset.copied = "yes";
+    button.replaceChildren("Copied");
+    setTimeout(() => { button.replaceChildren(...label); delete button.dataset.copied; }, 1500);
+  }
+  // Controls that only a script can serve are hidden until there is one.
+  function reveal() {
+    for (const node of all("[data-script-only], [data-copy], [data-copy-text]")) node.hidden = false;
+  }
+  addEventListener("click", async (event) => {
+    const hit = (selector) => event.target.closest?.(selector);
+    const plain = !(event.metaKey || event.ctrlKey || event.shiftKey || event.altKey);
+    const range = hit("a[data-range]");
+    if (range && plain) {
+      event.preventDefault();
+      show(range.href.split("#")[0], RANGE_PARTS);
+    } else if (hit("[data-copy]")) {
+      const button = hit("[data-copy]");
+      copied(button, new URL(button.dataset.copy, location.href.split("#")[0]).href);
+    } else if (hit("[data-copy-text]")) {
+      const button = hit("[data-copy-text]");
+      copied(button, document.getElementById(button.dataset.copyText).textContent);
+    } else if (hit("[data-copy-from]") && plain && navigator.clipboard) {
+      const link = hit("[data-copy-from]");
+      event.preventDefault();
+      const answer = await fetch(link.dataset.copyFrom, { credentials: "same-origin" });
+      if (answer.ok) copied(link, await answer.text()); else location.assign(link.href);
+    }
+    for (const menu of all("details.menu[open]")) if (!menu.contains(event.target)) menu.open = false;
+  });
+
+  const zone = document.getElementById("zone");
+  zone?.addEventListener("focus", () => {
+    const list = document.getElementById("zones");
+    if (!list.children.length && Intl.supportedValuesOf) list.append(...["UTC", ...Intl.supportedValuesOf("timeZone")].map((name) => new Option("", name)));
+  });
+  const shortcuts = document.getElementById("shortcuts");
+  if (shortcuts) {
+    shortcuts.checked = localStorage.getItem("shortcuts") !== "off";
+    shortcuts.addEventListener("change", () => localStorage.setItem("shortcuts", shortcuts.checked ? "on" : "off"));
+  }
+  addEventListener("keydown", (event) => {
+    if (event.key === "Escape") for (const menu of all("details.menu[open]")) { menu.open = false; one("summary", menu).focus(); }
+    const typing = event.target.closest?.("input, textarea, select, [contenteditable]");
+    if (!shortcuts?.checked || typing || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === "/") { event.preventDefault(); document.getElementById("search")?.focus(); return; }
+    const target = /^[a-z]$/.test(event.key) && one(`[data-key="${event.key}"]`);
+    if (!target) return;
+    event.preventDefault();
+    target.click();
+    if (event.key === "e") document.getElementById("text")?.focus({ preventScroll: true });
+  });
+
+  function openTarget() {
+    const node = location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    if (!node) return;
+    const fold = one("details", node) || node.closest("details");
+    if (fold && (node.classList.contains("row") || node.closest("details") === fold)) fold.open = true;
+  }
+  addEventListener("hashchange", openTarget);
+
+  reveal();
+  openTarget();
+  draw();
+  live();
+  tick();
+})();

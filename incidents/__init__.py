@@ -1,0 +1,1 @@
+"""What the words mean: model, folds, rules, links, timeline, adapters (pure); tables, store, ingest (SQL)."""

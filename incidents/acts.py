@@ -1,0 +1,362 @@
+"""What people do to an incident: each act appends entries in one transaction and folds the incident anew.
+
+Errors are for the person: NotFoundError, ConflictError (the incident has moved on) and ValueError with the field.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from incidents import entries, instants
+from incidents.config import Config
+from incidents.entries import ENTRY, OCCURRENCE, Changes, Draft
+from incidents.fold import MILESTONES, STATUSES
+from incidents.linking import Linking
+from incidents.model import Entry, Incident, Severity
+from incidents.records import entry_of, occurrence_of
+
+TEXT_BOUND = 20_000
+TITLE_BOUND = 300
+FAR_AHEAD = timedelta(days=1)
+
+
+class NotFoundError(LookupError):
+    """There is no such incident, entry, link or alert."""
+
+
+class ConflictError(Exception):
+    """The incident is not as the caller last saw it, or does not allow this."""
+
+
+class Acting:
+    """One person's acts within one transaction."""
+
+    def __init__(self, config: Config, changes: Changes, actor: str) -> None:
+        self.config, self.changes, self.actor = config, changes, actor
+        self.connection, self.now = changes.connection, changes.now
+
+    def open(self, fields: Mapping[str, Any], *, story: str | None = None) -> Incident:
+        """Open an incident by hand: title, severity, site and impact_started_at as INTERFACE names them."""
+        title = text(fields, "title", TITLE_BOUND)
+        severity = severity_of(fields.get("severity") or "unknown")
+        site = fields.get("site")
+        if site and not self.config.site(str(site)):
+            raise ValueError(f"site: {str(site)[:60]!r} is not configured")
+        sites = [str(site)] if site else []
+        impact = moment(fields["impact_started_at"], "impact_started_at") if fields.get("impact_started_at") else None
+        happened_at, until = _ends(impact) if impact else (self.now, None)
+        group = f"site:{site}" if site else f"by-hand:{title[:80]}"
+        params = {
+            "title": title,
+            "severity": severity.value,
+            "group": group,
+            "sites": sites,
+            "by_hand": True,
+            **({"impact_started_at": impact} if impact else {}),
+            **({"story": story} if story else {}),
+        }
+        name = self.changes.open(
+            Draft("", "opened", params, self.actor, happened_at, until), entries.name_base(happened_at, title, sites)
+        )
+        assert name is not None
+        return self._done(name, relink=True)
+
+    def status(self, incident: str, fields: Mapping[str, Any]) -> Incident:
+        """Change the status: status, happened_at and note."""
+        now = self.seen(incident)
+        status = fields.get("status")
+        if status not in STATUSES:
+            raise ValueError(f"status: one of {', '.join(STATUSES)} is expected")
+        at, until = (
+            _ends(moment(fields["happened_at"], "happened_at")) if fields.get("happened_at") else (self.now, None)
+        )
+        params = {"status": status, "was": now.status}
+        if fields.get("note"):
+            params["note"] = text(fields, "note", TEXT_BOUND)
+        self.changes.append(Draft(incident, "status_changed", params, self.actor, at, until))
+        return self._done(incident, relink=status == "resolved")
+
+    def note(self, incident: str, fields: Mapping[str, Any]) -> int:
+        """Add a note: text, happened_at, happened_until and pinned; the entry's id."""
+        self.seen(incident)
+        params: dict[str, Any] = {"text": text(fields, "text", TEXT_BOUND)}
+        if fields.get("pinned"):
+            params["pinned"] = True
+        at, until = self._when(fields)
+        number = self.changes.append(Draft(incident, "note", params, self.actor, at, until))
+        assert number is not None
+        self._done(incident)
+        return number
+
+    def correct(self, incident: str, number: int, fields: Mapping[str, Any]) -> int:
+        """Supersede an entry with new words or another time; the correction's id. The old entry stays."""
+        old = self._entry(incident, number)
+        if old.kind not in ("note", "status_changed", "opened"):
+            raise ConflictError(f"an entry of kind {old.kind} is not corrected; add a note instead")
+        params: dict[str, Any] = {}
+        if "text" in fields:
+            params |= {"text": text(fields, "text", TEXT_BOUND), "was": old.params.get("text")}
+        if "pinned" in fields:
+            params["pinned"] = bool(fields["pinned"])
+        at, until = old.happened_at, old.happened_until
+        if fields.get("happened_at"):
+            at, until = self._when(fields)
+            params["happened_at"] = instants.text(at)
+        if not params:
+            raise ValueError("text: nothing to correct was given")
+        added = self.changes.append(Draft(incident, "correction", params, self.actor, at, until, supersedes=number))
+        assert added is not None
+        self._done(incident)
+        return added
+
+    def retract(self, incident: str, number: int) -> int:
+        """Withdraw an entry; it stays in the log, with who withdrew it and when."""
+        old = self._entry(incident, number)
+        if old.kind == "opened":
+            raise ConflictError("the opening of an incident cannot be withdrawn; resolve it instead")
+        added = self.changes.append(
+            Draft(incident, "retraction", {"kind": old.kind}, self.actor, self.now, supersedes=number)
+        )
+        assert added is not None
+        self._done(incident)
+        return added
+
+    def patch(self, incident: str, fields: Mapping[str, Any]) -> Incident:
+        """Change fields, one entry each: title, severity, owner, services, milestones, impact_windows."""
+        now = self.seen(incident)
+        for field, value in fields.items():
+            was, new = self._field(now, field, value)
+            if was != new:
+                self.changes.append(
+                    Draft(incident, "field_changed", {"field": field, "was": was, "now": new}, self.actor, self.now)
+                )
+        return self._done(incident, relink=bool(set(fields) & {*MILESTONES, "impact_windows"}))
+
+    def judge(self, incident: str, link: str, fields: Mapping[str, Any]) -> Incident:
+        """A person's verdict on a link: verdict, note, quote and speaker."""
+        now = self.seen(incident)
+        if link not in {found.id for found in now.links}:
+            raise NotFoundError(f"the incident has no link {link[:60]}")
+        verdict = fields.get("verdict")
+        if verdict not in ("proposed", "confirmed", "rejected", "attributed", "retracted"):
+            raise ValueError("verdict: confirmed, rejected, attributed or retracted is expected")
+        if verdict == "attributed" and not (fields.get("quote") and fields.get("speaker")):
+            raise ValueError("quote: an attribution is somebody's word: give quote and speaker")
+        seen = self.connection.execute(sa.select(OCCURRENCE.c.title).where(OCCURRENCE.c.id == link)).scalar()
+        params: dict[str, Any] = {"link": link, "verdict": verdict, "title": seen or link}
+        params |= {k: text(fields, k, TEXT_BOUND) for k in ("note", "quote", "speaker") if fields.get(k)}
+        self.changes.append(Draft(incident, "link_judged", params, self.actor, self.now))
+        return self._done(incident)
+
+    def link(self, incident: str, fields: Mapping[str, Any]) -> Incident:
+        """Link an occurrence by hand; it carries the person's reason and no bits."""
+        self.seen(incident)
+        name = str(fields.get("occurrence") or "")
+        row = self.connection.execute(sa.select(OCCURRENCE).where(OCCURRENCE.c.id == name)).first()
+        if row is None:
+            raise NotFoundError(f"there is no occurrence {name[:60]!r}")
+        reason = text(fields, "note", TEXT_BOUND) if fields.get("note") else "linked by hand"
+        params = {
+            "occurrence": row.id,
+            "title": row.title,
+            "kind": row.kind,
+            "tier": "context",
+            "score": 0.0,
+            "reasons": [{"part": "person", "bits": 0.0, "sentence": reason}],
+            "base_rate": None,
+            "would_change": "",
+        }
+        self.changes.append(
+            Draft(incident, "link_proposed", params, self.actor, row.starts_at, decision=f"by-hand|{incident}|{row.id}")
+        )
+        return self._done(incident)
+
+    def regroup(self, incident: str, add: Sequence[str], remove: Sequence[str]) -> Incident:
+        """Attach and detach alerts by their ids."""
+        self.seen(incident)
+        members = set(self.connection.execute(entries.current_members(incident)).scalars())
+        found = [
+            occurrence_of(row)
+            for row in self.connection.execute(
+                sa.select(OCCURRENCE).where(OCCURRENCE.c.id.in_(list(add)), OCCURRENCE.c.kind == "alert")
+            )
+        ]
+        missing = set(add) - {a.id for a in found} | set(remove) - members
+        if missing:
+            raise NotFoundError(f"no such alert: {min(missing)[:60]}")
+        self.changes.join(incident, [a for a in found if a.id not in members], self.actor)
+        self.changes.leave(incident, list(remove), self.actor)
+        return self._done(incident, relink=True)
+
+    def merge(self, incident: str, into: str) -> Incident:
+        """Merge an incident into another one: its alerts go along, its entries stay readable under its id."""
+        source, target = self.seen(incident), self.seen(into)
+        if incident == into or source.merged_into or target.merged_into:
+            raise ConflictError("an incident merges into another one that is not merged itself")
+        alerts = entries.member_alerts(self.connection, incident)
+        held = set(self.connection.execute(entries.current_members(into)).scalars())
+        moving = [a for a in alerts if a.id not in held]
+        self.changes.append(
+            Draft(incident, "merged", {"into": into, "alerts": [a.id for a in moving]}, self.actor, self.now)
+        )
+        self.changes.append(Draft(into, "merged_from", {"from": incident, "alerts": len(moving)}, self.actor, self.now))
+        self.changes.join(into, moving, self.actor)
+        self._done(incident)
+        return self._done(into, relink=True)
+
+    def unmerge(self, incident: str) -> Incident:
+        """Undo a merge: what had moved goes back."""
+        source = self.seen(incident)
+        if not source.merged_into:
+            raise ConflictError("the incident is not merged into another one")
+        log = [e for e in entries.decisions(self.connection, [incident])[incident] if e.kind == "merged"]
+        moved = [str(a) for a in log[-1].params.get("alerts", ())]
+        self.changes.append(Draft(incident, "unmerged", {"from": source.merged_into}, self.actor, self.now))
+        self.changes.leave(source.merged_into, moved, self.actor, {"unmerged": incident})
+        self._done(source.merged_into)
+        return self._done(incident, relink=True)
+
+    def split(self, incident: str, alerts: Sequence[str]) -> Incident:
+        """Move some alerts into a new incident of the same group; merging it back undoes it."""
+        was = self.seen(incident)
+        members = set(self.connection.execute(entries.current_members(incident)).scalars())
+        if not alerts or set(alerts) - members:
+            raise NotFoundError("alerts: give ids of alerts of this incident")
+        moving = [
+            occurrence_of(row)
+            for row in self.connection.execute(sa.select(OCCURRENCE).where(OCCURRENCE.c.id.in_(list(alerts))))
+        ]
+        first = min(moving, key=lambda a: (a.starts_at, a.id))
+        params = {
+            "title": first.title,
+            "severity": first.severity.value,
+            "group": f"{was.group}|split:{first.id[:8]}",
+            "sites": list(was.sites),
+            "split_from": incident,
+        }
+        name = self.changes.open(
+            Draft("", "opened", params, self.actor, first.starts_at),
+            entries.name_base(first.starts_at, was.group, was.sites),
+        )
+        assert name is not None
+        self.changes.append(Draft(incident, "split", {"into": name, "alerts": len(moving)}, self.actor, self.now))
+        self.changes.join(name, moving, self.actor)
+        self.changes.leave(incident, [a.id for a in moving], self.actor, {"split": name})
+        self._done(incident)
+        return self._done(name, relink=True)
+
+    # ----------------------------------------------------------------------------------------------------------------
+
+    def seen(self, incident: str, *, expected: int | None = None) -> Incident:
+        """The incident, its group locked; ConflictError when its version is not the expected one."""
+        found = entries.read_incident(self.connection, incident)
+        if found is None:
+            raise NotFoundError(f"there is no incident {incident[:80]}")
+        self.changes.store.lock(self.connection, [f"group:{found.group}"])
+        if expected is not None and found.version != expected:
+            raise ConflictError(f"the incident is at version {found.version}, not {expected}")
+        return found
+
+    def _done(self, incident: str, *, relink: bool = False) -> Incident:
+        folded = self.changes.settle()
+        if relink:
+            Linking(self.config, self.changes).relink_incidents([folded[incident]] if incident in folded else [])
+            folded |= self.changes.settle()
+        found = folded.get(incident) or entries.read_incident(self.connection, incident)
+        assert found is not None
+        return found
+
+    def _entry(self, incident: str, number: int) -> Entry:
+        self.seen(incident)
+        row = self.connection.execute(
+            sa.select(ENTRY).where(ENTRY.c.incident_id == incident, ENTRY.c.id == number)
+        ).first()
+        if row is None:
+            raise NotFoundError(f"the incident has no entry {number}")
+        return entry_of(row)
+
+    def _when(self, fields: Mapping[str, Any]) -> tuple[datetime, datetime | None]:
+        at = instant(fields["happened_at"], "happened_at") if fields.get("happened_at") else self.now
+        until = instant(fields["happened_until"], "happened_until") if fields.get("happened_until") else None
+        if until is not None and until < at:
+            raise ValueError("happened_until: lies before happened_at")
+        if at > self.now + FAR_AHEAD:
+            raise ValueError("happened_at: lies more than a day ahead")
+        return at, until
+
+    def _field(self, now: Incident, field: str, value: Any) -> tuple[Any, Any]:  # noqa: ANN401  # JSON in, JSON out
+        if field in MILESTONES:
+            was = getattr(now, field)
+            return _moment_json(was), None if value is None else moment(value, field)
+        if field == "title":
+            return now.title, text({"title": value}, "title", TITLE_BOUND)
+        if field == "severity":
+            return now.severity.value, severity_of(value).value
+        if field == "owner":
+            return now.owner, None if value in (None, "") else text({"owner": value}, "owner", TITLE_BOUND)
+        if field == "services":
+            if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
+                raise ValueError("services: a list of names is expected")
+            return list(now.services), [v[:TITLE_BOUND] for v in value[:100]]
+        if field == "impact_windows":
+            if not isinstance(value, list):
+                raise ValueError("impact_windows: a list of {at, until} is expected")
+            return [_moment_json(w) for w in now.impact_windows], [moment(w, "impact_windows") for w in value[:100]]
+        raise ValueError(f"{field[:60]}: is not a field that can be changed")
+
+
+def text(fields: Mapping[str, Any], name: str, bound: int) -> str:
+    """A non-empty text of a request without control characters. Raises ValueError naming the field."""
+    value = fields.get(name)
+    if not isinstance(value, str):
+        raise ValueError(f"{name}: a text is expected")  # noqa: TRY004  # what callers tell people as a bad request
+    clean = "".join(c for c in value if c in "\n\t" or ((c.isprintable() or c.isspace()) and c >= " ")).strip()
+    clean = clean.encode("utf-8", "ignore").decode()
+    if not clean:
+        raise ValueError(f"{name}: is empty")
+    if len(clean) > bound:
+        raise ValueError(f"{name}: longer than {bound} characters")
+    return clean
+
+
+def severity_of(value: Any) -> Severity:  # noqa: ANN401  # JSON
+    """A severity by its own name. Raises ValueError naming the field."""
+    try:
+        return Severity(value)
+    except ValueError:
+        raise ValueError(f"severity: one of {', '.join(Severity)} is expected") from None
+
+
+def instant(value: Any, field: str) -> datetime:  # noqa: ANN401  # JSON
+    """An instant of a request. Raises ValueError naming the field."""
+    try:
+        at = instants.parse(value) if isinstance(value, str) else None
+    except ValueError as error:
+        raise ValueError(f"{field}: {error}") from None
+    if at is None:
+        raise ValueError(f"{field}: an instant such as 2022-09-05T07:00:00Z is expected")
+    return at
+
+
+def moment(value: Any, field: str) -> dict[str, str | None]:  # noqa: ANN401  # JSON
+    """An instant, or {"at", "until"} where only a range is known, as entry params. Raises ValueError."""
+    fields = value if isinstance(value, Mapping) else {"at": value}
+    at = instant(fields.get("at"), field)
+    until = instant(fields["until"], field) if fields.get("until") else None
+    if until is not None and until < at:
+        raise ValueError(f"{field}: until lies before at")
+    return {"at": instants.text(at), "until": instants.text(until) if until else None}
+
+
+def _ends(value: Mapping[str, str | None]) -> tuple[datetime, datetime | None]:
+    return instant(value["at"], "at"), instant(value["until"], "until") if value["until"] else None
+
+
+def _moment_json(value: Any) -> dict[str, str | None] | None:  # noqa: ANN401  # Moment or None
+    if value is None:
+        return None
+    return {"at": instants.text(value.at), "until": instants.text(value.until) if value.until else None}

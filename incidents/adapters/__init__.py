@@ -1,0 +1,85 @@
+"""The adapters: each module of this folder reads one payload format, and its name is the format.
+
+A module gives `VERSION`, `TITLE`, `READS` (payload families) and `normalise(delivery)`. It may give `verify(delivery,
+secrets)` with `VERIFIES` (in words), `challenge(delivery)`, `SETUP`, `REPLY`, and, to be a feed, `EVERY` and
+`requests(source, sites)`. Importing one has no effect but its definition.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cache
+from types import MappingProxyType, ModuleType
+from typing import Any, Literal
+
+from incidents.model import Delivery, Statement
+
+
+@dataclass(frozen=True, slots=True)
+class Adapter:
+    """One adapter as its module declares it.
+
+    `setup` holds `snippets` (title, language, text in which `{url}` and `{key}` are to be replaced, all other braces
+    being the snippet's own, and perhaps a note) and `facts` (pairs that say what the
+    sender does with our answers). `reply` is the status of a successful answer.
+    """
+
+    name: str
+    version: int
+    kind: Literal["webhook", "feed"]
+    title: str
+    reads: tuple[str, ...]
+    verifies: str
+    normalise: Callable[[Delivery], Sequence[Statement]]
+    verify: Callable[[Delivery, Sequence[str]], bool] | None = None
+    challenge: Callable[[Delivery], Any] | None = None
+    setup: Mapping[str, Any] | None = None
+    reply: int = 202
+    every: timedelta | None = None
+    requests: Callable[..., Any] | None = None
+
+
+@cache
+def adapters() -> Mapping[str, Adapter]:
+    """Every adapter by name, in the order of names."""
+    names = sorted(found.name for found in pkgutil.iter_modules(__path__) if not found.name.startswith("_"))
+    return MappingProxyType({name: _declared(name, importlib.import_module(f"{__name__}.{name}")) for name in names})
+
+
+def listing() -> list[dict[str, Any]]:
+    """What `barograph adapters --json` prints."""
+    return [
+        {
+            "name": adapter.name,
+            "version": adapter.version,
+            "kind": adapter.kind,
+            "title": adapter.title,
+            "reads": list(adapter.reads),
+            "verifies": adapter.verifies,
+        }
+        for adapter in adapters().values()
+    ]
+
+
+def _declared(name: str, module: ModuleType) -> Adapter:
+    requests, verify = getattr(module, "requests", None), getattr(module, "verify", None)
+    verifies = "nothing: we fetch it" if requests else "bearer key or signature" if verify else "bearer key"
+    return Adapter(
+        name=name,
+        version=module.VERSION,
+        kind="feed" if requests else "webhook",
+        title=module.TITLE,
+        reads=tuple(module.READS),
+        verifies=getattr(module, "VERIFIES", verifies),
+        normalise=module.normalise,
+        verify=verify,
+        challenge=getattr(module, "challenge", None),
+        setup=getattr(module, "SETUP", None),
+        reply=getattr(module, "REPLY", 202),
+        every=getattr(module, "EVERY", None),
+        requests=requests,
+    )

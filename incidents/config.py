@@ -1,0 +1,242 @@
+"""The configuration: sites, sources and rules from TOML or a story, each error naming its table and key. Pure."""
+
+from __future__ import annotations
+
+import re
+import zoneinfo
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from incidents import severities
+from incidents.model import Match, Rule, Severity, Site, Source
+from incidents.rules import DEFAULT_RULES
+
+SLUG = re.compile(r"[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?")
+_SPAN = re.compile(r"(\d+)\s*(s|m|h|d)")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+LEAST_KEY_LENGTH = 32
+
+
+class ConfigError(ValueError):
+    """A configuration that cannot be used; the message names the table, the row and the key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What is in force: sites, sources and rules by the names that people gave them."""
+
+    sites: tuple[Site, ...] = ()
+    sources: tuple[Source, ...] = ()
+    rules: tuple[Rule, ...] = DEFAULT_RULES
+
+    def source(self, name: str) -> Source | None:
+        """The source of this name."""
+        return next((s for s in self.sources if s.name == name), None)
+
+    def site(self, name: str) -> Site | None:
+        """The site of this name."""
+        return next((s for s in self.sites if s.name == name), None)
+
+
+class _Table:
+    """One row of a table, read key by key; keys that nothing asked for are errors."""
+
+    def __init__(self, where: str, row: Any) -> None:  # noqa: ANN401  # TOML or JSON
+        if not isinstance(row, Mapping):
+            raise ConfigError(f"{where}: a table is expected")
+        self.where, self._row, self._left = where, row, set(row)
+
+    def take(self, key: str, kind: type | tuple[type, ...], default: Any = None, *, needed: bool = False) -> Any:  # noqa: ANN401
+        self._left.discard(key)
+        value = self._row.get(key)
+        if value is None:
+            if needed:
+                raise self.error(key, "is missing")
+            return default
+        if (isinstance(value, bool) and kind is not bool) or not isinstance(value, kind):
+            raise self.error(key, f"{str(value)[:60]!r} is not of the kind expected")
+        return value
+
+    def names(self, key: str) -> tuple[str, ...]:
+        found = self.take(key, list, [])
+        if not all(isinstance(n, str) for n in found):
+            raise self.error(key, "a list of strings is expected")
+        return tuple(found)
+
+    def number(self, key: str, low: float, high: float, default: float | None = None) -> float:
+        value = float(self.take(key, (int, float), default, needed=default is None))
+        if not low <= value <= high:
+            raise self.error(key, f"{value} is not between {low} and {high}")
+        return value
+
+    def slug(self, key: str = "name") -> str:
+        value = str(self.take(key, str, needed=True))
+        if not SLUG.fullmatch(value):
+            raise self.error(key, f"{value[:60]!r}: lower case letters, digits, '.', '_' and '-' are expected")
+        self.where = f"{self.where.partition(' ')[0]} {value}"
+        return value
+
+    def matches(self, key: str) -> tuple[Match, ...]:
+        found = []
+        for n, row in enumerate(self.take(key, list, [])):
+            inner = _Table(f"{self.where}: {key}[{n}]", row)
+            found.append(Match(str(inner.take("label", str, needed=True)), str(inner.take("value", str, needed=True))))
+            inner.done()
+        return tuple(found)
+
+    def error(self, key: str, what: str) -> ConfigError:
+        return ConfigError(f"{self.where}: {key}: {what}")
+
+    def done(self) -> None:
+        if self._left:
+            raise self.error(min(self._left), "is not a key that is known here")
+
+
+def site_of(row: Any, where: str = "sites") -> Site:  # noqa: ANN401  # TOML or JSON
+    """A site from its table."""
+    table = _Table(where, row)
+    name = table.slug()
+    zone = str(table.take("timezone", str, "UTC"))
+    if zone not in zoneinfo.available_timezones():
+        raise table.error("timezone", f"{zone[:60]!r} is not a time zone of the IANA database")
+    limits = table.take("limits", dict, {})
+    if not all(isinstance(v, int | float) and not isinstance(v, bool) for v in limits.values()):
+        raise table.error("limits", "numbers by variable are expected")
+    site = Site(
+        name=name,
+        title=str(table.take("title", str, name)),
+        latitude=table.number("latitude", -90, 90),
+        longitude=table.number("longitude", -180, 180),
+        uncertainty_km=table.number("uncertainty_km", 0, 20_000, 5.0),
+        timezone=zone,
+        provider_regions=table.names("provider_regions"),
+        zones=table.names("zones"),
+        grid_area=table.take("grid_area", str),
+        limits={k: float(v) for k, v in limits.items()},
+        match=table.matches("match"),
+    )
+    table.done()
+    return site
+
+
+SECRET_KEYS = ("key", "key_file", "secret", "secret_file")
+"""Keys of a source's table that never become part of a Source."""
+
+
+def source_of(row: Any, adapters: Iterable[str], where: str = "sources") -> Source:  # noqa: ANN401  # TOML or JSON
+    """A source from its table. Keys and secrets are checked here and stored elsewhere."""
+    table = _Table(where, row)
+    name = table.slug()
+    adapter = str(table.take("adapter", str, needed=True))
+    if adapter not in adapters:
+        raise table.error("adapter", f"{adapter[:60]!r} is not an adapter; `barograph adapters` lists them")
+    for key in SECRET_KEYS:
+        table.take(key, str)
+    if (row.get("key") is not None) and len(row["key"]) < LEAST_KEY_LENGTH:
+        raise table.error("key", f"shorter than {LEAST_KEY_LENGTH} characters")
+    every = table.take("every", str)
+    zone = table.take("timezone", str)
+    if zone is not None and zone not in zoneinfo.available_timezones():
+        raise table.error("timezone", f"{zone[:60]!r} is not a time zone of the IANA database")
+    mapping = table.take("mapping", dict, {})
+    if not all(isinstance(v, str) for v in mapping.values()):
+        raise table.error("mapping", "JMESPath expressions by field are expected")
+    source = Source(
+        name=name,
+        adapter=adapter,
+        every_seconds=None if every is None else span(table, "every", every),
+        url=table.take("url", str),
+        timezone=zone,
+        mapping=dict(mapping),
+    )
+    table.done()
+    return source
+
+
+def rule_of(row: Any, where: str = "rules") -> Rule:  # noqa: ANN401  # TOML or JSON
+    """A rule from its table: `when` holds a severity, or a count with the stretch it is counted in."""
+    table = _Table(where, row)
+    name = table.slug()
+    when = _Table(f"{table.where}: when", table.take("when", dict, needed=True))
+    if when.take("kind", str, "alert") != "alert":
+        raise when.error("kind", "rules open incidents for alerts only")
+    least = when.take("severity_at_least", str)
+    severity = None if least is None else severities.severity(least)
+    if severity is Severity.UNKNOWN and least != "unknown":
+        raise when.error("severity_at_least", f"{least!r} is not a severity")
+    count = when.take("count", int)
+    if count is not None and count < 1:
+        raise when.error("count", "at least 1 is expected")
+    if severity is None and count is None:
+        raise when.error("severity_at_least", "give this, or count and within")
+    within = when.take("within", str)
+    group_by = str(table.take("group_by", str, "site"))
+    if group_by not in ("site", "group"):
+        raise table.error("group_by", "site or group is expected")
+    rule = Rule(
+        name=name,
+        severity_at_least=severity,
+        count=count,
+        within_seconds=600 if within is None else span(when, "within", within),
+        open=bool(table.take("open", bool, True)),
+        group_by="site" if group_by == "site" else "group",
+        match=table.matches("match"),
+        unless=table.matches("unless"),
+    )
+    when.done()
+    table.done()
+    return rule
+
+
+def span(table: _Table, key: str, text: str) -> int:
+    """A length such as "2m" in seconds."""
+    found = _SPAN.fullmatch(text.strip())
+    if not found:
+        raise table.error(key, f"{text[:60]!r} is not a length such as 30s, 10m, 2h or 1d")
+    return int(found[1]) * _SECONDS[found[2]]
+
+
+def config_of(document: Any, adapters: Iterable[str]) -> Config:  # noqa: ANN401  # TOML or JSON
+    """A whole configuration. Raises ConfigError for what is unknown, missing, out of range or named twice."""
+    known = list(adapters)
+    table = _Table("configuration", document)
+    rows = {kind: table.take(kind, list, []) for kind in ("sites", "sources", "rules")}
+    table.done()
+    sites = tuple(site_of(row, f"sites[{n}]") for n, row in enumerate(rows["sites"]))
+    sources = tuple(source_of(row, known, f"sources[{n}]") for n, row in enumerate(rows["sources"]))
+    rules = tuple(rule_of(row, f"rules[{n}]") for n, row in enumerate(rows["rules"]))
+    for kind, found in (("sites", sites), ("sources", sources), ("rules", rules)):
+        names = [row.name for row in found]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice:
+            raise ConfigError(f"{kind} {twice}: name: is given twice")
+    return Config(sites, sources, rules or DEFAULT_RULES)
+
+
+def spec_of(value: Site | Source | Rule) -> dict[str, Any]:
+    """A configured value as plain JSON; `value_of` reads it back."""
+    return {k: v for k, v in asdict(_plain(value)).items() if v not in (None, (), {})}
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401  # asdict copies mappings that it can rebuild only
+    from dataclasses import replace
+
+    changed = {name: dict(getattr(value, name)) for name in ("limits", "mapping") if hasattr(value, name)}
+    return replace(value, **changed)
+
+
+def value_of(kind: str, spec: Mapping[str, Any]) -> Site | Source | Rule:
+    """A configured value from its JSON."""
+    fields = dict(spec)
+    for name in ("match", "unless"):
+        if name in fields:
+            fields[name] = tuple(Match(**m) for m in fields[name])
+    for name in ("provider_regions", "zones"):
+        if name in fields:
+            fields[name] = tuple(fields[name])
+    if kind == "rule" and fields.get("severity_at_least"):
+        fields["severity_at_least"] = Severity(fields["severity_at_least"])
+    kinds: dict[str, Any] = {"site": Site, "source": Source, "rule": Rule}
+    value: Site | Source | Rule = kinds[kind](**fields)
+    return value

@@ -1,0 +1,138 @@
+"""The delivery log: bytes as they came, the queue of those not read yet, and how each was read."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from incidents.store import receipt_of
+from incidents.tables import DeliveryRow, StampRow, UnreadRow
+
+DELIVERY = DeliveryRow.__table__  # type: ignore[attr-defined]  # SQLModel adds it
+UNREAD = UnreadRow.__table__  # type: ignore[attr-defined]
+STAMP = StampRow.__table__  # type: ignore[attr-defined]
+
+BODY_BOUND = 10 * 1024 * 1024
+"""Most bytes of one body, on the wire and inflated."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A delivery on its way into the log. `encoding` is "" or "gzip"; `refused` says why the body was not kept."""
+
+    id: int
+    source: str
+    received_at: datetime
+    headers: Mapping[str, str]
+    body: bytes
+    encoding: str = ""
+    refused: str | None = None
+    size: int | None = None
+
+    @property
+    def receipt(self) -> str:
+        """What the sender is told."""
+        return receipt_of(self.id)
+
+
+def append(connection: sa.Connection, arrivals: Iterable[Arrival]) -> None:
+    """Append deliveries and queue them for reading. The caller commits, and only then is a 2xx true."""
+    rows = [
+        {
+            "id": a.id,
+            "source": a.source,
+            "received_at": a.received_at,
+            "headers": dict(a.headers),
+            "encoding": a.encoding,
+            "body": a.body,
+            "size": len(a.body) if a.size is None else a.size,
+            "sha256": hashlib.sha256(a.body).hexdigest(),
+            "refused": a.refused,
+        }
+        for a in arrivals
+    ]
+    connection.execute(sa.insert(DELIVERY), rows)
+    connection.execute(sa.insert(UNREAD), [{"delivery_id": row["id"]} for row in rows])
+
+
+def claim(connection: sa.Connection, *, most: int, most_bytes: int) -> list[Any]:
+    """Take the oldest unread deliveries out of the queue, as rows with their last stamp's adapter version.
+
+    What is taken comes back to the queue when the transaction fails. At least one is taken, whatever its size.
+    """
+    waiting = (
+        connection.execute(
+            sa.select(UNREAD.c.delivery_id).order_by(UNREAD.c.delivery_id).limit(most).with_for_update(skip_locked=True)
+        )
+        .scalars()
+        .all()
+    )
+    if not waiting:
+        return []
+    sizes: dict[int, int] = dict(
+        connection.execute(sa.select(DELIVERY.c.id, DELIVERY.c.size).where(DELIVERY.c.id.in_(waiting))).all()
+    )
+    taken: list[int] = []
+    total = 0
+    for name in waiting:
+        total += sizes.get(name, 0)
+        if taken and total > most_bytes:
+            break
+        taken.append(name)
+    connection.execute(sa.delete(UNREAD).where(UNREAD.c.delivery_id.in_(taken)))
+    query = (
+        sa.select(DELIVERY, STAMP.c.adapter_version.label("read_by"), STAMP.c.adapter.label("read_as"))
+        .outerjoin(STAMP, STAMP.c.delivery_id == DELIVERY.c.id)
+        .where(DELIVERY.c.id.in_(taken))
+    )
+    return list(connection.execute(query.order_by(DELIVERY.c.id)))
+
+
+def queue_again(connection: sa.Connection, where: sa.ColumnElement[bool]) -> int:
+    """Queue stamped deliveries for another reading; how many."""
+    chosen = sa.select(STAMP.c.delivery_id).where(
+        where, ~sa.exists().where(UNREAD.c.delivery_id == STAMP.c.delivery_id)
+    )
+    return connection.execute(sa.insert(UNREAD).from_select(["delivery_id"], chosen)).rowcount
+
+
+def queue_older(connection: sa.Connection, versions: Mapping[str, int]) -> int:
+    """Queue what an older version of its adapter has read: what a raised `VERSION` asks for. A newer one is left."""
+    return sum(
+        queue_again(connection, (STAMP.c.adapter == name) & (STAMP.c.adapter_version < version))
+        for name, version in versions.items()
+    )
+
+
+def inflate(body: bytes, encoding: str, bound: int = BODY_BOUND) -> bytes:
+    """The body without its content encoding. Raises ValueError with a plain reason for a broken or bloated one."""
+    if encoding == "":
+        return body
+    if encoding not in ("gzip", "x-gzip", "deflate"):
+        raise ValueError(f"content encoding {encoding[:40]!r} is not known here; gzip is")
+    inflater = zlib.decompressobj(wbits=47)  # 47: gzip or zlib, told by the header
+    try:
+        plain = inflater.decompress(body, bound + 1)
+    except zlib.error as error:
+        raise ValueError(f"not {encoding}: {error}") from None
+    if len(plain) > bound or inflater.unconsumed_tail:
+        raise ValueError(f"inflates to more than {bound} bytes")
+    if not inflater.eof:
+        raise ValueError(f"the {encoding} stream is cut off")
+    return plain
+
+
+def stamp(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Record how deliveries were read, over what an earlier reading said."""
+    names = [row["delivery_id"] for row in rows]
+    again = [row for row in rows if row["again"]]
+    if again:
+        connection.execute(sa.delete(STAMP).where(STAMP.c.delivery_id.in_([row["delivery_id"] for row in again])))
+    connection.execute(sa.insert(STAMP), [{k: v for k, v in row.items() if k != "again"} for row in rows])
+    assert len(set(names)) == len(names)

@@ -1,0 +1,348 @@
+"""Folds: an occurrence from the set of its statements, an incident from its entries and members. Pure.
+
+Order and repeats of the input do not matter; `extend` gives what `occurrence` gives over the whole set.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from incidents import instants
+from incidents.model import (
+    BaseRate,
+    Entry,
+    Evidence,
+    Incident,
+    Link,
+    Members,
+    Moment,
+    Occurrence,
+    Post,
+    Reason,
+    Said,
+    Severity,
+)
+
+STATUSES = ("open", "acknowledged", "mitigated", "resolved")
+MILESTONES = ("impact_started_at", "detected_at", "acknowledged_at", "mitigated_at", "resolved_at")
+
+
+def occurrence_id(source: str, key: str) -> str:
+    """The id of the occurrence that a source names by this key: 32 hex digits, the same after every rebuild."""
+    return hashlib.sha256(f"{source}\0{key}".encode()).hexdigest()[:32]
+
+
+def _place(said: Said) -> tuple[datetime, str]:
+    """Where a statement stands among those of its occurrence; the digest parts what was said at one instant."""
+    return said.said_at, said.digest
+
+
+def occurrence(statements: Iterable[Said]) -> Occurrence:
+    """Fold a non-empty set of statements of one occurrence: what was said last holds, field by field.
+
+    An end said by a `final` statement is terminal: a retried "firing" that is read later does not reopen it.
+    """
+    ordered = sorted(
+        {s.digest: s for s in sorted(statements, key=lambda s: s.recorded_at, reverse=True)}.values(), key=_place
+    )
+    folded = _first(ordered[0])
+    for said in ordered[1:]:
+        folded = _next(folded, said)
+    return folded
+
+
+def extend(cached: Occurrence | None, statements: Sequence[Said]) -> Occurrence | None:
+    """Fold new statements onto a cached fold, or None when one of them speaks from before the cache's last.
+
+    None asks the caller to fold the whole set with `occurrence`: the only case in which order would matter.
+    """
+    if cached is None:
+        return occurrence(statements)
+    ordered = sorted({s.digest: s for s in statements}.values(), key=_place)
+    assert cached.said_at is not None
+    if ordered and _place(ordered[0]) <= (cached.said_at, cached.digest):
+        return None
+    for said in ordered:
+        cached = _next(cached, said)
+    return cached
+
+
+def _first(said: Said) -> Occurrence:
+    event = said.event
+    return Occurrence(
+        id=occurrence_id(said.source, event.key),
+        source=said.source,
+        key=event.key,
+        kind=event.kind,
+        title=event.title,
+        severity=event.severity,
+        starts_at=event.starts_at or min(said.said_at, event.ends_at or said.said_at),
+        starts_until=event.starts_until,
+        ends_at=event.ends_at,
+        ends_expected=event.ends_expected,
+        ends_assumed=event.ends_assumed,
+        final=event.final and event.ends_at is not None,
+        test=event.test,
+        labels=event.labels,
+        url=event.url,
+        text=event.text,
+        group=event.group,
+        event=event.event,
+        area=event.area,
+        posts=tuple(sorted(set(event.posts), key=_post_order)),
+        start_said=event.starts_at is not None,
+        said_at=said.said_at,
+        digest=said.digest,
+        first_said_at=said.said_at,
+        recorded_at=said.recorded_at,
+        statements=1,
+    )
+
+
+def _post_order(post: Post) -> tuple[datetime, str]:
+    return post.at, post.text
+
+
+def _next(was: Occurrence, said: Said) -> Occurrence:
+    """One step of the fold; `said` is later than everything folded so far."""
+    event = said.event
+    ended = event.final and event.ends_at is not None
+    # An end that nobody said (a bare "resolved", again) does not move one that stands.
+    keeps_end = (was.final and not ended) or (event.ends_assumed and was.ends_at is not None)
+    starts_at, starts_until = was.starts_at, was.starts_until
+    if event.starts_at is not None:
+        starts_at, starts_until = event.starts_at, event.starts_until
+    elif not was.start_said and event.ends_at is not None:
+        starts_at = min(starts_at, event.ends_at)
+    assert was.recorded_at is not None
+    return replace(
+        was,
+        kind=event.kind,
+        title=event.title or was.title,
+        severity=was.severity if event.severity is Severity.UNKNOWN else event.severity,
+        starts_at=starts_at,
+        starts_until=starts_until,
+        ends_at=was.ends_at if keeps_end else event.ends_at,
+        ends_expected=was.ends_expected if keeps_end else event.ends_expected,
+        ends_assumed=was.ends_assumed if keeps_end else event.ends_assumed,
+        final=was.final or ended,
+        test=was.test and event.test,
+        labels=event.labels or was.labels,
+        url=event.url or was.url,
+        text=event.text or was.text,
+        group=event.group or was.group,
+        event=event.event or was.event,
+        area=event.area or was.area,
+        posts=tuple(sorted({*was.posts, *event.posts}, key=_post_order)) if event.posts else was.posts,
+        start_said=was.start_said or event.starts_at is not None,
+        said_at=said.said_at,
+        digest=said.digest,
+        recorded_at=min(was.recorded_at, said.recorded_at),
+        statements=was.statements + 1,
+    )
+
+
+def members(alerts: Iterable[Occurrence]) -> Members:
+    """The sums over an incident's alerts, from all of them."""
+    total = Members()
+    for alert in alerts:
+        total = _count_in(total, alert)
+    return total
+
+
+def _count_in(sums: Members, alert: Occurrence) -> Members:
+    ends = alert.ends_at
+    return Members(
+        alerts=sums.alerts + 1,
+        on=sums.on + (ends is None),
+        first_starts_at=alert.starts_at if sums.first_starts_at is None else min(sums.first_starts_at, alert.starts_at),
+        last_ends_at=ends if sums.last_ends_at is None else max(sums.last_ends_at, ends or sums.last_ends_at),
+        gravest=max(sums.gravest, alert.severity, key=lambda s: s.rank),
+    )
+
+
+def move_members(
+    sums: Members, joined: Iterable[Occurrence], moved: Iterable[tuple[Occurrence, Occurrence]]
+) -> Members | None:
+    """Add alerts that joined and apply (was, now) of those that changed; None when only a recount can tell.
+
+    A recount is due when the alert that held a least or a greatest gives it up.
+    """
+    for was, now in moved:
+        gives_up = (
+            (was.starts_at == sums.first_starts_at and now.starts_at > was.starts_at)
+            or (
+                was.ends_at is not None
+                and was.ends_at == sums.last_ends_at
+                and (now.ends_at is None or now.ends_at < was.ends_at)
+            )
+            or (was.severity is sums.gravest and now.severity.rank < was.severity.rank)
+        )
+        if gives_up:
+            return None
+        sums = _count_in(replace(sums, alerts=sums.alerts - 1, on=sums.on - (was.ends_at is None)), now)
+    for alert in joined:
+        sums = _count_in(sums, alert)
+    return sums
+
+
+def incident(entries: Iterable[Entry], sums: Members, *, version: int | None = None) -> Incident:
+    """Fold an incident from its entries (`alerts_joined` may be left out: they only move the sums) and members.
+
+    Statuses hold in the order in which they happened, so a late "acknowledged" does not undo "resolved";
+    what a person set by hand holds over what a rule derived. Raises ValueError without an `opened` entry.
+    """
+    ordered = sorted(entries, key=lambda e: e.id)
+    retracted = {e.supersedes for e in ordered if e.kind in ("retraction", "correction")}
+    live = [e for e in ordered if e.id not in retracted and e.kind not in ("retraction", "correction")]
+    opened = next((e for e in ordered if e.kind == "opened"), None)
+    if opened is None:
+        raise ValueError("an incident has no opened entry")
+    fields = _fields(live)
+    statuses = sorted((e for e in live if e.kind == "status_changed"), key=lambda e: (e.happened_at, e.id))
+    status = str(statuses[-1].params["status"]) if statuses else "open"
+    title = fields.get("title", opened.params["title"])
+    severity = (
+        Severity(fields["severity"])
+        if "severity" in fields
+        else max(Severity(opened.params.get("severity", "unknown")), sums.gravest, key=lambda s: s.rank)
+    )
+    merges = [e for e in live if e.kind in ("merged", "unmerged")]
+    return Incident(
+        id=opened.incident,
+        title=title,
+        status=status,  # type: ignore[arg-type]  # only STATUSES are ever written
+        severity=severity,
+        group=str(opened.params.get("group", "")),
+        sites=tuple(opened.params.get("sites", ())),
+        opened_at=sums.first_starts_at
+        if sums.first_starts_at and not opened.params.get("by_hand")
+        else opened.happened_at,
+        recorded_at=opened.recorded_at,
+        opened_by=opened.actor,
+        impact_windows=tuple(_moment(w) for w in fields.get("impact_windows", ())),
+        owner=fields.get("owner"),
+        services=tuple(fields.get("services", ())),
+        members=sums,
+        links=links(live),
+        merged_into=str(merges[-1].params["into"]) if merges and merges[-1].kind == "merged" else None,
+        version=len(ordered) if version is None else version,
+        **_milestones(opened, statuses, fields, status),
+    )
+
+
+def _fields(live: Sequence[Entry]) -> dict[str, Any]:
+    """What was set by hand, field by field, the last entry holding."""
+    set_by_hand: dict[str, Any] = {}
+    for entry in live:
+        if entry.kind == "opened":
+            set_by_hand.update({name: entry.params[name] for name in MILESTONES if entry.params.get(name)})
+        if entry.kind == "field_changed":
+            set_by_hand[str(entry.params["field"])] = entry.params["now"]
+    return set_by_hand
+
+
+def _milestones(
+    opened: Entry, statuses: Sequence[Entry], fields: dict[str, Any], status: str
+) -> dict[str, Moment | None]:
+    rank = STATUSES.index(status)
+    reached: dict[str, Moment | None] = {
+        "impact_started_at": None,
+        "detected_at": None
+        if opened.params.get("by_hand") and fields.get("impact_started_at")
+        else Moment(opened.happened_at, opened.happened_until),
+        "acknowledged_at": _first_moment(statuses, "acknowledged"),
+        "mitigated_at": _last_moment(statuses, "mitigated") if rank >= STATUSES.index("mitigated") else None,
+        "resolved_at": _last_moment(statuses, "resolved") if status == "resolved" else None,
+    }
+    for name in MILESTONES:
+        if fields.get(name):
+            reached[name] = _moment(fields[name])
+    return reached
+
+
+def _first_moment(statuses: Sequence[Entry], status: str) -> Moment | None:
+    return next((Moment(e.happened_at, e.happened_until) for e in statuses if e.params["status"] == status), None)
+
+
+def _last_moment(statuses: Sequence[Entry], status: str) -> Moment | None:
+    """The start of the last unbroken run of this status: said twice, the first time is when it came about."""
+    last = None
+    was = ""
+    for entry in statuses:
+        now = str(entry.params["status"])
+        if now == status and was != status:
+            last = Moment(entry.happened_at, entry.happened_until)
+        was = now
+    return last
+
+
+def _moment(value: Any) -> Moment:  # noqa: ANN401  # entry params: {"at", "until"} or an instant's text
+    if isinstance(value, dict):
+        at, until = instants.parse(value["at"]), instants.parse(value.get("until"))
+    else:
+        at, until = instants.parse(value), None
+    assert at is not None
+    return Moment(at, until)
+
+
+def links(live: Iterable[Entry]) -> tuple[Link, ...]:
+    """The links of an incident from its live entries: last evidence, last verdict, strongest first."""
+    found: dict[str, Link] = {}
+    for entry in live:
+        params = entry.params
+        if entry.kind in ("link_proposed", "link_scored"):
+            evidence = evidence_of(params)
+            was = found.get(str(params["occurrence"]))
+            found[str(params["occurrence"])] = (
+                replace(was, evidence=evidence)
+                if was
+                else Link(
+                    id=str(params["occurrence"]),
+                    evidence=evidence,
+                    state="proposed",
+                    proposed_by=entry.actor,
+                    proposed_at=entry.recorded_at,
+                )
+            )
+        elif entry.kind == "link_judged" and str(params["link"]) in found:
+            found[str(params["link"])] = replace(
+                found[str(params["link"])],
+                state=params["verdict"],
+                judged_by=entry.actor,
+                judged_at=entry.recorded_at,
+                note=params.get("note"),
+                quote=params.get("quote"),
+                speaker=params.get("speaker"),
+            )
+    return tuple(sorted(found.values(), key=lambda link: (-link.evidence.score, link.id)))
+
+
+def evidence_params(evidence: Evidence) -> dict[str, Any]:
+    """Evidence as entry params."""
+    rate = evidence.base_rate
+    return {
+        "tier": evidence.tier,
+        "score": evidence.score,
+        "reasons": [{"part": r.part, "bits": r.bits, "sentence": r.sentence} for r in evidence.reasons],
+        "base_rate": None
+        if rate is None
+        else {"share": rate.share, "n": rate.n, "basis": rate.basis, "sentence": rate.sentence},
+        "would_change": evidence.would_change,
+    }
+
+
+def evidence_of(params: Any) -> Evidence:  # noqa: ANN401  # entry params
+    """Evidence from entry params: the inverse of `evidence_params`."""
+    rate = params.get("base_rate")
+    return Evidence(
+        tier=params["tier"],
+        score=params["score"],
+        reasons=tuple(Reason(**r) for r in params["reasons"]),
+        base_rate=BaseRate(**rate) if rate else None,
+        would_change=params.get("would_change", ""),
+    )

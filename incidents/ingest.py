@@ -1,0 +1,389 @@
+"""Ingest: one transaction that reads a batch of deliveries, records what is new, folds, and lets the rules decide."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from incidents import deliveries, fold, records
+from incidents.adapters import Adapter
+from incidents.config import Config
+from incidents.entries import OCCURRENCE, Changes
+from incidents.grouping import GROUP, Change, Grouping
+from incidents.linking import Linking
+from incidents.model import Delivery, Event, Loss, Occurrence, Reading, Said, Source, UnrecognisedError
+from incidents.spoken import digest, reading_digest
+from incidents.store import Store, chunks, insert
+from incidents.tables import EventRow, PulseRow, ReadingRow, SightingRow, SupersessionRow
+
+log = logging.getLogger(__name__)
+
+EVENT = EventRow.__table__  # type: ignore[attr-defined]  # SQLModel adds it
+READING = ReadingRow.__table__  # type: ignore[attr-defined]
+SIGHTING = SightingRow.__table__  # type: ignore[attr-defined]
+SUPERSESSION = SupersessionRow.__table__  # type: ignore[attr-defined]
+PULSE = PulseRow.__table__  # type: ignore[attr-defined]
+
+
+@dataclass(slots=True)
+class Heard:
+    """One delivery as its adapter read it: statements, or the reason why there are none."""
+
+    id: int
+    source: str
+    received_at: datetime
+    adapter: str
+    version: int
+    again: bool
+    older: bool = False
+    """A newer version of the adapter has read it already: what this one says is not recorded."""
+    events: list[Event] = field(default_factory=list)
+    readings: list[Reading] = field(default_factory=list)
+    losses: list[Loss] = field(default_factory=list)
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Worked:
+    """What one transaction did: deliveries read, statements heard, and what changed."""
+
+    deliveries: int
+    statements: int
+    topics: frozenset[str]
+
+
+class Ingest:
+    """Reads the queue of one store with a set of adapters. For one thread at a time; several processes may run one."""
+
+    def __init__(self, store: Store, adapters: Mapping[str, Adapter], *, story: str | None = None) -> None:
+        self.store, self.adapters, self.story = store, adapters, story
+
+    def work(
+        self,
+        config: Config,
+        now: datetime,
+        *,
+        most: int = 64,
+        most_bytes: int = 256 * 1024,
+        clock: Callable[[], datetime] | None = None,
+    ) -> Worked | None:
+        """Read at most `most` deliveries in one transaction; None when nothing waits.
+
+        `now` is when decisions are recorded; with `clock` it is asked once the transaction has its turn.
+        """
+        with self.store.writing() as connection:
+            rows = deliveries.claim(connection, most=most, most_bytes=most_bytes)
+            if not rows:
+                return None
+            now = clock() if clock else now
+            sources = {s.name: s for s in config.sources}
+            heard = [self._hear(row, sources.get(row.source)) for row in rows]
+            self.store.lock(connection, [f"source:{h.source}" for h in heard])
+            changed = self._record([h for h in heard if not h.older], connection, now)
+            topics = self._decide(config, connection, changed, now)
+            deliveries.stamp(connection, [_stamp(h, now) for h in heard if not h.older])
+            pulse(self.store, connection, topics, now)
+        return Worked(len(heard), sum(len(h.events) + len(h.readings) for h in heard), topics)
+
+    def _decide(
+        self, config: Config, connection: sa.Connection, changed: Sequence[Change], now: datetime
+    ) -> frozenset[str]:
+        changes = Changes(self.store, connection, now)
+        Grouping(config, changes, story=self.story).apply(changed)
+        incidents = changes.settle()
+        linking = Linking(config, changes)
+        linking.relink_incidents(
+            [incidents[name] for name in sorted(changes.opened | changes.relink) if name in incidents]
+        )
+        linking.relink_occurrences([c.now for c in changed])
+        incidents |= changes.settle()
+        kinds = {f"{c.now.kind}s" for c in changed}
+        return frozenset({f"incident:{name}" for name in incidents} | kinds | {"deliveries"})
+
+    # --- reading ----------------------------------------------------------------------------------------------------
+
+    def _hear(self, row: Any, source: Source | None) -> Heard:  # noqa: ANN401  # a row of `deliveries.claim`
+        adapter = self.adapters.get(source.adapter) if source else None
+        heard = Heard(
+            id=row.id,
+            source=row.source,
+            received_at=row.received_at,
+            adapter=adapter.name if adapter else "",
+            version=adapter.version if adapter else 0,
+            again=row.read_by is not None,
+        )
+        if row.refused:
+            heard.reason = row.refused
+        elif source is None:
+            heard.reason = f"the source {row.source} is not configured any more"
+        elif adapter is None:
+            heard.reason = f"this version has no adapter {source.adapter}"
+        elif row.read_by is not None and row.read_as == adapter.name and row.read_by > adapter.version:
+            heard.older = True
+        else:
+            self._normalise(heard, row, source, adapter)
+        return heard
+
+    @staticmethod
+    def _normalise(heard: Heard, row: Any, source: Source, adapter: Adapter) -> None:  # noqa: ANN401
+        try:
+            body = deliveries.inflate(row.body, row.encoding)
+            delivery = Delivery(
+                source=row.source,
+                body=body,
+                received_at=row.received_at,
+                headers=row.headers,
+                timezone=source.timezone,
+                mapping=source.mapping,
+            )
+            for statement in adapter.normalise(delivery):
+                if isinstance(statement, Event):
+                    heard.events.append(statement)
+                elif isinstance(statement, Reading):
+                    heard.readings.append(statement)
+                else:
+                    heard.losses.append(statement)
+        except (UnrecognisedError, ValueError) as error:
+            heard.reason = str(error)[:1000] or type(error).__name__
+        except Exception as error:  # an adapter's fault quarantines its own delivery, never its neighbours
+            log.exception("adapter %s failed on delivery %s", adapter.name, row.id)
+            heard.reason = f"the adapter {adapter.name}@{adapter.version} failed: {type(error).__name__}: {error}"[
+                :1000
+            ]
+        if heard.reason is not None:
+            heard.events, heard.readings, heard.losses = [], [], []
+
+    # --- recording --------------------------------------------------------------------------------------------------
+
+    def _record(self, heard: Sequence[Heard], connection: sa.Connection, now: datetime) -> list[Change]:
+        self._record_readings(heard, connection, now)
+        said: dict[str, dict[str, tuple[Heard, Event]]] = defaultdict(dict)
+        repeats: list[tuple[str, str, int]] = []
+        for one in heard:
+            for event in one.events:
+                name, identity = fold.occurrence_id(one.source, event.key), digest(event)
+                if identity in said[name]:
+                    repeats.append((name, identity, one.id))
+                else:
+                    said[name][identity] = (one, event)
+        cached = self._cached(connection, list(said))
+        known = self._known(connection, [name for name in said if name in cached])
+        fresh, rows = self._fresh(said, known, repeats, now)
+        if rows:
+            connection.execute(sa.insert(EVENT), rows)
+        self._see_again(connection, repeats)
+        undone = self._supersede([h for h in heard if h.again], said, connection, now)
+        return self._fold(connection, cached, fresh, undone)
+
+    def _cached(self, connection: sa.Connection, names: list[str]) -> dict[str, Occurrence]:
+        return {
+            row.id: records.occurrence_of(row)
+            for part in chunks(names)
+            for row in connection.execute(sa.select(OCCURRENCE).where(OCCURRENCE.c.id.in_(part)))
+        }
+
+    @staticmethod
+    def _known(connection: sa.Connection, names: list[str]) -> set[tuple[str, str]]:
+        return {
+            (row.occurrence_id, row.digest)
+            for part in chunks(names)
+            for row in connection.execute(
+                sa.select(EVENT.c.occurrence_id, EVENT.c.digest).where(EVENT.c.occurrence_id.in_(part))
+            )
+        }
+
+    @staticmethod
+    def _fresh(
+        said: Mapping[str, Mapping[str, tuple[Heard, Event]]],
+        known: set[tuple[str, str]],
+        repeats: list[tuple[str, str, int]],
+        now: datetime,
+    ) -> tuple[dict[str, list[Said]], list[dict[str, Any]]]:
+        fresh: dict[str, list[Said]] = {}
+        rows = []
+        for name, events in said.items():
+            for identity, (one, event) in events.items():
+                if (name, identity) in known:
+                    repeats.append((name, identity, one.id))
+                    continue
+                said_at = event.said_at or one.received_at
+                recorded_at = now if one.again else one.received_at
+                adapter = f"{one.adapter}@{one.version}"
+                fresh.setdefault(name, []).append(
+                    Said(event, identity, one.source, said_at, recorded_at, 0, "", adapter)
+                )
+                rows.append(
+                    {
+                        "occurrence_id": name,
+                        "digest": identity,
+                        "source": one.source,
+                        "said_at": said_at,
+                        "recorded_at": recorded_at,
+                        "delivery_id": one.id,
+                        "adapter": adapter,
+                        "statement": records.statement_text(event),
+                    }
+                )
+        return fresh, rows
+
+    @staticmethod
+    def _see_again(connection: sa.Connection, repeats: Sequence[tuple[str, str, int]]) -> None:
+        wanted: dict[tuple[str, str], set[int]] = defaultdict(set)
+        for name, identity, delivery in repeats:
+            wanted[name, identity].add(delivery)
+        rows = []
+        for part in chunks(sorted({name for name, _ in wanted})):
+            query = sa.select(EVENT.c.id, EVENT.c.occurrence_id, EVENT.c.digest, EVENT.c.delivery_id)
+            for row in connection.execute(query.where(EVENT.c.occurrence_id.in_(part))):
+                rows += [
+                    {"event_id": row.id, "delivery_id": delivery}
+                    for delivery in wanted.get((row.occurrence_id, row.digest), ())
+                    if delivery != row.delivery_id
+                ]
+        if rows:
+            connection.execute(insert(connection, SIGHTING).on_conflict_do_nothing(), rows)
+
+    @staticmethod
+    def _supersede(
+        again: Sequence[Heard],
+        said: Mapping[str, Mapping[str, tuple[Heard, Event]]],
+        connection: sa.Connection,
+        now: datetime,
+    ) -> set[str]:
+        """Mark events that deliveries read again no longer say and no other delivery says; their occurrences."""
+        undone: set[str] = set()
+        for one in again:
+            still = {
+                (name, identity)
+                for name, events in said.items()
+                for identity, (who, _) in events.items()
+                if who.id == one.id
+            }
+            before = connection.execute(
+                sa.select(EVENT.c.id, EVENT.c.occurrence_id, EVENT.c.digest).where(EVENT.c.delivery_id == one.id)
+            ).all()
+            for row in before:
+                seen_elsewhere = connection.execute(
+                    sa.select(SIGHTING.c.delivery_id)
+                    .where(SIGHTING.c.event_id == row.id, SIGHTING.c.delivery_id != one.id)
+                    .limit(1)
+                ).first()
+                gone = (row.occurrence_id, row.digest) not in still and not seen_elsewhere
+                if gone:
+                    statement = insert(connection, SUPERSESSION).values(
+                        event_id=row.id, recorded_at=now, adapter=f"{one.adapter}@{one.version}"
+                    )
+                    connection.execute(statement.on_conflict_do_nothing())
+                    undone.add(row.occurrence_id)
+                elif connection.execute(sa.delete(SUPERSESSION).where(SUPERSESSION.c.event_id == row.id)).rowcount:
+                    undone.add(row.occurrence_id)
+        return undone
+
+    @staticmethod
+    def _record_readings(heard: Sequence[Heard], connection: sa.Connection, now: datetime) -> None:
+        rows = [
+            {
+                "digest": hashlib.sha256(f"{one.source}\0{reading_digest(r)}".encode()).hexdigest(),
+                "source": one.source,
+                "variable": r.variable,
+                "at": r.at,
+                "value": r.value,
+                "latitude": r.latitude,
+                "longitude": r.longitude,
+                "station": r.station,
+                "provisional": r.provisional,
+                "basis": r.basis,
+                "credit": r.credit,
+                "recorded_at": now if one.again else one.received_at,
+                "delivery_id": one.id,
+            }
+            for one in heard
+            for r in one.readings
+        ]
+        if rows:
+            connection.execute(insert(connection, READING).on_conflict_do_nothing(index_elements=["digest"]), rows)
+
+    # --- folding ----------------------------------------------------------------------------------------------------
+
+    def _fold(
+        self,
+        connection: sa.Connection,
+        cached: Mapping[str, Occurrence],
+        fresh: Mapping[str, Sequence[Said]],
+        undone: Iterable[str],
+    ) -> list[Change]:
+        changed, whole = [], set(undone)
+        for name, statements in fresh.items():
+            now = None if name in whole else fold.extend(cached.get(name), statements)
+            if now is None:
+                whole.add(name)
+            else:
+                changed.append(Change(cached.get(name), now))
+        gone = []
+        for name in sorted(whole):
+            statements = statements_of(connection, name)
+            was = cached.get(name) or self._cached(connection, [name]).get(name)
+            if statements:
+                changed.append(Change(was, fold.occurrence(statements)))
+            else:
+                gone.append(name)
+        write_occurrences(connection, changed)
+        if gone:
+            connection.execute(sa.delete(OCCURRENCE).where(OCCURRENCE.c.id.in_(gone)))
+            connection.execute(sa.delete(GROUP).where(GROUP.c.occurrence_id.in_(gone)))
+        return changed
+
+
+def statements_of(connection: sa.Connection, occurrence: str) -> list[Said]:
+    """Every statement of an occurrence that holds, in no particular order."""
+    query = sa.select(EVENT).where(
+        EVENT.c.occurrence_id == occurrence, ~sa.exists().where(SUPERSESSION.c.event_id == EVENT.c.id)
+    )
+    return [records.said_of(row) for row in connection.execute(query)]
+
+
+def write_occurrences(connection: sa.Connection, changed: Sequence[Change]) -> None:
+    """Write folds of occurrences into the cache."""
+    new = [records.occurrence_row(c.now) for c in changed if c.was is None]
+    if new:
+        connection.execute(sa.insert(OCCURRENCE), new)
+    moved = [
+        {f"_{k}" if k == "id" else k: v for k, v in records.occurrence_row(c.now).items()}
+        for c in changed
+        if c.was is not None
+    ]
+    if moved:
+        connection.execute(sa.update(OCCURRENCE).where(OCCURRENCE.c.id == sa.bindparam("_id")), moved)
+
+
+def pulse(store: Store, connection: sa.Connection, topics: Iterable[str], now: datetime) -> None:
+    """Tell streams what changed. Taken last, the lock makes the ids of pulses grow in commit order."""
+    names = sorted(topics)
+    store.lock(connection, ["pulse"])
+    shown = names if len(names) <= 50 else [n for n in names if not n.startswith("incident:")] + ["incidents"]
+    connection.execute(sa.insert(PULSE).values(recorded_at=now, topics=shown))
+
+
+def _stamp(heard: Heard, now: datetime) -> dict[str, Any]:
+    return {
+        "delivery_id": heard.id,
+        "source": heard.source,
+        "state": "quarantined" if heard.reason is not None else "read",
+        "reason": heard.reason,
+        "adapter": heard.adapter,
+        "adapter_version": heard.version,
+        "stamped_at": now,
+        "events": len(heard.events),
+        "readings": len(heard.readings),
+        "losses": sum(loss.count for loss in heard.losses),
+        "loss_reason": "; ".join(loss.what for loss in heard.losses)[:500] or None,
+        "test": bool(heard.events) and all(e.test for e in heard.events),
+        "again": heard.again,
+    }

@@ -1,0 +1,365 @@
+"""The values every part speaks of: frozen, free of any database, instants aware and in UTC."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Literal
+
+Kind = Literal["alert", "hazard", "provider_incident", "change"]
+Basis = Literal["observed", "modelled", "reconstructed"]
+Status = Literal["open", "acknowledged", "mitigated", "resolved"]
+Lane = Literal[
+    "weather", "warnings", "grid", "site", "hardware", "network", "providers", "changes", "platform", "people"
+]
+Tier = Literal["context", "coincident", "plausible", "strong"]
+LinkState = Literal["proposed", "confirmed", "rejected", "attributed", "retracted"]
+
+
+class Severity(StrEnum):
+    """Gravest first; `unknown` is what a sender did not say, not the mildest."""
+
+    CRITICAL = "critical"
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+    UNKNOWN = "unknown"
+
+    @property
+    def rank(self) -> int:
+        """4 for critical down to 0 for unknown, for comparing and for sorting in SQL."""
+        return _RANKS[self]
+
+    @staticmethod
+    def of_rank(rank: int) -> Severity:
+        """The severity that has this rank."""
+        return _BY_RANK[rank]
+
+
+_RANKS = {Severity.CRITICAL: 4, Severity.ERROR: 3, Severity.WARNING: 2, Severity.INFO: 1, Severity.UNKNOWN: 0}
+_BY_RANK = {rank: severity for severity, rank in _RANKS.items()}
+
+
+class UnrecognisedError(ValueError):
+    """What an adapter raises when a payload is not of its format; the message says why in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """An instant, or a range of which only the ends are known (`until` is not None)."""
+
+    at: datetime
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """Bytes that arrived from a source once. `body` is inflated; header names are lower case."""
+
+    source: str
+    body: bytes
+    received_at: datetime
+    headers: Mapping[str, str] = field(default_factory=dict)
+    timezone: str | None = None
+    """The zone the source's own zoneless times are in, as declared in its configuration."""
+    mapping: Mapping[str, str] = field(default_factory=dict)
+    """JMESPath expressions of the source's configuration, for the generic adapter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """Where an occurrence is: any of a GeoJSON geometry, a circle, names of regions, zones and grid areas."""
+
+    geometry: Mapping[str, Any] | None = None
+    latitude: float | None = None
+    longitude: float | None = None
+    radius_km: float | None = None
+    regions: tuple[str, ...] = ()
+    zones: tuple[str, ...] = ()
+    grid_areas: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """One dated statement on a provider's status page, in the provider's own words."""
+
+    at: datetime
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What a source said of one occurrence at one moment.
+
+    `key` names the occurrence within its source. `starts_at` None means the sender gave no start: the
+    fold then takes the earliest moment of speaking. `ends_at` None means still on. `final` says that the
+    key holds the start, so an end once said is terminal. `ends_expected` marks a forecast end,
+    `ends_assumed` an end that nobody said (the receipt of a "resolved" without a time, a time-out).
+    """
+
+    key: str
+    kind: Kind
+    title: str
+    severity: Severity = Severity.UNKNOWN
+    said_at: datetime | None = None
+    starts_at: datetime | None = None
+    starts_until: datetime | None = None
+    ends_at: datetime | None = None
+    ends_expected: bool = False
+    ends_assumed: bool = False
+    final: bool = False
+    test: bool = False
+    labels: Mapping[str, str] = field(default_factory=dict)
+    url: str | None = None
+    text: str | None = None
+    group: str | None = None
+    event: str | None = None
+    area: Area | None = None
+    posts: tuple[Post, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One number of a place at a time. `variable` carries its unit (`temperature_c`, `wind_gust_m_s`)."""
+
+    variable: str
+    at: datetime
+    value: float
+    latitude: float
+    longitude: float
+    station: str | None = None
+    provisional: bool = False
+    basis: Basis = "observed"
+    credit: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """Something the sender says it did not send: a count and the sender's own word for it."""
+
+    count: int
+    what: str
+
+
+Statement = Event | Reading | Loss
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """An event as recorded: the statement, who said it, when we knew, and the way back to its bytes."""
+
+    event: Event
+    digest: str
+    source: str
+    said_at: datetime
+    recorded_at: datetime
+    id: int = 0
+    delivery: str = ""
+    adapter: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Occurrence:
+    """One alert, hazard, provider incident or change from start to end: the fold of its events."""
+
+    id: str
+    source: str
+    key: str
+    kind: Kind
+    title: str
+    severity: Severity
+    starts_at: datetime
+    starts_until: datetime | None = None
+    ends_at: datetime | None = None
+    ends_expected: bool = False
+    ends_assumed: bool = False
+    final: bool = False
+    test: bool = False
+    labels: Mapping[str, str] = field(default_factory=dict)
+    url: str | None = None
+    text: str | None = None
+    group: str | None = None
+    event: str | None = None
+    area: Area | None = None
+    posts: tuple[Post, ...] = ()
+    start_said: bool = False
+    said_at: datetime | None = None
+    """When its source last spoke of it; with `digest` the place up to which it is folded."""
+    digest: str = ""
+    first_said_at: datetime | None = None
+    recorded_at: datetime | None = None
+    """When we first knew of it."""
+    statements: int = 0
+
+    def is_on(self, at: datetime) -> bool:
+        """Whether it was on at this instant, by what its source says."""
+        return self.starts_at <= at and (self.ends_at is None or at < self.ends_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """One label glob; a site or a rule holds several as alternatives."""
+
+    label: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A place we run in. `limits` are design limits by variable (`dry_bulb_c`)."""
+
+    name: str
+    title: str
+    latitude: float
+    longitude: float
+    uncertainty_km: float = 5.0
+    timezone: str = "UTC"
+    provider_regions: tuple[str, ...] = ()
+    zones: tuple[str, ...] = ()
+    grid_area: str | None = None
+    limits: Mapping[str, float] = field(default_factory=dict)
+    match: tuple[Match, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A configured sender or feed. Keys and secrets are not here: they never reach an adapter's input."""
+
+    name: str
+    adapter: str
+    every_seconds: int | None = None
+    url: str | None = None
+    timezone: str | None = None
+    mapping: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """When an alert opens an incident: grave enough, or `count` of them in `within_seconds`."""
+
+    name: str
+    severity_at_least: Severity | None = None
+    count: int | None = None
+    within_seconds: int = 600
+    open: bool = True
+    group_by: Literal["site", "group"] = "site"
+    match: tuple[Match, ...] = ()
+    unless: tuple[Match, ...] = ()
+    version: int = 1
+
+    @property
+    def actor(self) -> str:
+        """The name under which its decisions are recorded."""
+        return f"rule:{self.name}@{self.version}"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One decision about an incident. `params` hold what the sentence is written from when it is read."""
+
+    id: int
+    incident: str
+    kind: str
+    params: Mapping[str, Any]
+    actor: str
+    happened_at: datetime
+    recorded_at: datetime
+    happened_until: datetime | None = None
+    supersedes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One part of a link's score, with the sentence that tells it."""
+
+    part: str
+    bits: float
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class BaseRate:
+    """How often such a thing is on at such a place and time. `basis` is "record" or "prior"."""
+
+    share: float
+    n: int
+    basis: Literal["record", "prior"]
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a link rests on when it is proposed or scored again: pure output of `links.weigh`."""
+
+    tier: Tier
+    score: float
+    reasons: tuple[Reason, ...]
+    base_rate: BaseRate | None = None
+    would_change: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A claim that an incident and an occurrence have to do with each other; its id is the occurrence's."""
+
+    id: str
+    evidence: Evidence
+    state: LinkState
+    proposed_by: str
+    proposed_at: datetime
+    judged_by: str | None = None
+    judged_at: datetime | None = None
+    note: str | None = None
+    quote: str | None = None
+    speaker: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """A length between two milestones. Ranges give `seconds` as the least and `seconds_max` as the most."""
+
+    name: str
+    outcome: Literal["recorded", "pending", "not_applicable", "invalid"]
+    seconds: float | None = None
+    seconds_max: float | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """What an incident needs to know of its alerts, kept as sums so that a batch costs what it holds."""
+
+    alerts: int = 0
+    on: int = 0
+    first_starts_at: datetime | None = None
+    last_ends_at: datetime | None = None
+    gravest: Severity = Severity.UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """What we respond to: the fold of its entries and its members."""
+
+    id: str
+    title: str
+    status: Status
+    severity: Severity
+    group: str
+    sites: tuple[str, ...]
+    opened_at: datetime
+    recorded_at: datetime
+    opened_by: str
+    detected_at: Moment | None = None
+    impact_started_at: Moment | None = None
+    acknowledged_at: Moment | None = None
+    mitigated_at: Moment | None = None
+    resolved_at: Moment | None = None
+    impact_windows: tuple[Moment, ...] = ()
+    owner: str | None = None
+    services: tuple[str, ...] = ()
+    members: Members = field(default_factory=Members)
+    links: tuple[Link, ...] = ()
+    merged_into: str | None = None
+    version: int = 0

@@ -1,0 +1,124 @@
+"""Rebuild: drop the caches and fold them again from the logs; the result is the state that was there."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from datetime import datetime
+from itertools import groupby
+
+import sqlalchemy as sa
+
+from incidents import entries, fold
+from incidents.config import Config
+from incidents.entries import ENTRY, INCIDENT, OCCURRENCE
+from incidents.grouping import GROUP, STILL_ON, groups_of
+from incidents.ingest import EVENT, SUPERSESSION
+from incidents.lanes import lane_of
+from incidents.model import Occurrence
+from incidents.places import SiteMatcher
+from incidents.records import entry_of, occurrence_row, said_of
+from incidents.store import Store
+from incidents.tables import micros
+
+BATCH = 1000
+
+
+def rebuild(store: Store, config: Config, now: datetime) -> tuple[int, int]:
+    """Fold all occurrences and incidents anew, in one transaction; how many of each."""
+    with store.writing() as connection:
+        store.lock(connection, ["rebuild"])
+        connection.execute(sa.delete(OCCURRENCE))
+        connection.execute(sa.delete(GROUP))
+        occurrences = _occurrences(connection, config)
+        incidents = _incidents(connection, now)
+    return occurrences, incidents
+
+
+def _occurrences(connection: sa.Connection, config: Config) -> int:
+    matcher, kinds = SiteMatcher(config.sites), {rule.group_by for rule in config.rules}
+    count = 0
+    for part in _batches(connection):
+        connection.execute(sa.insert(OCCURRENCE), [occurrence_row(seen) for seen in part])
+        groups = [
+            {
+                "group_key": key,
+                "occurrence_id": seen.id,
+                "starts_at": micros(seen.starts_at),
+                "ends_at": STILL_ON if seen.ends_at is None else micros(seen.ends_at),
+                "severity": seen.severity.rank,
+                "lane": lane_of(seen),
+            }
+            for seen in part
+            if seen.kind == "alert" and not seen.test
+            for key in groups_of(seen, matcher, kinds)
+        ]
+        if groups:
+            connection.execute(sa.insert(GROUP), groups)
+        count += len(part)
+    return count
+
+
+def _batches(connection: sa.Connection) -> Iterator[list[Occurrence]]:
+    """All occurrences, folded, in lists of `BATCH`, in the order of their ids."""
+    after = ""
+    while True:
+        names = list(
+            connection.execute(
+                sa.select(EVENT.c.occurrence_id)
+                .where(EVENT.c.occurrence_id > after)
+                .distinct()
+                .order_by(EVENT.c.occurrence_id)
+                .limit(BATCH)
+            ).scalars()
+        )
+        if not names:
+            return
+        after = names[-1]
+        rows = connection.execute(
+            sa.select(EVENT)
+            .where(
+                EVENT.c.occurrence_id.between(names[0], after),
+                ~sa.exists().where(SUPERSESSION.c.event_id == EVENT.c.id),
+            )
+            .order_by(EVENT.c.occurrence_id)
+        )
+        folded = [
+            fold.occurrence([said_of(row) for row in group])
+            for _, group in groupby(rows, key=lambda row: row.occurrence_id)
+        ]
+        if folded:
+            yield folded
+
+
+def _incidents(connection: sa.Connection, now: datetime) -> int:
+    names = list(
+        connection.execute(
+            sa.select(ENTRY.c.incident_id).where(ENTRY.c.kind == "opened").order_by(ENTRY.c.id)
+        ).scalars()
+    )
+    connection.execute(sa.delete(INCIDENT))
+    for name in names:
+        log = [
+            entry_of(row)
+            for row in connection.execute(sa.select(ENTRY).where(ENTRY.c.incident_id == name).order_by(ENTRY.c.id))
+        ]
+        joins = [e for e in log if e.kind == "alerts_joined"]
+        heard: list[str] = []
+        for entry in joins:
+            entries.hear_names(heard, entry.params["names"])
+        incident = fold.incident(
+            [e for e in log if e.kind != "alerts_joined"], entries.recount(connection, name), version=len(log)
+        )
+        entries.write_incident(connection, incident, heard, by_rule=entries.set_by_rule(log), now=now)
+    return len(names)
+
+
+def state_digest(connection: sa.Connection) -> str:
+    """SHA-256 over both caches, hex: equal states have equal digests on either database."""
+    seen = hashlib.sha256()
+    for table in (OCCURRENCE, GROUP, INCIDENT):
+        keys = list(table.primary_key.columns)
+        for row in connection.execute(sa.select(table).order_by(*keys)):
+            seen.update(repr(tuple(row)).encode())
+    return seen.hexdigest()

@@ -1,0 +1,56 @@
+"""The rules' clock: marks incidents mitigated and resolved when quiet has lasted long enough."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from incidents import entries, rules
+from incidents.config import Config
+from incidents.entries import INCIDENT, Changes
+from incidents.ingest import pulse
+from incidents.linking import Linking
+from incidents.store import Store
+
+MOST = 200
+"""Most incidents settled in one transaction."""
+
+
+def settle_due(store: Store, config: Config, now: datetime, *, virtual: bool = False) -> int:
+    """Settle every incident that is due by `now`; how many decisions were taken.
+
+    In virtual time each decision is recorded at the instant at which it fell due, as it would have been live.
+    """
+    taken = 0
+    while True:
+        with store.reading() as connection:
+            due = connection.execute(sa.select(sa.func.min(INCIDENT.c.due_at)).where(INCIDENT.c.due_at <= now)).scalar()
+        if due is None:
+            return taken
+        taken += _settle_some(store, config, due if virtual else now, now)
+
+
+def _settle_some(store: Store, config: Config, by: datetime, now: datetime) -> int:
+    with store.writing() as connection:
+        rows = connection.execute(
+            sa.select(INCIDENT.c.id, INCIDENT.c.group_key)
+            .where(INCIDENT.c.due_at <= by)
+            .order_by(INCIDENT.c.due_at)
+            .limit(MOST)
+        ).all()
+        store.lock(connection, [f"group:{row.group_key}" for row in rows])
+        changes = Changes(store, connection, by)
+        names = [row.id for row in rows]
+        found = entries.read_incidents(connection, names)
+        for name in names:
+            settling = rules.settle(found[name], by, by_rule=False)
+            if settling:
+                entries.append_status(changes, found[name], settling)
+            else:
+                changes.recounts.add(name)
+        folded = changes.settle()
+        Linking(config, changes).relink_incidents([i for i in folded.values() if i.status == "resolved"])
+        folded |= changes.settle()
+        pulse(store, connection, {f"incident:{name}" for name in folded}, min(by, now))
+    return len(names)

@@ -1,0 +1,244 @@
+"""The store: one database, SQLite embedded or PostgreSQL by URL, its transactions, locks and migrations.
+
+SQLite has one writer at a time: the gate lets intake in before folds, and folds keep their transactions short.
+On PostgreSQL the gate is open to all and the database decides.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import secrets
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config as AlembicConfig
+from sqlalchemy.dialects import postgresql, sqlite
+
+from incidents.tables import micros
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+BUSY_SECONDS = 30
+FAIR_SECONDS = 0.1
+"""How long a fold lets intake go first before it takes its turn."""
+CHUNK = 500
+"""Most values in one IN list, well under the parameter bound of either database."""
+
+
+class WriteGate:
+    """Who may write on SQLite: intake first, but a fold that has waited `FAIR_SECONDS` is not put off again."""
+
+    def __init__(self) -> None:
+        self._free = threading.Condition()
+        self._held = False
+        self._intake_waits = 0
+
+    @contextmanager
+    def intake(self) -> Iterator[None]:
+        """Enter as soon as the present holder leaves."""
+        with self._free:
+            self._intake_waits += 1
+            while self._held:
+                self._free.wait()
+            self._intake_waits -= 1
+            self._held = True
+        try:
+            yield
+        finally:
+            self._leave()
+
+    @contextmanager
+    def fold(self) -> Iterator[None]:
+        """Enter when nobody holds the gate and no intake waits, or when the wait has been long enough."""
+        waited_since = time.monotonic()
+        with self._free:
+            while self._held or (self._intake_waits and time.monotonic() - waited_since < FAIR_SECONDS):
+                self._free.wait(FAIR_SECONDS)
+            self._held = True
+        try:
+            yield
+        finally:
+            self._leave()
+
+    def _leave(self) -> None:
+        with self._free:
+            self._held = False
+            self._free.notify_all()
+
+
+class DeliveryIds:
+    """Ids of deliveries: microseconds since 1970 and twelve random bits, strictly growing within a process."""
+
+    def __init__(self) -> None:
+        self._last = 0
+
+    def next(self, at: datetime) -> int:
+        """An id for a delivery received at this instant. Not safe to call from two threads at once."""
+        self._last = max(self._last + 1, micros(at) << 12 | secrets.randbits(12))
+        return self._last
+
+
+def receipt_of(delivery_id: int) -> str:
+    """The receipt that names a delivery to its sender: its id as sixteen hex digits."""
+    return f"{delivery_id:016x}"
+
+
+def delivery_id_of(receipt: str) -> int | None:
+    """The inverse of `receipt_of`; None for what cannot be a receipt."""
+    if len(receipt) != 16 or not set(receipt) <= set("0123456789abcdef"):
+        return None
+    number = int(receipt, 16)
+    return number if number < 1 << 63 else None
+
+
+class Store:
+    """Engines, transactions and locks of one database. Connections are for one thread at a time."""
+
+    def __init__(self, url: str, *, readers: int = 4) -> None:
+        self.url = _driver_url(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self.gate = WriteGate()
+        if self.is_sqlite:
+            path = self.url.database
+            assert path, "an SQLite URL names a file"
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            self._write = _sqlite_engine(self.url, begin="BEGIN IMMEDIATE", pool_size=2)
+            self._read = _sqlite_engine(self.url, begin="BEGIN", pool_size=readers)
+        else:
+            self._write = self._read = sa.create_engine(
+                self.url,
+                pool_size=readers + 3,
+                max_overflow=2,
+                pool_pre_ping=True,
+                connect_args={"connect_timeout": 10, "application_name": "barograph"},
+            )
+
+    def close(self) -> None:
+        """Give back every connection."""
+        self._write.dispose()
+        self._read.dispose()
+
+    @contextmanager
+    def intake(self) -> Iterator[sa.Connection]:
+        """A write transaction that goes before folds; committed when the block ends without an error."""
+        with self._gated(self.gate.intake()), self._write.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[sa.Connection]:
+        """A write transaction of folds and people; committed when the block ends without an error."""
+        with self._gated(self.gate.fold()), self._write.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """A read transaction: what it sees does not change while it lasts."""
+        with self._read.connect() as connection:
+            if not self.is_sqlite:
+                connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            with connection.begin():
+                yield connection
+
+    @contextmanager
+    def _gated(self, turn: Any) -> Iterator[None]:  # noqa: ANN401  # a context manager of the gate
+        if self.is_sqlite:
+            with turn:
+                yield
+        else:
+            yield
+
+    def lock(self, connection: sa.Connection, names: Iterable[str]) -> None:
+        """Lock these names until the transaction ends, in one order for all; SQLite writers are serial anyway."""
+        if self.is_sqlite:
+            return
+        for number in sorted({_lock_number(name) for name in names}):
+            connection.execute(sa.text("SELECT pg_advisory_xact_lock(:number)"), {"number": number})
+
+    def migrate(self) -> None:
+        """Bring the schema to the newest revision; several processes may try at once, one does."""
+        config = AlembicConfig()
+        config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+        with self._gated(self.gate.fold()), self._write.begin() as connection:
+            self.lock(connection, ["migrate"])
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+
+    def durability(self) -> dict[str, str]:
+        """The settings that law 1 rests on, as the database reports them."""
+        with self._write.connect() as connection:
+            if self.is_sqlite:
+                return {
+                    name: str(connection.exec_driver_sql(f"PRAGMA {name}").scalar())
+                    for name in ("journal_mode", "synchronous")
+                }
+            return {
+                name: str(connection.exec_driver_sql(f"SHOW {name}").scalar())
+                for name in ("fsync", "synchronous_commit", "full_page_writes")
+            }
+
+
+def _driver_url(url: str) -> sa.URL:
+    parsed = sa.make_url(url)
+    if parsed.drivername in ("postgres", "postgresql"):
+        return parsed.set(drivername="postgresql+psycopg")
+    if parsed.get_backend_name() not in ("sqlite", "postgresql"):
+        raise ValueError(f"unknown database {parsed.drivername!r}: give sqlite:///FILE or postgresql://…")
+    return parsed
+
+
+def _sqlite_engine(url: sa.URL, *, begin: str, pool_size: int) -> sa.Engine:
+    engine = sa.create_engine(
+        url,
+        poolclass=sa.pool.QueuePool,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=BUSY_SECONDS,
+        connect_args={"timeout": BUSY_SECONDS, "isolation_level": None, "check_same_thread": False},
+    )
+
+    @sa.event.listens_for(engine, "connect")
+    def configure(connection: Any, _record: Any) -> None:  # noqa: ANN401  # DBAPI objects
+        # synchronous=FULL is what makes a 2xx true after a power cut; group commit makes it cheap.
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            "cache_size=-65536",
+            "wal_autocheckpoint=8000",
+            "temp_store=MEMORY",
+            "mmap_size=0",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @sa.event.listens_for(engine, "begin")
+    def open_transaction(connection: sa.Connection) -> None:
+        # The driver's own transactions upgrade from read to write and lose updates; ours say what they are.
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+def _lock_number(name: str) -> int:
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
+
+
+def insert(connection: sa.Connection, table: Any) -> Any:  # noqa: ANN401  # a table in, its dialect's Insert out
+    """An INSERT of the connection's dialect: both know `on_conflict_do_nothing` and `on_conflict_do_update`."""
+    target = table.__table__ if hasattr(table, "__table__") else table
+    return (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(target)
+
+
+def chunks(values: list[T], size: int = CHUNK) -> Iterator[list[T]]:
+    """The values in lists of at most `size`."""
+    for start in range(0, len(values), size):
+        yield values[start : start + size]

@@ -1,0 +1,263 @@
+"""The timeline: an incident's entries merged with what was said of its occurrences, as things happened. Pure.
+
+A query, never a table: given entries and statements as known at a moment, the lines, bars, marks and phases follow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from incidents import fold
+from incidents.lanes import lane_of, service_of
+from incidents.model import Entry, Incident, Link, Occurrence, Said, Severity
+from incidents.view import Bar, Line, Mark, Phase, Trace
+
+LATE = timedelta(minutes=10)
+"""Known this long after it happened, a line is marked as a late arrival."""
+
+Sentence = Callable[[str, Mapping[str, Any]], str]
+"""Writes an entry's sentence from its kind and params."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """An occurrence as known at a moment, with the statements that it was folded from, in the order said."""
+
+    occurrence: Occurrence
+    statements: tuple[Said, ...]
+    traces: Mapping[int, Trace]
+    """By event id."""
+
+
+def known(statements: Iterable[Said], traces: Mapping[int, Trace], as_of: datetime) -> Known | None:
+    """Fold what had been recorded of one occurrence by `as_of`; None when nothing had."""
+    by_then = sorted((s for s in statements if s.recorded_at <= as_of), key=lambda s: (s.said_at, s.digest))
+    return Known(fold.occurrence(by_then), tuple(by_then), traces) if by_then else None
+
+
+def bar(item: Known, link: Link | None, *, alert: bool) -> Bar:
+    """The occurrence as drawn."""
+    seen = item.occurrence
+    assert seen.recorded_at is not None
+    return Bar(
+        occurrence=seen,
+        lane=lane_of(seen),
+        service=service_of(seen),
+        relation="alert" if alert else "linked" if link and link.state != "rejected" else "context",
+        late=seen.recorded_at - _latest_start(seen) > LATE,
+        link=link,
+    )
+
+
+def _latest_start(seen: Occurrence) -> datetime:
+    return seen.starts_until or seen.starts_at
+
+
+def lines(entries: Iterable[Entry], items: Iterable[Known], sentence: Sentence) -> list[Line]:
+    """All lines, ascending by (happened_at, recorded_at, id)."""
+    drawn = [line for item in items for line in occurrence_lines(item)]
+    drawn += entry_lines(list(entries), sentence)
+    return sorted(drawn, key=lambda line: (line.happened_at, line.recorded_at, line.id))
+
+
+def occurrence_lines(item: Known) -> list[Line]:
+    """What was said of one occurrence: its start, changes of severity, posts, its end."""
+    seen = item.occurrence
+    lane = lane_of(seen)
+    first = item.statements[0]
+    assert seen.recorded_at is not None
+    starts = [s.event.starts_at for s in item.statements if s.event.starts_at]
+    found = [
+        Line(
+            id=f"o{seen.id}",
+            happened_at=seen.starts_at,
+            happened_until=seen.starts_until,
+            recorded_at=seen.recorded_at,
+            lane=lane,
+            kind=seen.kind,
+            text=seen.title,
+            actor=f"source:{seen.source}",
+            severity=seen.severity,
+            trace=item.traces.get(first.id, Trace(event=first.id)),
+            corrected=len(set(starts)) > 1,
+            late=seen.recorded_at - _latest_start(seen) > LATE,
+        )
+    ]
+    found += _severity_lines(item, lane)
+    found += _post_lines(item, lane)
+    found += _end_line(item, lane)
+    return found
+
+
+def _severity_lines(item: Known, lane: Any) -> Iterable[Line]:  # noqa: ANN401  # Lane
+    was = item.statements[0].event.severity
+    for said in item.statements[1:]:
+        now = said.event.severity
+        if now not in (was, Severity.UNKNOWN):
+            if was is not Severity.UNKNOWN:
+                yield _said_line(
+                    item,
+                    said,
+                    said.said_at,
+                    lane=lane,
+                    kind=f"{item.occurrence.kind}_changed",
+                    text=f"{item.occurrence.title}: {was} → {now}",
+                    severity=now,
+                )
+            was = now
+
+
+def _post_lines(item: Known, lane: Any) -> Iterable[Line]:  # noqa: ANN401  # Lane
+    seen_posts = set()
+    for said in item.statements:
+        for post in said.event.posts:
+            if post not in seen_posts:
+                seen_posts.add(post)
+                yield _said_line(
+                    item,
+                    said,
+                    post.at,
+                    lane=lane,
+                    kind="post",
+                    text=f"{item.occurrence.title}: “{post.text}”",
+                    severity=item.occurrence.severity,
+                )
+
+
+def _end_line(item: Known, lane: Any) -> Iterable[Line]:  # noqa: ANN401  # Lane
+    seen = item.occurrence
+    if seen.ends_at is None or seen.ends_expected:
+        return
+    told = next(s for s in item.statements if s.event.ends_at == seen.ends_at)
+    earlier = {s.event.ends_at for s in item.statements if s.event.ends_at} - {seen.ends_at}
+    assumed = " (end assumed)" if seen.ends_assumed else ""
+    yield _said_line(
+        item,
+        told,
+        seen.ends_at,
+        lane=lane,
+        kind=f"{seen.kind}_ended",
+        text=f"{seen.title}: ended{assumed}",
+        severity=seen.severity,
+        corrected=bool(earlier),
+    )
+
+
+def _said_line(item: Known, said: Said, at: datetime, **fields: Any) -> Line:  # noqa: ANN401  # fields of Line
+    nth = item.statements.index(said)
+    return Line(
+        id=f"o{item.occurrence.id}.{fields['kind']}.{nth}.{int(at.timestamp())}",
+        happened_at=at,
+        happened_until=None,
+        recorded_at=said.recorded_at,
+        actor=f"source:{said.source}",
+        trace=item.traces.get(said.id, Trace(event=said.id)),
+        late=said.recorded_at - at > LATE,
+        **fields,
+    )
+
+
+def entry_lines(entries: Sequence[Entry], sentence: Sentence) -> list[Line]:
+    """A line for each entry that was not withdrawn; a corrected one shows its newest words and says so."""
+    newest, withdrawn = _corrections(entries)
+    found = []
+    for entry in entries:
+        if entry.kind in ("correction", "retraction", "link_scored") or entry.id in withdrawn:
+            continue
+        correction = newest.get(entry.id)
+        params = {**entry.params, **correction.params} if correction else entry.params
+        happened = correction if correction and "happened_at" in correction.params else entry
+        found.append(
+            Line(
+                id=f"e{entry.id}",
+                happened_at=happened.happened_at,
+                happened_until=happened.happened_until,
+                recorded_at=entry.recorded_at,
+                lane="people",
+                kind=entry.kind,
+                text=sentence(entry.kind, params),
+                actor=entry.actor,
+                severity=Severity.UNKNOWN,
+                trace=Trace(entry=entry.id),
+                corrected=correction is not None,
+                late=entry.kind in ("note", "status_changed") and entry.recorded_at - happened.happened_at > LATE,
+                pinned=bool(params.get("pinned")),
+            )
+        )
+    return found
+
+
+def _corrections(entries: Sequence[Entry]) -> tuple[dict[int, Entry], set[int]]:
+    """The newest correction by the entry it supersedes, and the entries withdrawn."""
+    newest: dict[int, Entry] = {}
+    withdrawn: set[int] = set()
+    for entry in sorted(entries, key=lambda e: e.id):
+        if entry.supersedes is None:
+            continue
+        if entry.kind == "correction":
+            newest[entry.supersedes] = entry
+        elif entry.kind == "retraction":
+            withdrawn.add(entry.supersedes)
+    return newest, withdrawn
+
+
+SHOWN_MARKS = {"note", "status_changed", "opened", "link_judged", "merged", "split"}
+"""The kinds of entry that the people lane draws; bookkeeping of rules stays in the list of lines."""
+
+
+def marks(entry_lines_: Iterable[Line]) -> tuple[Mark, ...]:
+    """The people lane's marks from the entries' lines."""
+    return tuple(
+        Mark(
+            line.id,
+            line.happened_at,
+            line.happened_until,
+            line.recorded_at,
+            f"{_who(line.actor)}: {line.text}" if line.actor.startswith("user:") else line.text,
+            line.late,
+            line.pinned,
+        )
+        for line in entry_lines_
+        if line.kind in SHOWN_MARKS and (line.actor.startswith("user:") or line.kind != "note")
+    )
+
+
+def _who(actor: str) -> str:
+    return actor.partition(":")[2] or actor
+
+
+def window(incident: Incident, items: Iterable[Known], now: datetime) -> tuple[datetime, datetime]:
+    """What a figure shows when nobody asked for a range: the incident with a tenth of its length on either side."""
+    since = min([incident.opened_at, *(m.at for m in (incident.impact_started_at,) if m)])
+    ends = [m.until or m.at for m in (incident.mitigated_at, incident.resolved_at) if m]
+    alerts = [item.occurrence for item in items if item.occurrence.kind == "alert"]
+    since = min([since, *(a.starts_at for a in alerts)])
+    ends += [a.ends_at or now for a in alerts]
+    if incident.impact_started_at and incident.impact_started_at.until:
+        ends.append(incident.impact_started_at.until)
+    until = max(ends) if ends and incident.status in ("mitigated", "resolved") else max([now, *ends])
+    until = max(until, since + timedelta(minutes=30))
+    margin = max((until - since) / 10, timedelta(minutes=10))
+    return since - margin * 2, min(until + margin, max(now, until)) if incident.status != "resolved" else until + margin
+
+
+def phases(incident: Incident, since: datetime, until: datetime) -> tuple[Phase, ...]:
+    """The phase strip over [since, until]: before, impact, mitigated, resolved, each cut to the window."""
+    impact = incident.impact_started_at or incident.detected_at
+    begins = impact.at if impact else incident.opened_at
+    steps = [("before", since), ("impact", begins)]
+    if incident.mitigated_at:
+        steps.append(("mitigated", incident.mitigated_at.at))
+    if incident.resolved_at:
+        steps.append(("resolved", incident.resolved_at.at))
+    found = []
+    for n, (name, start) in enumerate(steps):
+        last = n == len(steps) - 1
+        end = until if last else steps[n + 1][1]
+        left, right = max(start, since), min(end, until)
+        if left < right:
+            found.append(Phase(name, left, right, open_ended=last and name != "resolved"))  # type: ignore[arg-type]  # the four names above
+    return tuple(found)

@@ -1,0 +1,257 @@
+"""Frozen views: everything a page, a figure or an export shows, gathered by the store, drawn without it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from incidents.model import Incident, Lane, Link, Measurement, Occurrence, Severity, Site
+
+PhaseName = Literal["before", "impact", "mitigated", "resolved"]
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """The way back from a line: an entry with its actor and params, or event → adapter → delivery → bytes."""
+
+    entry: int | None = None
+    event: int | None = None
+    delivery: str | None = None
+    """The delivery's receipt."""
+    adapter: str | None = None
+    """`name@version` of the adapter that read it."""
+    sha256: str | None = None
+    """Of the delivery's raw body, hex."""
+    size: int | None = None
+    """Of the raw body, in bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a timeline. `id` is stable and names the line in a URL fragment."""
+
+    id: str
+    happened_at: datetime
+    happened_until: datetime | None
+    recorded_at: datetime
+    lane: Lane
+    kind: str
+    """alert, alert_ended, hazard, hazard_ended, provider_incident, post, change, note, status_changed, …"""
+    text: str
+    actor: str
+    severity: Severity
+    trace: Trace
+    corrected: bool = False
+    late: bool = False
+    pinned: bool = False
+    count: int = 1
+    """How many alerts a collapsed line stands for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """An occurrence as drawn: its lane, the row it belongs to, and how it relates to the incident."""
+
+    occurrence: Occurrence
+    lane: Lane
+    service: str | None
+    """What alerts are grouped by within a lane."""
+    relation: Literal["alert", "linked", "context"]
+    late: bool
+    """Known to us more than ten minutes after it began."""
+    link: Link | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A person's or rule's entry as drawn in the people lane."""
+
+    id: str
+    happened_at: datetime
+    happened_until: datetime | None
+    recorded_at: datetime
+    label: str
+    late: bool
+    pinned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One value of a series."""
+
+    at: datetime
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Readings of one variable near one site. `limit` is the site's design limit in the same unit."""
+
+    variable: str
+    site: str
+    points: tuple[Point, ...]
+    basis: str
+    """observed, modelled or reconstructed; a series never mixes them."""
+    station: str | None = None
+    limit: float | None = None
+    limit_name: str | None = None
+    distance_km: float | None = None
+    credit: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A stretch in which a source that should answer did not; drawn hatched, never as calm."""
+
+    lane: Lane
+    source: str
+    since: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """How many alerts of one lane and severity began in one bin."""
+
+    lane: Lane
+    severity: Severity
+    at: datetime
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Density:
+    """What stands in place of marks above 5,000 of them, or beside those that were packed away."""
+
+    seconds: int
+    bins: tuple[Bin, ...]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """One stretch of the incident's life."""
+
+    name: PhaseName
+    since: datetime
+    until: datetime
+    open_ended: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentView:
+    """One incident as known at `as_of`, within the window [since, until]."""
+
+    incident: Incident
+    sites: tuple[Site, ...]
+    as_of: datetime
+    as_known: bool
+    """True when the reader moved back in time; False when `as_of` is simply now."""
+    since: datetime
+    until: datetime
+    zone: str
+    """IANA name of the zone that pages and exports show."""
+    bars: tuple[Bar, ...] = ()
+    marks: tuple[Mark, ...] = ()
+    series: tuple[Series, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+    density: Density | None = None
+    phases: tuple[Phase, ...] = ()
+    measurements: tuple[Measurement, ...] = ()
+    lines: tuple[Line, ...] = ()
+    more_lines: str | None = None
+    """Cursor of the next page of lines, when there is one."""
+    recorded: tuple[datetime, ...] = ()
+    """When something became known, for the ticks of the known-at track."""
+    silence: Mapping[str, str] = field(default_factory=dict)
+    """What an empty lane says of itself: "no notice in force", "not asked", "feed down since 14:00"."""
+    credits: tuple[str, ...] = ()
+    """Attribution of each external datum that is shown."""
+    provenance: str | None = None
+    """The story's note, when the record was replayed from a story."""
+    revision: str = ""
+    """Hex digest of what is shown: equal for equal records."""
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentRow:
+    """An incident in a list."""
+
+    incident: Incident
+    links_proposed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SiteStrip:
+    """The last 24 hours of one site."""
+
+    site: Site
+    bars: tuple[Bar, ...]
+    density: Density | None
+    gaps: tuple[Gap, ...]
+    latest: Point | None
+    latest_basis: str | None
+    limit: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceHealth:
+    """A source as its counters tell it. `refused` counts wrong keys and bodies over the bound."""
+
+    name: str
+    adapter: str
+    kind: Literal["webhook", "feed"]
+    owner: str
+    deliveries: int
+    quarantined: int
+    unread: int
+    refused: int
+    losses: int
+    """How many things the sender itself says it left out."""
+    last_received_at: datetime | None
+    keys: tuple[str, ...]
+    """Prefixes of its live keys."""
+    gaps: tuple[Gap, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NowView:
+    """What is burning, since when, and what the outside world is doing."""
+
+    now: datetime
+    zone: str
+    since: datetime
+    open: tuple[IncidentRow, ...]
+    recent: tuple[IncidentRow, ...]
+    strips: tuple[SiteStrip, ...]
+    providers: tuple[Occurrence, ...]
+    hazards: tuple[Occurrence, ...]
+    sources: tuple[SourceHealth, ...]
+    sites: tuple[Site, ...]
+    last_event_at: datetime | None
+    demo: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantineRow:
+    """A delivery that could not be read, and why."""
+
+    receipt: str
+    source: str
+    received_at: datetime
+    reason: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Who is looking: decides which controls a page offers and in which zone it speaks."""
+
+    name: str
+    role: Literal["viewer", "responder", "admin"]
+    zone: str
+    theme: Literal["auto", "light", "dark"] = "auto"
+    csrf: str = ""
+    nonce: str = ""

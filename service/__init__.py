@@ -1,0 +1,1 @@
+"""The shell: sockets, clock, files, processes, settings, command line, sign-in, scheduler."""

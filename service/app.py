@@ -1,0 +1,195 @@
+"""The application: everything is wired in `create_app`, each resource opened and closed in one place."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+
+import aiohttp
+import orjson
+from aiohttp import web
+from isal import isal_zlib
+from sqlalchemy.exc import SQLAlchemyError
+
+from incidents import configured
+from incidents.config import Config
+from incidents.deliveries import BODY_BOUND
+from incidents.store import Store
+from service import inbox, metrics, openapi, people
+from service.access import Access
+from service.apply import apply
+from service.hub import Hub
+from service.keys import ACCESS, CONFIG, DEMO, HUB, READERS, SETTINGS, STORE, WORKER, WRITER, Configured
+from service.routes import ROUTES
+from service.settings import Settings
+from service.shell import shell
+from service.worker import Worker
+from service.writer import Writer
+
+READER_THREADS = 4
+RELOAD_SECONDS = 5.0
+"""How long a configuration that another process applied may go unnoticed."""
+
+
+def create_app(settings: Settings, store: Store, *, demo: bool = False) -> web.Application:
+    """The service on one store, whose schema is up to date."""
+    aiohttp.set_zlib_backend(isal_zlib)
+    app = web.Application(middlewares=[shell], client_max_size=BODY_BOUND)
+    app[SETTINGS], app[STORE], app[DEMO] = settings, store, demo
+    app[READERS] = ThreadPoolExecutor(READER_THREADS, thread_name_prefix="reader")
+    app[CONFIG] = Configured(Config())
+    app[ACCESS] = Access(store, admin_token=settings.admin_token, secret_key=secret_key(settings))
+    app.cleanup_ctx.extend([_configuration, _intake])
+    app.on_shutdown.append(_drain)
+    _routes(app)
+    return app
+
+
+def secret_key(settings: Settings) -> bytes:
+    """The key that signs forms: the setting, else one kept in the data directory, made at the first start."""
+    if settings.secret_key:
+        return settings.secret_key.encode()
+    path = settings.data_dir / "secret.key"
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        path.touch(mode=0o600, exist_ok=False)
+        path.write_text(secrets.token_hex(32))
+    return path.read_bytes().strip()
+
+
+async def _configuration(app: web.Application) -> AsyncIterator[None]:
+    """Apply the file, read what is in force, and look again now and then."""
+    store, settings = app[STORE], app[SETTINGS]
+
+    def load() -> Config:
+        with store.reading() as connection:
+            return configured.load(connection)
+
+    if settings.config:
+        await asyncio.to_thread(apply, store, settings.config)
+    app[CONFIG].now = await asyncio.to_thread(load)
+    await asyncio.to_thread(app[ACCESS].refresh)
+
+    async def look_again() -> None:
+        while True:
+            await asyncio.sleep(RELOAD_SECONDS)
+            with contextlib.suppress(SQLAlchemyError):  # the database is away; what was loaded holds until it is back
+                app[CONFIG].now = await asyncio.to_thread(load)
+
+    async with asyncio.TaskGroup() as group:
+        looking = group.create_task(look_again())
+        yield
+        looking.cancel()
+
+
+async def _intake(app: web.Application) -> AsyncIterator[None]:
+    """The writer, the worker and the hub, in the order in which deliveries pass through them."""
+    hub = app[HUB] = Hub(app[STORE])
+    worker = app[WORKER] = Worker(app[STORE], lambda: app[CONFIG].now, lambda _: hub.notify())
+    writer = app[WRITER] = Writer(app[STORE], worker.wake)
+    worker.start()
+    async with asyncio.TaskGroup() as group:
+        broadcasting = group.create_task(hub.run())
+        yield
+        await writer.close()
+        await asyncio.to_thread(worker.close)
+        broadcasting.cancel()
+    app[READERS].shutdown()
+
+
+async def _drain(app: web.Application) -> None:
+    """Take nothing more and end every stream, so that the process can go."""
+    app[WRITER].draining = True
+    app[HUB].close()
+
+
+async def livez(_request: web.Request) -> web.Response:
+    """The process answers."""
+    return web.json_response({"status": "ok"})
+
+
+async def readyz(request: web.Request) -> web.Response:
+    """Whether deliveries can be taken and read, with reasons."""
+    writer, worker = request.app[WRITER], request.app[WORKER]
+    reasons = [
+        reason
+        for reason in (
+            "draining" if writer.draining else None,
+            f"deliveries cannot be written: {writer.failing}" if writer.failing else None,
+            f"deliveries cannot be read: {worker.failing}" if worker.failing else None,
+        )
+        if reason
+    ]
+    try:
+        durability = await asyncio.to_thread(request.app[STORE].durability)
+    except (SQLAlchemyError, OSError) as error:
+        durability = {}
+        reasons.append(f"the database does not answer: {type(error).__name__}")
+    body = {
+        "status": "not ready" if reasons else "ready",
+        "reasons": reasons,
+        "durability": durability,
+        "waiting": writer.waiting,
+    }
+    return web.json_response(body, status=503 if reasons else 200)
+
+
+async def openapi_document(_request: web.Request) -> web.Response:
+    """The OpenAPI document."""
+    return web.Response(body=orjson.dumps(openapi.document(ROUTES)), content_type="application/json")
+
+
+def _routes(app: web.Application) -> None:
+    router = app.router
+    router.add_post("/in/{source}", inbox.post)
+    router.add_post("/in/{source}/{key}", inbox.post)
+    roles: dict[str, dict[str, str]] = {}
+    for route in ROUTES:
+        roles.setdefault(route.path, {})[route.method] = route.role
+    for path, by_method in roles.items():
+        resource = router.add_resource(f"/api/v1{path}")
+        resource.least_role = by_method  # type: ignore[attr-defined]  # read by the shell
+        for route in ROUTES:
+            if route.path == path:
+                resource.add_route(route.method, route.handler)
+    router.add_get("/api/v1/openapi.json", openapi_document)
+    router.add_get("/livez", livez)
+    router.add_get("/readyz", readyz)
+    router.add_get("/metrics", metrics.metrics)
+    _page_routes(app)
+
+
+def _page_routes(app: web.Application) -> None:
+    router = app.router
+    for path, page in (
+        ("/", people.now),
+        ("/incidents", people.incidents),
+        ("/incidents/{incident}", people.incident),
+        ("/sources", people.sources),
+        ("/sources/{source}", people.source),
+        ("/sites", people.sites),
+        ("/settings", people.settings),
+        ("/sign-in", people.sign_in),
+        ("/static/{name:.+}", people.static),
+    ):
+        router.add_get(path, page)
+    for path, form, role in (
+        ("/incidents", people.open_form, "responder"),
+        ("/incidents/{incident}/status", people.status_form, "responder"),
+        ("/incidents/{incident}/entries", people.entry_form, "responder"),
+        (r"/incidents/{incident}/entries/{entry:\d+}/correct", people.correct_form, "responder"),
+        (r"/incidents/{incident}/entries/{entry:\d+}/retract", people.retract_form, "responder"),
+        ("/incidents/{incident}/links/{link}/verdict", people.verdict_form, "responder"),
+        ("/incidents/{incident}/patch", people.patch_form, "responder"),
+        ("/zone", people.zone_form, "viewer"),
+        ("/theme", people.theme_form, "viewer"),
+        ("/sign-in", people.sign_in_form, "viewer"),
+        ("/sign-out", people.sign_out, "viewer"),
+    ):
+        route = router.add_post(path, form)
+        assert route.resource
+        least = getattr(route.resource, "least_role", {})
+        route.resource.least_role = {**least, "POST": role}  # type: ignore[attr-defined]  # read by the shell

@@ -1,0 +1,55 @@
+"""Applies a configuration file: plans, writes the rows, and keeps the keys that the file gives."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from incidents import configured
+from incidents.adapters import adapters
+from incidents.config import LEAST_KEY_LENGTH, ConfigError, config_of
+from incidents.configured import Step
+from incidents.store import Store
+from service import clock
+from service.access import write_key
+
+
+def read_file(path: Path) -> dict[str, Any]:
+    """The TOML document. Raises ConfigError naming file, line and column."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeError) as error:
+        raise ConfigError(f"{path}: {error}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: {error}") from None
+
+
+def apply(store: Store, path: Path, *, prune: bool = False, dry_run: bool = False) -> list[Step]:
+    """Apply a file; the plan that was carried out. Raises ConfigError before anything is written."""
+    document = read_file(path)
+    config = config_of(document, adapters())
+    keys = {row["name"]: key for row in document.get("sources", []) if (key := _key(row, path))}
+    with store.writing() as connection:
+        steps = configured.plan(connection, config, owner="file", prune=prune)
+        if dry_run:
+            return steps
+        configured.write(connection, config, steps, owner="file", now=clock.now())
+        for source, key in keys.items():
+            write_key(
+                connection, key, kind="ingest", role="ingest", name=f"{source} (file)", source=source, owner="file"
+            )
+    return steps
+
+
+def _key(row: dict[str, Any], path: Path) -> str | None:
+    if row.get("key_file"):
+        try:
+            key = (path.parent / row["key_file"]).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeError) as error:
+            raise ConfigError(f"sources {row['name']}: key_file: {error}") from None
+        if len(key) < LEAST_KEY_LENGTH:
+            raise ConfigError(f"sources {row['name']}: key_file: shorter than {LEAST_KEY_LENGTH} characters")
+        return key
+    key: str | None = row.get("key")
+    return key

@@ -1,0 +1,170 @@
+"""What a request asks: its query, its body, its cursor, who asks; and the way from a handler to the store and back."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, TypeVar
+from zoneinfo import available_timezones
+
+import orjson
+import sqlalchemy as sa
+from aiohttp import web
+
+from incidents import instants
+from incidents.acts import Acting
+from incidents.entries import Changes
+from incidents.ingest import pulse
+from service import clock
+from service.access import Identity
+from service.keys import CONFIG, HUB, READERS, STORE, WORKER
+
+T = TypeVar("T")
+MOST_LISTED = 500
+BODY_SECONDS = 10.0
+
+
+class AskingError(ValueError):
+    """A request that cannot be used; the message names the parameter or field."""
+
+
+def identity(request: web.Request) -> Identity:
+    """Who asks; the route's role was checked before."""
+    found: Identity = request["identity"]
+    return found
+
+
+async def read(request: web.Request, query: Callable[[sa.Connection], T]) -> T:
+    """Run a query in a read transaction on the thread pool."""
+    store = request.app[STORE]
+
+    def run() -> T:
+        with store.reading() as connection:
+            return query(connection)
+
+    return await asyncio.get_running_loop().run_in_executor(request.app[READERS], run)
+
+
+async def compute(request: web.Request, work: Callable[[], T]) -> T:
+    """Run what takes more than a few milliseconds on the thread pool."""
+    return await asyncio.get_running_loop().run_in_executor(request.app[READERS], work)
+
+
+async def act(request: web.Request, deed: Callable[[Acting], T]) -> T:
+    """Let somebody act, in one write transaction that streams are told of."""
+    store, config, actor = request.app[STORE], request.app[CONFIG].now, identity(request).actor
+
+    def run() -> T:
+        now = clock.now()
+        with store.writing() as connection:
+            acting = Acting(config, Changes(store, connection, now), actor)
+            done = deed(acting)
+            topics = (
+                [f"incident:{request.match_info['incident']}"] if "incident" in request.match_info else ["incidents"]
+            )
+            pulse(store, connection, topics, now)
+        return done
+
+    done = await asyncio.get_running_loop().run_in_executor(request.app[READERS], run)
+    request.app[HUB].notify()
+    request.app[WORKER].wake.set()
+    return done
+
+
+async def body_of(request: web.Request) -> Any:  # noqa: ANN401  # JSON
+    """The request's JSON. Raises AskingError for anything else."""
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            raw = await request.read()
+    except TimeoutError:
+        raise AskingError("the body did not arrive in time") from None
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise AskingError("Content-Encoding: bodies of the API are not compressed")
+    try:
+        return orjson.loads(raw or b"{}")
+    except orjson.JSONDecodeError as error:
+        raise AskingError(f"the body is not JSON: {error}") from None
+
+
+async def fields_of(request: web.Request) -> Mapping[str, Any]:
+    """The request's JSON object."""
+    value = await body_of(request)
+    if not isinstance(value, dict):
+        raise AskingError("the body: a JSON object is expected")
+    return value
+
+
+def limit_of(request: web.Request, default: int = 100) -> int:
+    """How many items a page may hold."""
+    text = request.query.get("limit")
+    if text is None:
+        return default
+    if not text.isdecimal() or not 1 <= int(text[:9]) <= MOST_LISTED:
+        raise AskingError(f"limit: a number from 1 to {MOST_LISTED} is expected")
+    return int(text)
+
+
+def instant_of(request: web.Request, name: str) -> datetime | None:
+    """An instant of the query; None where it is absent."""
+    text = request.query.get(name)
+    if not text:
+        return None
+    try:
+        # A plus sign that was not encoded arrives as a space.
+        return instants.parse(text.replace(" ", "+") if text[10:11] == "T" else text)
+    except ValueError as error:
+        raise AskingError(f"{name}: {error}") from None
+
+
+def zone_of(request: web.Request) -> str | None:
+    """The time zone that the query asks for."""
+    zone = request.query.get("tz")
+    if zone is None:
+        return None
+    if zone not in available_timezones():
+        raise AskingError(f"tz: {zone[:60]!r} is not a time zone of the IANA database")
+    return zone
+
+
+def choice_of(request: web.Request, name: str, choices: tuple[str, ...], default: str) -> str:
+    """One of several words of the query."""
+    word = request.query.get(name, default)
+    if word not in choices:
+        raise AskingError(f"{name}: one of {', '.join(choices)} is expected")
+    return word
+
+
+def cursor_text(*parts: str | int) -> str:
+    """A cursor from what the next page starts after."""
+    return base64.urlsafe_b64encode(orjson.dumps(parts)).decode().rstrip("=")
+
+
+def cursor_of(request: web.Request, *kinds: type) -> list[Any] | None:
+    """The parts of the query's cursor; None where there is none. Raises AskingError for one that is not ours."""
+    text = request.query.get("cursor")
+    if not text:
+        return None
+    try:
+        parts = orjson.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+    except (binascii.Error, ValueError):
+        parts = None
+    if (
+        not isinstance(parts, list)
+        or len(parts) != len(kinds)
+        or not all(isinstance(p, k) for p, k in zip(parts, kinds, strict=True))
+    ):
+        raise AskingError("cursor: is not one of this list")
+    return parts
+
+
+def answer(value: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:  # noqa: ANN401
+    """A JSON response."""
+    return web.Response(status=status, body=orjson.dumps(value), content_type="application/json", headers=headers)
+
+
+def page(items: list[Any], following: str | None) -> web.Response:
+    """A page of a list."""
+    return answer({"items": items, "next": following})

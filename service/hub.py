@@ -1,0 +1,117 @@
+"""The hub: one reader of pulses for all streams of this process; a subscriber that lags is told to start over."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+import sqlalchemy as sa
+
+from incidents.ingest import PULSE
+from incidents.store import Store
+
+MOST_BEHIND = 256
+PATIENCE_SECONDS = 2.0
+"""How long another process's change may go unnoticed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """One change: its cursor and what it touched (`incident:ID`, `hazards`, …)."""
+
+    id: int
+    topics: tuple[str, ...]
+
+
+@dataclass(eq=False, slots=True)
+class Subscriber:
+    """One open stream. `queue` ends with None when it has fallen too far behind or the process drains."""
+
+    queue: asyncio.Queue[Pulse | None] = field(default_factory=lambda: asyncio.Queue(MOST_BEHIND))
+    lagging: bool = False
+
+
+class Hub:
+    """Broadcasts pulses. `notify` may be called from any thread."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._loop = asyncio.get_running_loop()
+        self._news = asyncio.Event()
+        self._subscribers: set[Subscriber] = set()
+        self.last = 0
+        self.draining = False
+
+    def notify(self) -> None:
+        """Something was committed."""
+        self._loop.call_soon_threadsafe(self._news.set)
+
+    def subscribe(self) -> Subscriber:
+        """A new stream from here on."""
+        subscriber = Subscriber()
+        self._subscribers.add(subscriber)
+        return subscriber
+
+    def leave(self, subscriber: Subscriber) -> None:
+        """The stream has ended."""
+        self._subscribers.discard(subscriber)
+
+    @property
+    def subscribers(self) -> int:
+        """How many streams are open."""
+        return len(self._subscribers)
+
+    async def run(self) -> None:
+        """Read and broadcast until cancelled."""
+        self.last = await asyncio.to_thread(self._newest)
+        while True:
+            try:
+                async with asyncio.timeout(PATIENCE_SECONDS):
+                    await self._news.wait()
+            except TimeoutError:
+                pass
+            self._news.clear()
+            if not self._subscribers and self._store.is_sqlite:
+                self.last = await asyncio.to_thread(self._newest)
+                continue
+            for pulse in await asyncio.to_thread(self.since, self.last):
+                self.last = pulse.id
+                self._broadcast(pulse)
+
+    def close(self) -> None:
+        """End every stream."""
+        self.draining = True
+        for subscriber in list(self._subscribers):
+            self._cut(subscriber)
+
+    def since(self, last: int, limit: int = 1000) -> list[Pulse]:
+        """Pulses after a cursor, the oldest first."""
+        with self._store.reading() as connection:
+            rows = connection.execute(
+                sa.select(PULSE.c.id, PULSE.c.topics).where(PULSE.c.id > last).order_by(PULSE.c.id).limit(limit)
+            ).all()
+        return [Pulse(row.id, tuple(row.topics)) for row in rows]
+
+    def knows(self, last: int) -> bool:
+        """Whether every pulse after this cursor is still kept."""
+        with self._store.reading() as connection:
+            first = connection.execute(sa.select(sa.func.min(PULSE.c.id))).scalar()
+        return first is None or last + 1 >= first
+
+    def _newest(self) -> int:
+        with self._store.reading() as connection:
+            return int(connection.execute(sa.select(sa.func.max(PULSE.c.id))).scalar() or 0)
+
+    def _broadcast(self, pulse: Pulse) -> None:
+        for subscriber in list(self._subscribers):
+            try:
+                subscriber.queue.put_nowait(pulse)
+            except asyncio.QueueFull:
+                subscriber.lagging = True
+                self._cut(subscriber)
+
+    def _cut(self, subscriber: Subscriber) -> None:
+        self.leave(subscriber)
+        while subscriber.queue.full():
+            subscriber.queue.get_nowait()
+        subscriber.queue.put_nowait(None)

@@ -1,0 +1,34 @@
+"""Typed keys of what the application holds."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from incidents.config import Config
+from incidents.store import Store
+from service.access import Access
+from service.hub import Hub
+from service.settings import Settings
+from service.worker import Worker
+from service.writer import Writer
+
+
+@dataclass(slots=True)
+class Configured:
+    """The configuration in force; replaced as a whole when it was applied anew."""
+
+    now: Config
+
+
+SETTINGS = web.AppKey("settings", Settings)
+STORE = web.AppKey("store", Store)
+CONFIG = web.AppKey("config", Configured)
+ACCESS = web.AppKey("access", Access)
+WRITER = web.AppKey("writer", Writer)
+WORKER = web.AppKey("worker", Worker)
+READERS = web.AppKey("readers", ThreadPoolExecutor)
+HUB = web.AppKey("hub", Hub)
+DEMO = web.AppKey("demo", bool)

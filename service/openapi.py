@@ -1,0 +1,295 @@
+"""The OpenAPI 3.1 document of the API, made from the table of routes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from importlib.metadata import version
+from typing import Any
+
+from incidents.fold import MILESTONES
+from service.problem import PROBLEMS
+from service.routes import Route
+
+_TEXT = {"type": "string"}
+_INSTANT = {"type": "string", "format": "date-time", "description": "RFC 3339 in UTC with six fractional digits"}
+_MAYBE_INSTANT = {"anyOf": [_INSTANT, {"type": "null"}]}
+_NUMBER = {"type": "number"}
+_MAYBE_TEXT = {"type": ["string", "null"]}
+_FLAG = {"type": "boolean"}
+_COUNT = {"type": "integer", "minimum": 0}
+
+
+def _object(required: Iterable[str] = (), **properties: Any) -> dict[str, Any]:  # noqa: ANN401  # JSON Schema
+    return {"type": "object", "required": list(required), "properties": properties}
+
+
+def _ref(name: str) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _list(items: Any) -> dict[str, Any]:  # noqa: ANN401  # JSON Schema
+    return {"type": "array", "items": items}
+
+
+def _page(name: str) -> dict[str, Any]:
+    return _object(
+        ("items", "next"),
+        items=_list(_ref(name)),
+        next={"type": ["string", "null"], "description": "cursor of the next page"},
+    )
+
+
+_STATUS = {"enum": ["open", "acknowledged", "mitigated", "resolved"]}
+_SEVERITY = {"enum": ["critical", "error", "warning", "info", "unknown"]}
+_KIND = {"enum": ["alert", "hazard", "provider_incident", "change"]}
+_MOMENT = {"anyOf": [_INSTANT, _object(("at",), at=_INSTANT, until=_MAYBE_INSTANT), {"type": "null"}]}
+_MILESTONES = dict.fromkeys(MILESTONES, _MOMENT)
+
+SCHEMAS: dict[str, Any] = {
+    "Moment": _MOMENT,
+    "Incident": _object(
+        ("id", "title", "status", "severity", "sites", "opened_at", "alerts", "version"),
+        id=_TEXT,
+        title=_TEXT,
+        status=_STATUS,
+        severity=_SEVERITY,
+        sites=_list(_TEXT),
+        opened_at=_INSTANT,
+        **_MILESTONES,
+        impact_windows=_list(_MOMENT),
+        owner=_MAYBE_TEXT,
+        services=_list(_TEXT),
+        measurements=_list(_ref("Measurement")),
+        alerts=_COUNT,
+        merged_into=_MAYBE_TEXT,
+        version=_COUNT,
+    ),
+    "Measurement": _object(
+        ("name", "outcome"),
+        name=_TEXT,
+        outcome={"enum": ["recorded", "pending", "not_applicable", "invalid"]},
+        seconds={"type": ["number", "null"]},
+        seconds_max={"type": ["number", "null"]},
+        reason=_TEXT,
+    ),
+    "IncidentOpening": _object(
+        ("title", "severity"), title=_TEXT, severity=_SEVERITY, site=_TEXT, impact_started_at=_MOMENT
+    ),
+    "IncidentChange": _object(
+        (),
+        title=_TEXT,
+        severity=_SEVERITY,
+        owner=_MAYBE_TEXT,
+        services=_list(_TEXT),
+        **_MILESTONES,
+        impact_windows=_list(_MOMENT),
+    ),
+    "StatusChange": _object(("status",), status=_STATUS, happened_at=_MOMENT, note=_TEXT),
+    "Note": _object(("text",), text=_TEXT, happened_at=_INSTANT, happened_until=_INSTANT, pinned=_FLAG),
+    "Merge": _object((), into=_TEXT),
+    "Split": _object(("alerts",), alerts=_list(_TEXT)),
+    "Regrouping": _object((), add=_list(_TEXT), remove=_list(_TEXT)),
+    "HandMadeLink": _object(("occurrence",), occurrence=_TEXT, note=_TEXT),
+    "Verdict": _object(
+        ("verdict",),
+        verdict={"enum": ["proposed", "confirmed", "rejected", "attributed", "retracted"]},
+        note=_TEXT,
+        quote=_TEXT,
+        speaker=_TEXT,
+    ),
+    "Line": _object(
+        ("id", "happened_at", "recorded_at", "lane", "kind", "text", "actor", "severity", "evidence"),
+        id=_TEXT,
+        happened_at=_INSTANT,
+        happened_until=_MAYBE_INSTANT,
+        recorded_at=_INSTANT,
+        lane=_TEXT,
+        kind=_TEXT,
+        text=_TEXT,
+        actor=_TEXT,
+        severity=_SEVERITY,
+        corrected=_FLAG,
+        late=_FLAG,
+        pinned=_FLAG,
+        count=_COUNT,
+        evidence=_object(
+            (),
+            delivery=_MAYBE_TEXT,
+            event={"type": ["integer", "null"]},
+            entry={"type": ["integer", "null"]},
+            adapter=_MAYBE_TEXT,
+            sha256=_MAYBE_TEXT,
+            size={"type": ["integer", "null"]},
+        ),
+    ),
+    "Link": _object(
+        ("id", "tier", "score", "reasons", "state"),
+        id=_TEXT,
+        occurrence={
+            "anyOf": [
+                _object(
+                    (),
+                    kind=_KIND,
+                    key=_TEXT,
+                    title=_TEXT,
+                    starts_at=_INSTANT,
+                    ends_at=_MAYBE_INSTANT,
+                    source=_TEXT,
+                    url=_MAYBE_TEXT,
+                ),
+                {"type": "null"},
+            ]
+        },
+        tier={"enum": ["context", "coincident", "plausible", "strong"]},
+        score=_NUMBER,
+        reasons=_list(_object(("part", "bits", "sentence"), part=_TEXT, bits=_NUMBER, sentence=_TEXT)),
+        base_rate={
+            "anyOf": [
+                _object((), share=_NUMBER, n=_COUNT, basis={"enum": ["record", "prior"]}, sentence=_TEXT),
+                {"type": "null"},
+            ]
+        },
+        state={"enum": ["proposed", "confirmed", "rejected", "attributed", "retracted"]},
+        note=_MAYBE_TEXT,
+        quote=_MAYBE_TEXT,
+        speaker=_MAYBE_TEXT,
+    ),
+    "Occurrence": _object(
+        ("id", "kind", "source", "key", "title", "severity", "starts_at"),
+        id=_TEXT,
+        kind=_KIND,
+        source=_TEXT,
+        key=_TEXT,
+        title=_TEXT,
+        severity=_SEVERITY,
+        starts_at=_INSTANT,
+        starts_until=_MAYBE_INSTANT,
+        ends_at=_MAYBE_INSTANT,
+        ends_expected=_FLAG,
+        ends_assumed=_FLAG,
+        event=_MAYBE_TEXT,
+        labels={"type": "object"},
+        url=_MAYBE_TEXT,
+        recorded_at=_MAYBE_INSTANT,
+        statements=_COUNT,
+    ),
+    "Reading": _object(
+        ("variable", "at", "value"),
+        variable=_TEXT,
+        at=_INSTANT,
+        value=_NUMBER,
+        latitude=_NUMBER,
+        longitude=_NUMBER,
+        station=_MAYBE_TEXT,
+        provisional=_FLAG,
+        basis={"enum": ["observed", "modelled", "reconstructed"]},
+        credit=_MAYBE_TEXT,
+        source=_TEXT,
+    ),
+    "Delivery": _object(
+        ("receipt", "source", "received_at", "state"),
+        receipt=_TEXT,
+        source=_TEXT,
+        received_at=_INSTANT,
+        state={"enum": ["unread", "read", "quarantined"]},
+        reason=_MAYBE_TEXT,
+        adapter=_MAYBE_TEXT,
+        adapter_version={"type": ["integer", "null"]},
+        size=_COUNT,
+        sha256=_TEXT,
+        losses=_COUNT,
+        loss_reason=_MAYBE_TEXT,
+        events=_list({"type": "object"}),
+    ),
+    "Problem": _object(
+        ("type", "title", "status"), type=_TEXT, title=_TEXT, status={"type": "integer"}, detail=_TEXT, request_id=_TEXT
+    ),
+    "object": {"type": "object"},
+}
+for _name in ("Incident", "Occurrence", "Link", "Line", "Reading", "Delivery"):
+    SCHEMAS["TimelinePage" if _name == "Line" else f"{_name}Page"] = _page(_name)
+
+PARAMETERS: dict[str, Any] = {
+    "limit": {"type": "integer", "minimum": 1, "maximum": 500},
+    "cursor": _TEXT,
+    "status": {"type": "string", "description": "statuses separated by commas"},
+    "severity": {"type": "string", "description": "severities separated by commas"},
+    "from": _INSTANT,
+    "to": _INSTANT,
+    "as_of": {**_INSTANT, "description": "the moment of knowledge: what was recorded by then"},
+    "active_at": _INSTANT,
+    "theme": {"enum": ["light", "dark", "print"]},
+    "preset": {"enum": ["a4", "letter", "slide", "wide"]},
+    "width": {"type": "integer", "minimum": 320, "maximum": 4000},
+    "kind": _KIND,
+    "state": {"enum": ["unread", "read", "quarantined"]},
+    "lane": _TEXT,
+    "tz": {"type": "string", "description": "a time zone of the IANA database"},
+    "format": {"enum": ["svg", "png", "pdf", "html", "md", "csv", "json"]},
+}
+
+
+def document(routes: Iterable[Route], server: str = "/api/v1") -> dict[str, Any]:
+    """The whole document."""
+    paths: dict[str, Any] = {}
+    for route in routes:
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Barograph",
+            "version": version("barograph"),
+            "summary": "Infrastructure incident timelines",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": server}],
+        "security": [{"bearer": []}],
+        "paths": paths,
+        "components": {
+            "schemas": SCHEMAS,
+            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
+            "responses": {
+                name: {"description": title, "content": {"application/problem+json": {"schema": _ref("Problem")}}}
+                for name, (_, title) in PROBLEMS.items()
+            },
+        },
+    }
+
+
+def _operation(route: Route) -> dict[str, Any]:
+    names = re.findall(r"\{(\w+)\}", route.path)
+    parameters = [{"name": n, "in": "path", "required": True, "schema": PARAMETERS.get(n, _TEXT)} for n in names]
+    parameters += [{"name": n, "in": "query", "schema": PARAMETERS.get(n, _TEXT)} for n in route.query]
+    if route.if_match:
+        parameters.append({"name": "If-Match", "in": "header", "required": True, "schema": _TEXT})
+    told = (
+        {"application/json": {"schema": _ref(route.gives)}} if route.media == "application/json" else {route.media: {}}
+    )
+    operation: dict[str, Any] = {
+        "operationId": route.handler.__name__,
+        "summary": route.summary,
+        "description": f"For the role {route.role} and above.",
+        "parameters": parameters,
+        "responses": {
+            str(route.status): {"description": route.summary, "content": told},
+            **{str(PROBLEMS[name][0]): {"$ref": f"#/components/responses/{name}"} for name in _problems(route)},
+        },
+    }
+    if route.body:
+        operation["requestBody"] = {
+            "required": route.body != "Merge",
+            "content": {"application/json": {"schema": _ref(route.body)}},
+        }
+    return operation
+
+
+def _problems(route: Route) -> list[str]:
+    found = ["not-signed-in", "forbidden", "bad-request"]
+    if "{" in route.path:
+        found.append("not-found")
+    if route.if_match:
+        found += ["precondition-needed", "moved-on"]
+    elif route.method != "GET":
+        found.append("conflict")
+    return found

@@ -1,0 +1,349 @@
+"""The pages' side of the service: each handler asks for a view and prints it, or takes a form and goes back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo, available_timezones
+
+import sqlalchemy as sa
+from aiohttp import web
+
+import dashboards
+from dashboards import captions, pages
+from dashboards.strips import strips_svg
+from dashboards.svg import phone_svg
+from incidents import instants, overview
+from incidents.acts import NotFoundError
+from incidents.adapters import adapters, listing
+from incidents.silence import source_gaps
+from incidents.store import receipt_of
+from incidents.view import SourceHealth, Viewer
+from service import clock
+from service.access import LINK, SESSION, Identity
+from service.api import asked_of, gather, incident_filter, public_url
+from service.asking import AskingError, act, compute, cursor_text, identity, read
+from service.keys import ACCESS, CONFIG, DEMO, SETTINGS
+from service.settings import shown
+from service.shell import SESSION_COOKIE, page_error
+
+STATIC = Path(dashboards.__file__).parent / "static"
+ROWS = 50
+
+
+def viewer_of(request: web.Request) -> Viewer:
+    """Who is looking, in which zone and theme."""
+    who = identity(request)
+    zone, theme = request.cookies.get("barograph_zone", ""), request.cookies.get("barograph_theme", "auto")
+    return Viewer(
+        name=who.name,
+        role=who.role if who.role != "ingest" else "viewer",
+        zone=zone if zone in available_timezones() else "UTC",
+        theme=theme if theme in ("light", "dark") else "auto",  # type: ignore[arg-type]  # one of the three
+        csrf=request.app[ACCESS].form_token(who),
+    )
+
+
+def html(text: str, status: int = 200) -> web.Response:
+    """A page."""
+    return web.Response(status=status, text=text, content_type="text/html")
+
+
+async def now(request: web.Request) -> web.Response:
+    viewer, config, at = viewer_of(request), request.app[CONFIG].now, clock.now()
+    view = await read(request, lambda c: overview.now_view(c, config, at, viewer.zone, demo=request.app[DEMO]))
+    strips = await compute(request, lambda: strips_svg(view))
+    return html(pages.now_page(view, viewer, strips=strips))
+
+
+async def incidents(request: web.Request) -> web.Response:
+    viewer = viewer_of(request)
+    wanted = incident_filter(request)
+    found = await read(request, lambda c: overview.list_incidents(c, wanted, ROWS + 1))
+    last = found[ROWS - 1] if len(found) > ROWS else None
+    rows = overview.incident_rows(found[:ROWS])
+    following = cursor_text(instants.text(last.opened_at), last.id) if last else None
+    return html(pages.incidents_page(rows, viewer, filters=dict(request.query), next_cursor=following, now=clock.now()))
+
+
+async def incident(request: web.Request) -> web.Response:
+    viewer = viewer_of(request)
+    chosen = request.cookies.get("barograph_zone")
+    view = await gather(request, asked_of(request, zone=viewer.zone if chosen else None))
+    kept = {k: request.query[k] for k in ("from", "to", "as_of", "tz") if k in request.query}
+    if "tz" not in kept and chosen:
+        kept["tz"] = viewer.zone
+    figure_url = f"/api/v1/incidents/{view.incident.id}/figure" + (f"?{urlencode(kept)}" if kept else "")
+
+    def draw() -> str:
+        return pages.incident_page(
+            view, viewer, phone_svg=phone_svg(view), alt=captions.described(view), figure_url=figure_url
+        )
+
+    return html(await compute(request, draw))
+
+
+async def sources(request: web.Request) -> web.Response:
+    viewer, found = viewer_of(request), await _health(request)
+    rows = await read(
+        request, lambda c: overview.list_deliveries(c, state="quarantined", source=None, before=None, limit=50)
+    )
+    return html(
+        pages.sources_page(
+            found, overview.quarantine_rows(rows), listing(), viewer, public_url=public_url(request), now=clock.now()
+        )
+    )
+
+
+async def _health(request: web.Request) -> tuple[SourceHealth, ...]:
+    config, at = request.app[CONFIG].now, clock.now()
+
+    def query(connection: sa.Connection) -> tuple[SourceHealth, ...]:
+        return overview.source_health(
+            connection, config, at, source_gaps(connection, config, at - timedelta(days=1), at)
+        )
+
+    return await read(request, query)
+
+
+async def source(request: web.Request) -> web.Response:
+    viewer, name = viewer_of(request), request.match_info["source"]
+    found = next((s for s in await _health(request) if s.name == name), None)
+    if found is None:
+        raise NotFoundError(f"there is no source {name[:80]}")
+    rows = await read(request, lambda c: overview.list_deliveries(c, state=None, source=name, before=None, limit=20))
+    recent = [
+        {
+            "receipt": receipt_of(r.id),
+            "received_at": r.received_at,
+            "state": r.state or "unread",
+            "size": r.size,
+            "reason": r.reason,
+        }
+        for r in rows
+    ]
+    adapter = adapters().get(found.adapter)
+    return html(
+        pages.source_page(
+            found,
+            adapter.setup if adapter else None,
+            recent,
+            viewer,
+            public_url(request),
+            now=clock.now(),
+            title=adapter.title if adapter else None,
+        )
+    )
+
+
+async def sites(request: web.Request) -> web.Response:
+    return html(pages.sites_page(request.app[CONFIG].now.sites, viewer_of(request), now=clock.now()))
+
+
+async def settings(request: web.Request) -> web.Response:
+    return html(pages.settings_page(shown(request.app[SETTINGS]), viewer_of(request), now=clock.now()))
+
+
+# --- signing in -----------------------------------------------------------------------------------------------------
+
+
+async def sign_in(request: web.Request) -> web.StreamResponse:
+    token = request.query.get("token")
+    following = inside(request.query.get("next", "/"))
+    if not token:
+        return html(pages.sign_in_page(error=None, next=following))
+    key = await compute(request, lambda: request.app[ACCESS].use_link(token))
+    if key is None:
+        return html(
+            pages.sign_in_page(
+                error="This link was used or has expired. Ask for another with `barograph sign-in`, or give a token.",
+                next=following,
+            ),
+            401,
+        )
+    return _signed_in(request, key, following)
+
+
+async def sign_in_form(request: web.Request) -> web.StreamResponse:
+    form = await request.post()
+    following = inside(str(form.get("next", "/")))
+    token = str(form.get("token", "")).strip()
+    access = request.app[ACCESS]
+    found = await compute(request, lambda: access.check(token)) if token else None
+    if found is None or found.kind != "token":
+        return html(pages.sign_in_page(error="This token is not known.", next=following), 401)
+    name, role = found.name, found.role
+    key, _ = await compute(request, lambda: access.make("session", role=role, name=name, lasts=SESSION))
+    return _signed_in(request, key, following)
+
+
+def _signed_in(request: web.Request, key: str, following: str) -> web.Response:
+    answer = web.Response(status=303, headers={"Location": following})
+    secure = request.secure or request.app[SETTINGS].public_url.startswith("https://")
+    answer.set_cookie(
+        SESSION_COOKIE,
+        key,
+        max_age=int(SESSION.total_seconds()),
+        httponly=True,
+        secure=secure,
+        samesite="Lax",
+        path="/",
+    )
+    return answer
+
+
+async def sign_out(request: web.Request) -> web.StreamResponse:
+    who = identity(request)
+    if who.kind == "session":
+        await compute(request, lambda: request.app[ACCESS].revoke(who.key))
+    answer = web.Response(status=303, headers={"Location": "/sign-in"})
+    answer.del_cookie(SESSION_COOKIE, path="/")
+    return answer
+
+
+def inside(address: str) -> str:
+    """An address of ours, or "/"."""
+    safe = address.startswith("/") and not address.startswith("//") and "\\" not in address and address.isprintable()
+    return address if safe else "/"
+
+
+# --- forms ----------------------------------------------------------------------------------------------------------
+
+
+async def form_of(request: web.Request) -> dict[str, str]:
+    """A form's fields. Raises AskingError for one that did not come from a page of this session."""
+    who: Identity = identity(request)
+    fields = {k: v for k, v in (await request.post()).items() if isinstance(v, str)}
+    if not request.app[ACCESS].is_form_token(who, fields.pop("csrf", "")):
+        raise AskingError("the form is not from this session; open the page again and repeat")
+    return fields
+
+
+def placed(fields: Mapping[str, str], zone: str) -> dict[str, Any]:
+    """A form's fields with its zoneless times as instants; empty ones left out."""
+    found: dict[str, Any] = {}
+    for name, value in fields.items():
+        if value == "" or name == "version":
+            continue
+        if name.endswith(("_at", "_until")):
+            at = instants.parse(value, zone=zone)
+            found[name] = instants.text(at) if at else value
+        else:
+            found[name] = value
+    return found
+
+
+def zone_of_form(request: web.Request, site_zone: str | None) -> str:
+    """The zone that the page showed: the reader's choice, else the incident's own."""
+    chosen = request.cookies.get("barograph_zone", "")
+    return chosen if chosen in available_timezones() else site_zone or "UTC"
+
+
+async def _incident_zone(request: web.Request) -> str:
+    view = await gather(request, asked_of(request))
+    return zone_of_form(request, view.zone)
+
+
+def back(name: str, fragment: str = "") -> web.Response:
+    """Back to the incident's page."""
+    return web.Response(status=303, headers={"Location": f"/incidents/{name}{fragment}"})
+
+
+async def open_form(request: web.Request) -> web.StreamResponse:
+    fields = placed(await form_of(request), zone_of_form(request, None))
+    opened = await act(request, lambda acting: acting.open(fields))
+    return back(opened.id)
+
+
+async def status_form(request: web.Request) -> web.StreamResponse:
+    name = request.match_info["incident"]
+    fields = placed(await form_of(request), await _incident_zone(request))
+    await act(request, lambda acting: acting.status(name, fields))
+    return back(name)
+
+
+async def entry_form(request: web.Request) -> web.StreamResponse:
+    name = request.match_info["incident"]
+    fields = placed(await form_of(request), await _incident_zone(request))
+    number = await act(request, lambda acting: acting.note(name, fields))
+    return back(name, f"#e{number}")
+
+
+async def correct_form(request: web.Request) -> web.StreamResponse:
+    name, number = request.match_info["incident"], int(request.match_info["entry"])
+    fields = placed(await form_of(request), await _incident_zone(request))
+    await act(request, lambda acting: acting.correct(name, number, fields))
+    return back(name, f"#e{number}")
+
+
+async def retract_form(request: web.Request) -> web.StreamResponse:
+    name, number = request.match_info["incident"], int(request.match_info["entry"])
+    await form_of(request)
+    await act(request, lambda acting: acting.retract(name, number))
+    return back(name, "#timeline")
+
+
+async def verdict_form(request: web.Request) -> web.StreamResponse:
+    name, link = request.match_info["incident"], request.match_info["link"]
+    fields = placed(await form_of(request), "UTC")
+    await act(request, lambda acting: acting.judge(name, link, fields))
+    return back(name, "#links")
+
+
+async def patch_form(request: web.Request) -> web.StreamResponse:
+    name = request.match_info["incident"]
+    form = await form_of(request)
+    fields = placed(form, await _incident_zone(request))
+    version = form.get("version", "")
+
+    def change(acting: Any) -> Any:  # noqa: ANN401  # Acting in, Incident out
+        acting.seen(name, expected=int(version) if version.isdecimal() else None)
+        return acting.patch(name, fields)
+
+    await act(request, change)
+    return back(name)
+
+
+async def zone_form(request: web.Request) -> web.StreamResponse:
+    zone = (await form_of(request)).get("zone", "").strip()
+    if zone not in available_timezones():
+        return page_error(400, "That cannot be used", f"{zone[:60]!r} is not a time zone of the IANA database.", None)
+    ZoneInfo(zone)
+    return _keep(request, "barograph_zone", zone)
+
+
+async def theme_form(request: web.Request) -> web.StreamResponse:
+    theme = (await form_of(request)).get("theme", "auto")
+    return _keep(request, "barograph_theme", theme if theme in ("light", "dark") else "auto")
+
+
+def _keep(request: web.Request, name: str, value: str) -> web.Response:
+    referer = request.headers.get("Referer", "")
+    path = referer.partition(request.host)[2] if request.host in referer else "/"
+    answer = web.Response(status=303, headers={"Location": inside(path or "/")})
+    answer.set_cookie(name, value, max_age=365 * 86400, samesite="Lax", path="/", httponly=True)
+    return answer
+
+
+# --- static files ---------------------------------------------------------------------------------------------------
+
+
+async def static(request: web.Request) -> web.StreamResponse:
+    """A file of ours. aiohttp sends the compressed one beside it to those who take it."""
+    name = request.match_info["name"]
+    path = (STATIC / name).resolve()
+    if not path.is_relative_to(STATIC) or not path.is_file() or path.suffix == ".gz":
+        raise web.HTTPNotFound
+    fixed = "v" in request.query or "/vendor/" in f"/{name}" or "/fonts/" in f"/{name}"
+    return web.FileResponse(
+        path, headers={"Cache-Control": "public, max-age=31536000, immutable" if fixed else "public, max-age=300"}
+    )
+
+
+def sign_in_link(access: Any, base: str) -> str:  # noqa: ANN401  # Access
+    """A one-time link that signs an admin in."""
+    token, _ = access.make("sign_in", role="admin", name="admin", lasts=LINK)
+    return f"{base}/sign-in?token={token}"

@@ -1,0 +1,230 @@
+"""The routes of the API in one table: what each does, who may, what it takes. The OpenAPI document is made from it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from service import api, stream
+from service.access import Role
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One operation under `/api/v1`; `body` and `gives` name the schemas of what it takes and answers."""
+
+    method: str
+    path: str
+    handler: Handler
+    role: Role
+    summary: str
+    query: tuple[str, ...] = ()
+    body: str | None = None
+    gives: str = "object"
+    status: int = 200
+    media: str = "application/json"
+    if_match: bool = False
+
+
+_WINDOW = ("as_of", "from", "to", "tz")
+_PAGE = ("limit", "cursor")
+
+ROUTES: tuple[Route, ...] = (
+    Route(
+        "GET",
+        "/incidents",
+        api.list_incidents,
+        "viewer",
+        "Incidents, newest first",
+        ("status", "severity", "site", "from", "to", "q", *_PAGE),
+        gives="IncidentPage",
+    ),
+    Route(
+        "POST",
+        "/incidents",
+        api.open_incident,
+        "responder",
+        "Open an incident by hand",
+        body="IncidentOpening",
+        gives="Incident",
+        status=201,
+    ),
+    Route("GET", "/incidents/{incident}", api.get_incident, "viewer", "One incident", gives="Incident"),
+    Route(
+        "PATCH",
+        "/incidents/{incident}",
+        api.patch_incident,
+        "responder",
+        "Change fields; each change becomes an entry",
+        body="IncidentChange",
+        gives="Incident",
+        if_match=True,
+    ),
+    Route(
+        "POST",
+        "/incidents/{incident}/status",
+        api.set_status,
+        "responder",
+        "Change the status",
+        body="StatusChange",
+        gives="Incident",
+    ),
+    Route(
+        "POST",
+        "/incidents/{incident}/entries",
+        api.add_entries,
+        "responder",
+        "Add one note or a list of them",
+        body="Note",
+        status=201,
+    ),
+    Route(
+        "PATCH",
+        "/incidents/{incident}/entries/{entry}",
+        api.correct_entry,
+        "responder",
+        "Correct an entry; the old one stays",
+        body="Note",
+    ),
+    Route(
+        "DELETE",
+        "/incidents/{incident}/entries/{entry}",
+        api.retract_entry,
+        "responder",
+        "Withdraw an entry; it stays in the log",
+    ),
+    Route(
+        "POST",
+        "/incidents/{incident}/merge",
+        api.merge_incident,
+        "responder",
+        "Merge into another incident; without `into`, undo that",
+        body="Merge",
+        gives="Incident",
+    ),
+    Route(
+        "POST",
+        "/incidents/{incident}/split",
+        api.split_incident,
+        "responder",
+        "Move alerts into a new incident",
+        body="Split",
+        gives="Incident",
+        status=201,
+    ),
+    Route(
+        "GET", "/incidents/{incident}/alerts", api.list_alerts, "viewer", "Its alerts", _PAGE, gives="OccurrencePage"
+    ),
+    Route(
+        "POST",
+        "/incidents/{incident}/alerts",
+        api.regroup_alerts,
+        "responder",
+        "Attach and detach alerts",
+        body="Regrouping",
+        gives="Incident",
+    ),
+    Route(
+        "GET", "/incidents/{incident}/links", api.list_links, "viewer", "Its links with their reasons", gives="LinkPage"
+    ),
+    Route(
+        "POST",
+        "/incidents/{incident}/links",
+        api.add_link,
+        "responder",
+        "Link an occurrence by hand",
+        body="HandMadeLink",
+        gives="Incident",
+        status=201,
+    ),
+    Route(
+        "POST",
+        "/incidents/{incident}/links/{link}/verdict",
+        api.judge_link,
+        "responder",
+        "Judge a link",
+        body="Verdict",
+        gives="Link",
+    ),
+    Route(
+        "GET",
+        "/incidents/{incident}/timeline",
+        api.get_timeline,
+        "viewer",
+        "Its timeline, ascending",
+        ("as_of", "lane", *_PAGE),
+        gives="TimelinePage",
+    ),
+    Route(
+        "GET",
+        "/incidents/{incident}/figure",
+        api.get_figure,
+        "viewer",
+        "Its timeline as a Plotly figure",
+        (*_WINDOW, "theme", "width"),
+    ),
+    Route(
+        "GET",
+        "/incidents/{incident}/export.{format}",
+        api.get_export,
+        "viewer",
+        "Its timeline as a file: svg, png, pdf, html, md, csv, json",
+        (*_WINDOW, "theme", "preset"),
+        media="application/octet-stream",
+    ),
+    Route(
+        "GET",
+        "/occurrences",
+        api.list_occurrences,
+        "viewer",
+        "Alerts, hazards, provider incidents and changes",
+        ("kind", "active_at", "site", "source", "from", "to", *_PAGE),
+        gives="OccurrencePage",
+    ),
+    Route(
+        "GET",
+        "/readings",
+        api.list_readings,
+        "viewer",
+        "Readings in a window",
+        ("site", "variable", "from", "to", "limit"),
+        gives="ReadingPage",
+    ),
+    Route("GET", "/sites", api.list_sites, "viewer", "Sites"),
+    Route("GET", "/sources", api.list_sources, "viewer", "Sources with their counters"),
+    Route("GET", "/adapters", api.list_adapters, "viewer", "Adapters"),
+    Route(
+        "GET",
+        "/deliveries",
+        api.list_deliveries,
+        "viewer",
+        "Deliveries, newest first",
+        ("state", "source", *_PAGE),
+        gives="DeliveryPage",
+    ),
+    Route(
+        "GET", "/deliveries/{receipt}", api.get_delivery, "viewer", "One delivery and what it said", gives="Delivery"
+    ),
+    Route(
+        "GET",
+        "/deliveries/{receipt}/raw",
+        api.get_raw,
+        "admin",
+        "The bytes as they came",
+        media="application/octet-stream",
+    ),
+    Route("POST", "/deliveries/{receipt}/reread", api.reread_delivery, "admin", "Read a delivery again", status=202),
+    Route("GET", "/stream", stream.stream, "viewer", "What changes, as server-sent events", media="text/event-stream"),
+    Route(
+        "GET",
+        "/grafana/annotations",
+        api.grafana_annotations,
+        "viewer",
+        "Incidents as Grafana annotations",
+        ("from", "to"),
+    ),
+)

@@ -1,0 +1,147 @@
+"""Serving: opens the store, migrates, loads the demo, listens, prints the sign-in link, drains on SIGTERM."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+from datetime import timedelta
+from importlib.resources import files
+from pathlib import Path
+
+import orjson
+import sqlalchemy as sa
+from aiohttp import web
+
+from incidents.configured import CONFIGURED
+from incidents.store import Store
+from service import clock
+from service.app import create_app
+from service.keys import ACCESS
+from service.people import sign_in_link
+from service.replay import Player, story_of
+from service.settings import Settings, SettingsError
+
+log = logging.getLogger(__name__)
+
+DRAIN_SECONDS = 8.0
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "at": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "text": record.getMessage(),
+        }
+        if record.exc_info:
+            line["trace"] = self.formatException(record.exc_info)
+        return orjson.dumps(line).decode()
+
+
+def set_up_log(form: str) -> None:
+    """Log to stderr, as text or as JSON lines."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        JsonLines() if form == "json" else logging.Formatter("%(asctime)s %(levelname)-7s %(name)s  %(message)s")
+    )
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+
+
+def serve(settings: Settings, *, demo: bool) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    set_up_log(settings.log_format)
+    # Folds hold the interpreter in long stretches; a short turn lets the loop answer between them.
+    sys.setswitchinterval(0.001)
+    url = settings.database_url
+    if demo and not settings.names_a_database:
+        url = f"sqlite:///{demo_file(settings)}"
+    store = Store(url)
+    store.migrate()
+    check_durability(store)
+    if demo:
+        load_stories(store)
+    try:
+        asyncio.run(_serve(settings, store, demo=demo))
+    finally:
+        store.close()
+
+
+def check_durability(store: Store) -> None:
+    """Refuse a database that forgets what it acknowledged."""
+    told = store.durability()
+    bad = {"fsync": "off", "synchronous_commit": "off", "synchronous": "0", "journal_mode": "off"}
+    for name, value in told.items():
+        if value == bad.get(name):
+            raise SettingsError(f"DATABASE_URL: {name} is {value}: what is acknowledged could be lost")
+
+
+def demo_file(settings: Settings) -> str:
+    """The demo's own database file; one whose "now" story has aged is put aside and begun afresh."""
+    path = settings.data_dir / "demo.db"
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    if path.exists() and _aged(path):
+        for suffix in ("", "-wal", "-shm"):
+            old = path.with_name(f"demo.db{suffix}")
+            if old.exists():
+                old.replace(path.with_name(f"demo.previous.db{suffix}"))
+    return str(path)
+
+
+def _aged(path: Path) -> bool:
+    store = Store(f"sqlite:///{path}", readers=1)
+    try:
+        store.migrate()
+        with store.reading() as connection:
+            loaded = connection.execute(
+                sa.select(sa.func.max(CONFIGURED.c.applied_at)).where(CONFIGURED.c.kind == "story")
+            ).scalar()
+        return bool(loaded and clock.now() - loaded > timedelta(hours=8))
+    finally:
+        store.close()
+
+
+def load_stories(store: Store) -> None:
+    """Play the shipped stories into a store that has not seen them."""
+    with store.reading() as connection:
+        known = set(connection.execute(sa.select(CONFIGURED.c.name).where(CONFIGURED.c.kind == "story")).scalars())
+    now = clock.now()
+    for file in sorted(files("service").joinpath("stories").iterdir(), key=lambda f: f.name):
+        name = file.name.removesuffix(".json")
+        if file.name.endswith(".json") and name not in known:
+            Player(store).play(story_of(file.read_bytes(), name, now), now)
+            log.info("story %s is loaded", name)
+
+
+async def _serve(settings: Settings, store: Store, *, demo: bool) -> None:
+    app = create_app(settings, store, demo=demo)
+    # Bodies are inflated by us, after the key was checked; what a refused sender still sends is not waited for.
+    runner = web.AppRunner(
+        app,
+        access_log=None,
+        auto_decompress=False,
+        lingering_time=0,
+        keepalive_timeout=75,
+        shutdown_timeout=DRAIN_SECONDS,
+        handle_signals=False,
+    )
+    await runner.setup()
+    site = web.TCPSite(runner, settings.host, settings.port, backlog=1024)
+    await site.start()
+    port = runner.addresses[0][1]
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    base = settings.public_url or f"http://{'127.0.0.1' if settings.host in ('0.0.0.0', '::') else host}:{port}"  # noqa: S104
+    link = await asyncio.to_thread(sign_in_link, app[ACCESS], base)
+    print(f"Barograph serves {base}\nSign in once with this link: {link}", flush=True)  # noqa: T201  # the command's result
+    ending = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ending.set)
+    await ending.wait()
+    log.info("draining")
+    await runner.cleanup()

@@ -1,0 +1,163 @@
+"""Settings: flag, else environment `BAROGRAPH_*`, else default. The only place that reads the environment."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+PREFIX = "BAROGRAPH_"
+
+
+class SettingsError(ValueError):
+    """A setting that cannot be used; the message names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting: its name without the prefix, its default as text, what it is for, whether it is a secret."""
+
+    name: str
+    default: str
+    doc: str
+    secret: bool = False
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting("DATABASE_URL", "", "sqlite:///FILE or postgresql://…; by default barograph.db in DATA_DIR"),
+    Setting("DATA_DIR", "./var", "Where files are kept: the database, the secret key"),
+    Setting("HOST", "127.0.0.1", "Address to listen on"),
+    Setting("PORT", "8080", "Port to listen on"),
+    Setting("CONFIG", "", "A TOML file of sites, sources and rules, applied at start"),
+    Setting("PUBLIC_URL", "", "How people reach the service; used in links, snippets and exports"),
+    Setting("ADMIN_TOKEN", "", "An API token with the admin role, for automation; at least 32 characters", secret=True),
+    Setting("SECRET_KEY", "", "Signs forms and encrypts stored secrets; made in DATA_DIR when not given", secret=True),
+    Setting("ALLOW_PRIVATE_NETWORKS", "", "CIDRs, comma-separated, that outbound requests may reach"),
+    Setting("LOG_FORMAT", "console", "console or json"),
+    Setting("OPEN_METRICS", "false", "true opens /metrics without a token"),
+)
+_BY_NAME = {setting.name: setting for setting in SETTINGS}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings in force, read and checked."""
+
+    database_url: str
+    data_dir: Path
+    host: str
+    port: int
+    config: Path | None
+    public_url: str
+    admin_token: str | None
+    secret_key: str | None
+    allow_private_networks: tuple[str, ...]
+    log_format: str
+    open_metrics: bool
+    origins: Mapping[str, str]
+    """Where each came from: flag, environment, file or default."""
+
+    @property
+    def names_a_database(self) -> bool:
+        """Whether somebody said which database to use."""
+        return self.origins["DATABASE_URL"] != "default"
+
+
+def read(flags: Mapping[str, Any] | None = None, environment: Mapping[str, str] | None = None) -> Settings:
+    """Read all settings. Raises SettingsError for an unknown, unreadable or impossible one."""
+    env = os.environ if environment is None else environment  # noqa: TID251  # this is the settings module
+    given = {name.removeprefix(PREFIX): value for name, value in env.items() if name.startswith(PREFIX)}
+    for name in given:
+        if name.removesuffix("_FILE") not in _BY_NAME:
+            raise SettingsError(f"{PREFIX}{name} is not a setting; `barograph serve --help` lists them")
+    values: dict[str, str] = {}
+    origins: dict[str, str] = {}
+    for setting in SETTINGS:
+        flag = (flags or {}).get(setting.name.lower())
+        if flag is not None:
+            values[setting.name], origins[setting.name] = str(flag), "flag"
+        elif setting.name in given:
+            values[setting.name], origins[setting.name] = given[setting.name], "environment"
+        elif f"{setting.name}_FILE" in given:
+            values[setting.name], origins[setting.name] = (
+                _secret_file(setting.name, given[f"{setting.name}_FILE"]),
+                "file",
+            )
+        else:
+            values[setting.name], origins[setting.name] = setting.default, "default"
+    return _checked(values, origins)
+
+
+def _secret_file(name: str, path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeError) as error:
+        raise SettingsError(f"{PREFIX}{name}_FILE: {path}: {error}") from None
+
+
+def _checked(values: Mapping[str, str], origins: dict[str, str]) -> Settings:
+    data_dir = Path(values["DATA_DIR"])
+    port = values["PORT"]
+    if not port.isdecimal() or not 0 <= int(port) < 65536:
+        raise SettingsError(f"PORT: {port[:40]!r} is not a port number")
+    if values["LOG_FORMAT"] not in ("console", "json"):
+        raise SettingsError(f"LOG_FORMAT: {values['LOG_FORMAT'][:40]!r} is neither console nor json")
+    if values["OPEN_METRICS"] not in ("true", "false"):
+        raise SettingsError("OPEN_METRICS: true or false is expected")
+    for name in ("ADMIN_TOKEN", "SECRET_KEY"):
+        if values[name] and len(values[name]) < 32:
+            raise SettingsError(f"{name}: shorter than 32 characters")
+    networks = tuple(n.strip() for n in values["ALLOW_PRIVATE_NETWORKS"].split(",") if n.strip())
+    for network in networks:
+        try:
+            ipaddress.ip_network(network)
+        except ValueError as error:
+            raise SettingsError(f"ALLOW_PRIVATE_NETWORKS: {error}") from None
+    url = values["DATABASE_URL"]
+    if url and not url.startswith(("sqlite:///", "postgresql://", "postgres://", "postgresql+psycopg://")):
+        raise SettingsError("DATABASE_URL: sqlite:///FILE or postgresql://… is expected")
+    return Settings(
+        database_url=url or f"sqlite:///{data_dir / 'barograph.db'}",
+        data_dir=data_dir,
+        host=values["HOST"],
+        port=int(port),
+        config=Path(values["CONFIG"]) if values["CONFIG"] else None,
+        public_url=values["PUBLIC_URL"].rstrip("/"),
+        admin_token=values["ADMIN_TOKEN"] or None,
+        secret_key=values["SECRET_KEY"] or None,
+        allow_private_networks=networks,
+        log_format=values["LOG_FORMAT"],
+        open_metrics=values["OPEN_METRICS"] == "true",
+        origins=origins,
+    )
+
+
+def shown(settings: Settings) -> list[tuple[str, str, str]]:
+    """Name, value and origin of each setting, secrets hidden, as the settings page shows them."""
+    held = {field.name: getattr(settings, field.name) for field in fields(settings)}
+    rows = []
+    for setting in SETTINGS:
+        value = held[setting.name.lower()]
+        text = ("set" if value else "not set") if setting.secret else _text(value)
+        if setting.name == "DATABASE_URL":
+            text = hide_password(text)
+        rows.append((setting.name, text, settings.origins[setting.name]))
+    return rows
+
+
+def _text(value: Any) -> str:  # noqa: ANN401  # a setting's value
+    if isinstance(value, tuple):
+        return ", ".join(value)
+    return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def hide_password(url: str) -> str:
+    """A database URL without its password."""
+    head, at, tail = url.rpartition("@")
+    if not at:
+        return url
+    scheme, _, rest = head.partition("://")
+    return f"{scheme}://{rest.partition(':')[0]}:…@{tail}"

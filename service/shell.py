@@ -1,0 +1,140 @@
+"""The one middleware: who asks, what they may, how errors are told, which headers every answer carries."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import Any
+from urllib.parse import quote
+
+from aiohttp import web
+
+from dashboards.pages import error_page
+from incidents.acts import ConflictError, NotFoundError
+from service.access import Identity, Role
+from service.asking import AskingError
+from service.inbox import key_of
+from service.keys import ACCESS, READERS
+from service.problem import problem
+
+log = logging.getLogger(__name__)
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+SESSION_COOKIE = "barograph_session"
+CSP = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": CSP,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+OPEN_PATHS = ("/livez", "/readyz", "/static/", "/sign-in", "/favicon.ico")
+
+
+@web.middleware
+async def shell(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Wrap every handler; the inbox has its own door and its own answers."""
+    path = request.path
+    if path.startswith("/in/"):
+        return await _told(request, handler)
+    answer: web.StreamResponse | None = None
+    if not path.startswith(OPEN_PATHS):
+        request["identity"] = who = await identify(request)
+        answer = _barred(request, who)
+    if answer is None:
+        answer = await _told(request, handler)
+    if not answer.prepared:
+        for name, value in HEADERS.items():
+            answer.headers.setdefault(name, value)
+        if not path.startswith("/static/"):
+            answer.headers.setdefault("Cache-Control", "no-store")
+    return answer
+
+
+async def identify(request: web.Request) -> Identity | None:
+    """Who asks: by a token in the request, else by the session's cookie."""
+    key = key_of(request)
+    by_cookie = key is None
+    if key is None:
+        key = request.cookies.get(SESSION_COOKIE)
+    if not key:
+        return None
+    access = request.app[ACCESS]
+    found = access.recall(key) or await asyncio.get_running_loop().run_in_executor(
+        request.app[READERS], access.check, key
+    )
+    if found is None or found.kind == "sign_in" or (found.kind == "session") != by_cookie:
+        return None
+    return found
+
+
+def _barred(request: web.Request, who: Identity | None) -> web.StreamResponse | None:
+    """The refusal, before anything is looked up; None when the role is enough."""
+    resource = request.match_info.route.resource
+    least: Role = getattr(resource, "least_role", {}).get(request.method, "viewer") if resource else "viewer"
+    is_api = request.path.startswith(("/api/", "/metrics"))
+    if who is None:
+        if is_api:
+            return problem(
+                "not-signed-in", "send an API token as Authorization: Bearer", headers={"WWW-Authenticate": "Bearer"}
+            )
+        return web.HTTPSeeOther(f"/sign-in?next={quote(request.path_qs, safe='')}")
+    if who.role == "ingest" or not who.may(least):
+        if is_api:
+            return problem("forbidden", f"the role {least} or above is needed")
+        return page_error(403, "Not for this role", f"The role {least} or above is needed.", None)
+    if is_api and who.kind == "session" and request.method not in ("GET", "HEAD"):
+        return problem("forbidden", "changes through the API need a token; a session's cookie only reads")
+    return None
+
+
+async def _told(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except (AskingError, ValueError) as error:
+        return _tell(request, "bad-request", 400, str(error))
+    except NotFoundError as error:
+        return _tell(request, "not-found", 404, str(error))
+    except ConflictError as error:
+        return _tell(request, "conflict", 409, str(error))
+    except web.HTTPRequestEntityTooLarge:
+        return _tell(request, "too-large", 413, "the body is over the bound")
+    except web.HTTPMethodNotAllowed as error:
+        return _tell(request, "wrong-method", 405, f"allowed: {', '.join(sorted(error.allowed_methods))}")
+    except web.HTTPNotFound:
+        return _tell(request, "not-found", 404, "nothing is served at this address")
+    except web.HTTPException as answer:
+        return answer
+    except Exception as error:  # the one answer to a fault of ours: logged with an id, told without its insides
+        request_id = secrets.token_hex(6)
+        log.exception(
+            "request %s failed: %s %s", request_id, request.method, request.path, extra={"request": request_id}
+        )
+        if request.path.startswith("/in/"):
+            # A 5xx of another kind would make a sender repeat a body for ever that we cannot take.
+            return problem("overloaded", "the service failed; it was logged", headers={"Retry-After": "10"})
+        del error
+        return _tell(request, "fault", 500, "it was logged", request_id=request_id)
+
+
+def _tell(
+    request: web.Request, name: str, status: int, detail: str, request_id: str | None = None
+) -> web.StreamResponse:
+    if request.path.startswith(("/api/", "/in/", "/metrics", "/livez", "/readyz")):
+        more: dict[str, Any] = {"request_id": request_id} if request_id else {}
+        return problem(name, detail, **more)
+    titles = {400: "That cannot be used", 404: "Nothing here", 405: "Not in this way", 409: "Not now", 500: "It failed"}
+    return page_error(status, titles.get(status, "It failed"), detail, request_id)
+
+
+def page_error(status: int, title: str, detail: str, request_id: str | None) -> web.Response:
+    """An error as a page."""
+    return web.Response(status=status, text=error_page(status, title, detail, request_id), content_type="text/html")

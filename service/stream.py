@@ -1,0 +1,72 @@
+"""`GET /api/v1/stream`: server-sent events that say what changed; the client asks for it by the ordinary routes."""
+
+from __future__ import annotations
+
+import asyncio
+
+import orjson
+from aiohttp import web
+
+from service.hub import Hub, Pulse, Subscriber
+from service.keys import HUB
+
+HEARTBEAT_SECONDS = 15.0
+WRITE_SECONDS = 10.0
+"""How long a client may leave what we send unread before it is cut off."""
+
+
+async def stream(request: web.Request) -> web.StreamResponse:
+    """One event a change, its id the cursor for `Last-Event-ID`; `resync` where the cursor is too old."""
+    hub = request.app[HUB]
+    subscriber = hub.subscribe()
+    answer = web.StreamResponse(
+        headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    )
+    try:
+        await answer.prepare(request)
+        await _write(answer, b"retry: 3000\n\n")
+        sent = await _catch_up(answer, hub, request.headers.get("Last-Event-ID", ""))
+        await _follow(answer, hub, subscriber, sent)
+    except (ConnectionError, TimeoutError):
+        pass  # the client is gone, or does not read: it comes back with its cursor
+    finally:
+        hub.leave(subscriber)
+    return answer
+
+
+async def _catch_up(answer: web.StreamResponse, hub: Hub, cursor: str) -> int:
+    if not cursor.isdecimal() or len(cursor) > 18:
+        return hub.last
+    last = int(cursor)
+    if not await asyncio.to_thread(hub.knows, last):
+        await _write(answer, b"event: resync\ndata: {}\n\n")
+        return hub.last
+    for pulse in await asyncio.to_thread(hub.since, last):
+        await _write(answer, event_text(pulse))
+        last = pulse.id
+    return last
+
+
+async def _follow(answer: web.StreamResponse, hub: Hub, subscriber: Subscriber, sent: int) -> None:
+    while not hub.draining:
+        try:
+            async with asyncio.timeout(HEARTBEAT_SECONDS):
+                pulse = await subscriber.queue.get()
+        except TimeoutError:
+            await _write(answer, b": still here\n\n")
+            continue
+        if pulse is None:
+            await _write(answer, b"event: resync\ndata: {}\n\n")
+            return
+        if pulse.id > sent:
+            await _write(answer, event_text(pulse))
+
+
+async def _write(answer: web.StreamResponse, text: bytes) -> None:
+    async with asyncio.timeout(WRITE_SECONDS):
+        await answer.write(text)
+
+
+def event_text(pulse: Pulse) -> bytes:
+    """A pulse as a server-sent event."""
+    return b"id: %d\nevent: change\ndata: %s\n\n" % (pulse.id, orjson.dumps({"topics": pulse.topics}))

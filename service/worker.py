@@ -1,0 +1,120 @@
+"""The worker: one thread that reads what was delivered, lets the rules' clock tick, and tells streams of it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from datetime import timedelta
+
+import sqlalchemy as sa
+
+from incidents import deliveries
+from incidents.adapters import adapters
+from incidents.config import Config
+from incidents.ingest import PULSE, Ingest
+from incidents.overview import REFUSAL
+from incidents.settling import settle_due
+from incidents.store import Store, insert
+from service import clock
+
+log = logging.getLogger(__name__)
+
+TICK_SECONDS = 5.0
+TURN_SECONDS = 0.05
+"""How long one fold transaction should hold SQLite's write gate."""
+LEAST_BYTES, MOST_BYTES = 32 * 1024, 1024 * 1024
+PULSES_KEPT = timedelta(days=1)
+
+
+class Worker:
+    """Reads the queue until it is closed. `wake` is set whenever a delivery was committed."""
+
+    def __init__(self, store: Store, config: Callable[[], Config], on_change: Callable[[frozenset[str]], None]) -> None:
+        self.store, self.config, self.on_change = store, config, on_change
+        self.wake = threading.Event()
+        self.refusals: Counter[tuple[str, str]] = Counter()
+        self.failing: str | None = None
+        self.read = 0
+        self._stop = threading.Event()
+        self._bytes = LEAST_BYTES * 4
+        self._ingest = Ingest(store, adapters())
+        self._thread = threading.Thread(target=self._run, name="worker", daemon=True)
+
+    def start(self) -> None:
+        """Begin; what an older adapter has read is queued again first."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """End after the transaction at hand; what is unread stays queued in the store."""
+        self._stop.set()
+        self.wake.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        self._guarded("queueing what older adapters read", self._requeue)
+        ticked = 0.0
+        while not self._stop.is_set():
+            self.wake.clear()
+            busy = self._guarded("reading deliveries", self._work)
+            if time.monotonic() - ticked >= TICK_SECONDS:
+                self._guarded("the rules' clock", self._tick)
+                ticked = time.monotonic()
+            if not busy:
+                self.wake.wait(1.0)
+
+    def _guarded(self, what: str, job: Callable[[], bool]) -> bool:
+        """The job boundary: one failed turn is logged and tried again, it never ends the worker."""
+        try:
+            done = job()
+        except Exception as error:  # the queue keeps what this turn did not finish
+            log.exception("%s failed", what)
+            self.failing = f"{what}: {type(error).__name__}: {str(error)[:200]}"
+            self._stop.wait(1.0)
+            return False
+        self.failing = None
+        return done
+
+    def _requeue(self) -> bool:
+        with self.store.writing() as connection:
+            count = deliveries.queue_older(connection, {a.name: a.version for a in adapters().values()})
+        if count:
+            log.info("%d deliveries are read again by newer adapters", count)
+        return bool(count)
+
+    def _work(self) -> bool:
+        began = time.monotonic()
+        worked = self._ingest.work(self.config(), clock.now(), most_bytes=self._bytes, clock=clock.now)
+        if worked is None:
+            return False
+        took = time.monotonic() - began
+        self._bytes = int(min(MOST_BYTES, max(LEAST_BYTES, self._bytes * min(2.0, max(0.5, TURN_SECONDS / took)))))
+        self.read += worked.deliveries
+        self.on_change(worked.topics)
+        return True
+
+    def _tick(self) -> bool:
+        now = clock.now()
+        if settle_due(self.store, self.config(), now):
+            self.on_change(frozenset({"incidents"}))
+        refusals, self.refusals = self.refusals, Counter()
+        with self.store.writing() as connection:
+            connection.execute(
+                sa.delete(PULSE).where(
+                    PULSE.c.recorded_at < now - PULSES_KEPT,
+                    # The newest stays, so that SQLite never gives its number, the cursor of streams, a second time.
+                    PULSE.c.id < sa.select(sa.func.max(PULSE.c.id)).scalar_subquery(),
+                )
+            )
+            for (source, reason), count in refusals.items():
+                statement = insert(connection, REFUSAL).values(
+                    source=source, day=f"{now:%Y-%m-%d}", reason=reason, count=count
+                )
+                connection.execute(
+                    statement.on_conflict_do_update(
+                        index_elements=["source", "day", "reason"], set_={"count": REFUSAL.c.count + count}
+                    )
+                )
+        return True

