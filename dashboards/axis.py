@@ -176,10 +176,8 @@ def _clock_instants(since: datetime, until: datetime, zone: ZoneInfo, step: int)
         return
     today, last = local(since, zone).date(), local(until, zone).date()
     while today <= last:
-        for second in range(0, _DAY, step):
-            for at in _instants_of(today, second, zone):
-                if since <= at <= until:
-                    yield at
+        found = [at for second in range(0, _DAY, step) for at in _instants_of(today, second, zone)]
+        yield from (at for at in sorted(found) if since <= at <= until)
         if today == date.max:
             return
         today += timedelta(days=1)

@@ -17,7 +17,8 @@ _WORDS = 14
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _STEPS = (1, 5, 10, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
 _LEAST_PIXELS = 6
-_LEAST_HEIGHT = 2.0
+_LEAST_HEIGHT, _MOST_EACH = 2.0, 7.0
+"""Pixels of one piece at least, and of one occurrence at most."""
 _WORST_FIRST = tuple(sorted(Severity, key=lambda severity: -severity.rank))
 _INKS = {"hazard": "hazard", "provider_incident": "provider", "change": "ink3", "entry": "ink"}
 """What is not counted by severity."""
@@ -80,7 +81,9 @@ def _begun(items: Sequence[Item], density: Density | None, frame: Frame) -> Iter
 
 def height(counts: Counts, sizes: Sizes) -> float:
     """Of the row: words and bars, or the words alone when nothing counted began in the window."""
-    return sizes.counts if counts.bins else sizes.bar
+    if not counts.bins:
+        return sizes.bar
+    return min(sizes.counts, _WORDS + _MOST_EACH * counts.peak)
 
 
 def draw(
@@ -92,7 +95,7 @@ def draw(
     if not counts.bins:
         scene.texts.append(Text(frame.left, (top + bottom) / 2, counts.words, "ink2", shift=8))
         return
-    tallest = bottom - top - (_WORDS if words else 0)
+    tallest = min(bottom - top - (_WORDS if words else 0), _MOST_EACH * peak)
     edges: list[tuple[float, float, int]] = []
     for number, of_bin in sorted(counts.bins.items()):
         left = max(frame.left, frame.x(_instant(number * counts.seconds)))

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from dashboards import words
-from dashboards.paper import by_phase, render, standing
+from dashboards.paper import by_phase, is_of_alert, render, standing
 from incidents import instants
 from incidents.model import Incident, Link, Measurement, Moment, Occurrence
 from incidents.view import IncidentView, Line
@@ -336,7 +336,7 @@ def _md_line(line: Line, zone: str) -> str:
     notes = [f"\N{MULTIPLICATION SIGN} {line.count:,}"] if line.count > 1 else []
     notes += [f"recorded {words.moment(line.recorded_at, zone, beside=line.happened_at)}"] if line.late else []
     notes += ["corrected"] if line.corrected else []
-    severity = f"{line.severity}: " if line.lane != "people" and line.kind.startswith("alert") else ""
+    severity = f"{line.severity}: " if is_of_alert(line) else ""
     text = severity + md(line.text, 400) + (f" ({', '.join(notes)})" if notes else "")
     return (
         f"| {happened} | {words.moment(line.happened_at, 'UTC')} | {line.lane} | {text} | {md(words.who(line.actor))} |"

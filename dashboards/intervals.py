@@ -94,10 +94,15 @@ def _draw_step(scene: Scene, step: Step, y: float) -> None:
     left, right = _held(frame, step.since), _held(frame, step.until)
     reach = max(right, _held(frame, step.until_most)) if step.until_most else right
     room = _room(step, names=True)
+    inside = room + 24 <= right - left
     if room <= frame.right - 2 - reach - _APART:
         _write(scene, step, y, reach, _APART)
     elif room <= left - _APART - frame.left - 2:
         _write(scene, step, y, left, -_APART - room)
+    elif not inside and _room(step, names=False) <= frame.right - 2 - reach - _APART:
+        _write(scene, step, y, reach, _APART, names=False)
+    elif not inside and _room(step, names=False) <= left - _APART - frame.left - 2:
+        _write(scene, step, y, left, -_APART - _room(step, names=False), names=False)
     else:
         _run_around(scene, step, y, left, right)
         left = right

@@ -117,7 +117,18 @@ def of_post(note: Note, rank: int) -> Item:
 
 
 def settle(item: Item, frame: Frame) -> None:
-    """Chooses the words and their side, and computes how far the item reaches with them."""
+    """Chooses the words and their side, and computes how far the item reaches with them.
+
+    A whisker that leaves no room for any words gives way to them: its span is in them.
+    """
+    _settle(item, frame)
+    if item.whisker is not None and not item.label:
+        item.whisker = None
+        _settle(item, frame)
+    _settle_tail(item, frame)
+
+
+def _settle(item: Item, frame: Frame) -> None:
     limit, half = frame.edge - 2, SHAPE_SIZES[item.shape] / 2 if item.shape else 1
     left = min(item.x - half, item.whisker[0] if item.whisker else item.x)
     right = max(item.end, item.x + half, item.whisker[1] if item.whisker else item.x, item.late_x or item.x)
@@ -136,7 +147,6 @@ def settle(item: Item, frame: Frame) -> None:
     elif item.label:
         right = max(right, item.label_x + room)
     item.extent = (left, max(right, left))
-    _settle_tail(item, frame)
 
 
 def _choose(item: Item, frame: Frame, rooms: dict[Anchor, float]) -> tuple[str, Anchor]:
@@ -156,6 +166,7 @@ def _choose(item: Item, frame: Frame, rooms: dict[Anchor, float]) -> tuple[str, 
 
 def _settle_tail(item: Item, frame: Frame) -> None:
     free_from = item.label_x + width(item.label) if item.label and item.anchor == "start" else item.x
+    free_from = max(free_from, item.whisker[1] if item.whisker else item.x, item.late_x or item.x)
     for words in item.tails:
         if free_from + 16 + width(words) <= frame.edge - 14:
             item.tail = words

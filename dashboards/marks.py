@@ -40,7 +40,7 @@ SHAPE_SIZES: dict[Shape, float] = {
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """Heights in pixels: a row and the bar in it, a lane's padding, the least lane, the weather, counts, a step."""
+    """Heights in pixels: a row and its bar, a lane's padding, the least lane, the weather, counts, a step; a note's type."""
 
     row: int = 18
     bar: int = 15
@@ -49,10 +49,13 @@ class Sizes:
     weather: int = 128
     counts: int = 36
     step: int = 17
+    note: float = 10.5
 
 
 USUAL = Sizes()
-COMPACT = Sizes(row=16, bar=13, pad=4, least=22, weather=104, counts=30, step=14)
+PRINT = Sizes(note=10.75)
+"""Nothing under 8 pt at 96 pixels an inch."""
+COMPACT = Sizes(row=16, bar=13, pad=4, least=22, weather=104, counts=30, step=14, note=10.75)
 """For a page that the usual sizes would overflow."""
 
 

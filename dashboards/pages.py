@@ -214,7 +214,7 @@ def sign_in_page(*, error: str | None = None, next: str = "/") -> str:  # noqa: 
 
 
 def error_page(status: int, title: str, detail: str, request_id: str | None, viewer: Viewer | None = None) -> str:
-    """What went wrong, what still works, and the request's id."""
+    """`detail` says what went wrong and what still works."""
     return render(
         "error.html",
         viewer=viewer,

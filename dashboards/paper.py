@@ -24,17 +24,11 @@ ROW_TEXT = 160
 _TIER_SQUARES = {"context": 1, "coincident": 2, "plausible": 3, "strong": 4}
 _LINE_GLYPHS = {
     "hazard": "hazard",
-    "hazard_ended": "hazard-end",
     "provider_incident": "provider",
-    "provider_incident_ended": "provider-end",
     "post": "post",
     "change": "change",
-    "change_ended": "change-end",
     "reading": "reading",
-    "limit_crossed": "reading",
     "gap": "gap",
-    "alert": "",
-    "alert_ended": "",
 }
 
 
@@ -53,13 +47,20 @@ def static(name: str) -> str:
 
 
 def glyph_of(line: Line) -> str:
-    """The glyph before a line: the severity of an alert, the kind's own of the outside world, a square for people."""
-    known = _LINE_GLYPHS.get(line.kind)
-    if known:
-        return known
-    if known == "":
-        return f"{line.severity}-end" if line.kind.endswith("_ended") else str(line.severity)
-    return "late" if line.late else "entry"
+    """The glyph before a line: the severity of an alert, the kind's own of the outside world, a square for people.
+
+    What ended has the same shape hollow, under the name with "-end".
+    """
+    kind, ended = line.kind.removesuffix("_changed").removesuffix("_ended"), line.kind.endswith("_ended")
+    shape = str(line.severity) if kind == "alert" else _LINE_GLYPHS.get(kind)
+    if shape is None:
+        return "late" if line.late else "entry"
+    return f"{shape}-end" if ended else shape
+
+
+def is_of_alert(line: Line) -> bool:
+    """Whether the line tells of an alert, so that its severity is the sender's word for it."""
+    return line.kind in {"alert", "alert_changed", "alert_ended"}
 
 
 def by_phase(lines: Iterable[Line], phases: Sequence[Phase]) -> list[tuple[Phase | None, list[Line]]]:
@@ -150,6 +151,7 @@ def _environment() -> Environment:
         words=words,
         static=static,
         glyph_of=glyph_of,
+        is_of_alert=is_of_alert,
         bar_at=bar_at,
         squares=squares,
         happened_span=happened_span,

@@ -9,7 +9,7 @@ from dashboards.axis import length, ticks, zone_letters, zone_of
 from dashboards.canvas import Canvas, inline
 from dashboards.items import Item, of_bar, of_mark, tip_of
 from dashboards.marks import SHAPE_SIZES, Box, Frame, Glyph, Line, Rule, Scene, Text
-from dashboards.scene import LANES, SILENCE
+from dashboards.scene import LANES, silence_of
 from dashboards.tokens import PHASE_TINTS, Paint
 from dashboards.typeface import clean, longest, width
 from incidents.model import Lane
@@ -94,7 +94,7 @@ def _lane(scene: Scene, view: IncidentView, lane: Lane, top: float) -> float:
     drawn = sorted((item for item in reversed(items) if item is not None), key=lambda item: (item.rank, -item.x))
     name = lane.capitalize()
     if not drawn and not merged:
-        silence = clean(view.silence.get(lane, SILENCE))
+        silence = clean(silence_of(view, lane))
         scene.texts.append(Text(0, top + 11, name, "ink3"))
         room = WIDTH - width(name) - 12
         scene.texts.append(Text(0, top + 11, longest((silence,), room), "ink3", shift=width(name) + 8))

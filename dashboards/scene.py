@@ -32,7 +32,15 @@ NOTES: Mapping[Lane, str] = {
     "platform": "alerts of our monitors",
     "people": "entries",
 }
-SILENCE = "nothing recorded"
+BRIEF: Mapping[str, str] = {
+    "weather": "readings",
+    "warnings": "official",
+    "providers": "status posts",
+    "platform": "our alerts",
+    "intervals": "of milestones",
+}
+"""Notes that fit beside the name of a lane of one row, where the longer ones do not."""
+_SILENCE: Mapping[str, str] = {"weather": "no readings near the site", "intervals": "no two milestones recorded yet"}
 GUTTER, NARROW_GUTTER, RIGHT = 150, 78, 20
 NARROW = 640
 """Below this width lanes have their names alone, and notes that must be read stand in the lane."""
@@ -125,7 +133,7 @@ def _lane(
     items = _items(scene, view, lane, bars)
     kind = bars[0].occurrence.kind if bars else "entry" if lane == "people" else "alert"
     packed = pack(
-        items, gaps, scene.frame, most=rows, kind=kind, silence=view.silence.get(lane, SILENCE),
+        items, gaps, scene.frame, most=rows, kind=kind, silence=silence_of(view, lane),
         density=bins_of(view.density, lane), by_service=lane == "platform",
     )  # fmt: skip
     draw(scene, packed, top)
@@ -146,6 +154,11 @@ def _weather(scene: Scene, view: IncidentView, top: float) -> float:
             bottom += 14
     _gutter(scene, "weather", note, top, bottom, room=scene.gutter - 44)
     return bottom
+
+
+def silence_of(view: IncidentView, lane: str) -> str:
+    """What an empty lane says of itself."""
+    return view.silence.get(lane, _SILENCE.get(lane, "nothing recorded"))
 
 
 def _items(scene: Scene, view: IncidentView, lane: Lane, bars: Sequence[Bar]) -> list[Item]:
@@ -173,18 +186,20 @@ def _gutter(scene: Scene, lane: str, note: str, top: float, bottom: float, *, ro
         return
     beside = 2 + width(name, 12, 600) + 8
     if bottom - top <= scene.sizes.least + 1:
-        if beside + width(note, 10.5) <= 2 + room:
-            scene.texts.append(Text(beside, middle, note, "ink3", 10.5, fixed=True))
+        for words in (note, BRIEF.get(lane, "")):
+            if words and beside + width(words, scene.sizes.note) <= 2 + room:
+                scene.texts.append(Text(beside, middle, words, "ink3", scene.sizes.note, fixed=True))
+                return
         return
-    lines = wrap(note, room, max(1, int((bottom - top - 20) // 13)), 10.5)
+    lines = wrap(note, room, max(1, int((bottom - top - 19) // 14)), scene.sizes.note)
     for number, words in enumerate(lines):
-        scene.texts.append(Text(2, middle + 15 + number * 13, words, "ink3", 10.5, fixed=True))
+        scene.texts.append(Text(2, middle + 15 + number * 14, words, "ink3", scene.sizes.note, fixed=True))
 
 
 def _intervals(scene: Scene, view: IncidentView, top: float) -> float:
     found = intervals.steps(view)
     if not found:
-        words = view.silence.get("intervals", "no two milestones recorded yet")
+        words = silence_of(view, "intervals")
         words = longest((words, "none yet"), scene.frame.right - scene.frame.left - 10)
         scene.texts.append(Text(scene.frame.left, top + scene.sizes.pad + scene.sizes.bar / 2, words, "ink3", shift=8))
     bottom = top + intervals.height(len(found), scene.sizes)
@@ -264,7 +279,7 @@ def _known_at(scene: Scene, view: IncidentView, top: float) -> float:
     scene.rules.append(Rule(0, top, frame.right, top, "line", fixed=True))
     scene.texts.append(Text(2, top + 16, "Known at", "ink", 12, 600, fixed=True))
     if scene.gutter >= GUTTER:
-        scene.texts.append(Text(2, top + 31, "hides what came later", "ink3", 10.5, fixed=True))
+        scene.texts.append(Text(2, top + 32, "hides what came later", "ink3", scene.sizes.note, fixed=True))
     drawn = sorted({round(frame.x(at) * 2) / 2 for at in view.recorded if frame.since <= at <= frame.until})
     for x in drawn:
         scene.rules.append(Rule(x, top + 9, x, top + 16, "ink2"))

@@ -7,7 +7,7 @@ from typing import Literal
 
 from dashboards import captions
 from dashboards.canvas import Canvas, document, number
-from dashboards.marks import COMPACT, Box, Glyph, Rule, Scene, Shape, Text
+from dashboards.marks import COMPACT, PRINT, Box, Glyph, Rule, Scene, Shape, Text
 from dashboards.phone import phone_svg
 from dashboards.scene import compose
 from dashboards.tokens import Theme
@@ -32,7 +32,7 @@ class Page:
 PRESETS: dict[str, Page] = {
     "a4": Page(1122.52, 793.7, 28),
     "letter": Page(1056, 816, 28),
-    "slide": Page(1280, 720, 32, 1.2),
+    "slide": Page(1280, 720, 24, 1.1),
     "wide": Page(1440, 0, 24),
 }
 _HEAD = 80
@@ -75,7 +75,7 @@ def incident_svg(view: IncidentView, *, theme: Theme = "light", preset: Preset =
 
 def _fitted(view: IncidentView, room: float, available: float) -> tuple[Scene, float]:
     """The scene in the first sizes that the page has room for, shrunk only when the tightest are still too high."""
-    scene = compose(view, width=int(room))
+    scene = compose(view, width=int(room), sizes=PRINT)
     for rows in (4, 3, 2):
         if not available or scene.height <= available:
             return scene, 1

@@ -14,6 +14,9 @@ from incidents.model import Measurement, Moment
 PAYLOAD = 90
 """Characters of a stranger's text that a sentence takes; the evidence has the whole."""
 
+NOTE = 2000
+"""Characters of a note, which a person wrote to be read; a row shows its beginning."""
+
 _UNSEEN = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
 )
@@ -250,7 +253,7 @@ def _status(params: Mapping[str, Any]) -> str:
 
 
 def _note(params: Mapping[str, Any]) -> str:
-    return _text(params, "text") or "An empty note"
+    return _text(params, "text", NOTE) or "An empty note"
 
 
 def _changed(params: Mapping[str, Any]) -> str:
@@ -309,7 +312,7 @@ def _judged(params: Mapping[str, Any]) -> str:
 
 def _corrected(params: Mapping[str, Any]) -> str:
     was = _text(params, "was", 40)
-    return f"Corrected: {_text(params, 'text')}" + (f" (was: {was})" if was else "")
+    return f"Corrected: {_text(params, 'text', NOTE)}" + (f" (was: {was})" if was else "")
 
 
 def _retracted(params: Mapping[str, Any]) -> str:

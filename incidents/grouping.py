@@ -197,7 +197,7 @@ class Grouping:
             "severity": anchor.severity.value,
             "group": key,
             "sites": sites,
-            "rule": rule.actor,
+            "rule": rule.actor.removeprefix("rule:"),
             "reason": opening.reason,
             "alert": anchor.id,
             **({"story": self.story} if self.story else {}),

@@ -45,11 +45,11 @@ def apply(store: Store, path: Path, *, prune: bool = False, dry_run: bool = Fals
 def _key(row: dict[str, Any], path: Path) -> str | None:
     if row.get("key_file"):
         try:
-            key = (path.parent / row["key_file"]).read_text(encoding="utf-8").strip()
+            key = (path.parent / str(row["key_file"])).read_text(encoding="utf-8").strip()
         except (OSError, UnicodeError) as error:
             raise ConfigError(f"sources {row['name']}: key_file: {error}") from None
         if len(key) < LEAST_KEY_LENGTH:
             raise ConfigError(f"sources {row['name']}: key_file: shorter than {LEAST_KEY_LENGTH} characters")
         return key
-    key: str | None = row.get("key")
-    return key
+    given = row.get("key")
+    return given if isinstance(given, str) else None

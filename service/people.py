@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,7 @@ async def incident(request: web.Request) -> web.Response:
     viewer = viewer_of(request)
     chosen = request.cookies.get("barograph_zone")
     view = await gather(request, asked_of(request, zone=viewer.zone if chosen else None))
+    viewer = replace(viewer, zone=view.zone)
     kept = {k: request.query[k] for k in ("from", "to", "as_of", "tz") if k in request.query}
     if "tz" not in kept and chosen:
         kept["tz"] = viewer.zone

@@ -262,6 +262,26 @@ def test_a_late_line_and_an_uncertain_one_say_so() -> None:
     assert "17:15 \N{EN DASH} 18:13" in text
 
 
+@pytest.mark.parametrize(
+    ("kind", "late", "glyph"),
+    [
+        ("alert", False, "critical"),
+        ("alert_changed", False, "critical"),
+        ("alert_ended", False, "critical-end"),
+        ("alerts_joined", False, "entry"),
+        ("hazard_ended", False, "hazard-end"),
+        ("provider_incident", True, "provider"),
+        ("post", True, "post"),
+        ("note", False, "entry"),
+        ("note", True, "late"),
+    ],
+)
+def test_each_kind_of_line_has_its_glyph(kind: str, late: bool, glyph: str) -> None:
+    line = replace(london.LINES[4], kind=kind, late=late)
+    assert paper.glyph_of(line) == glyph
+    assert f'class="g g-{glyph.removesuffix("-end")}' in incident(view=replace(london.INCIDENT_VIEW, lines=(line,)))
+
+
 def test_an_earlier_view_says_what_it_hides() -> None:
     earlier = replace(london.INCIDENT_VIEW, as_known=True, as_of=london.at("14:00"))
     text = incident(view=earlier)
@@ -425,11 +445,42 @@ def test_the_figure_is_drawn_where_it_has_room_and_the_phone_loads_none(
         assert FIGURE not in site.asked
         assert not any("plotly" in path for path in site.asked)
         assert page.locator(".phone-figure svg").is_visible()
+        assert page.inner_text(".coincided a") == "Met Office red warning, extreme heat"
+        assert page.locator(".last-lines li").count() == 5
+        assert all(box["height"] >= 46 for box in (each.bounding_box() for each in page.locator(".thumb > *").all()) if box)
         return
     page.wait_for_selector("svg.main-svg")
     assert page.locator(".phone-figure svg").is_hidden()
     assert page.evaluate("document.querySelector('.main-svg').getBoundingClientRect().height") == 320
     assert page.locator(".slider").bounding_box()["width"] == 766  # type: ignore[index]  # it is visible
+
+
+def test_another_range_and_another_moment_replace_the_figure_alone(opened: tuple[window.Window, Site, int]) -> None:
+    private, site, width = opened
+    page = private.open(HOST + INCIDENT)
+    if width < 640:
+        assert page.locator("a[data-range]").first.is_hidden()
+        return
+    page.wait_for_selector("svg.main-svg")
+    page.fill("#text", "half a note")
+    for act in (lambda: page.click("a[aria-label=Earlier]"), lambda: page.press(".slider", "ArrowLeft")):
+        before = site.asked.count(FIGURE)
+        with page.expect_response(lambda response: FIGURE in response.url):
+            act()
+        assert site.asked.count(FIGURE) == before + 1
+    assert "from=2022-07-18T23%3A30" in page.url
+    assert "as_of=2022-07-20T00%3A56" in page.url
+    assert page.input_value("#text") == "half a note"
+
+
+def test_keys_work_until_they_are_turned_off(opened: tuple[window.Window, Site, int]) -> None:
+    private, _, _ = opened
+    page = private.open(HOST + INCIDENT)
+    page.keyboard.press("e")
+    assert page.evaluate("document.activeElement.id") == "text"
+    page.evaluate("document.activeElement.blur(); document.getElementById('shortcuts').click()")
+    page.keyboard.press("e")
+    assert page.evaluate("document.activeElement.id") == ""
 
 
 def test_news_is_counted_and_moves_nothing(opened: tuple[window.Window, Site, int]) -> None:

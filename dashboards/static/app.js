@@ -99,11 +99,14 @@
   // Another range or another known-at moment is a page of its own, of which the parts below replace those shown here.
   const RANGE_PARTS = [".toolbar", ".table-view", ".phone-figure", ".known", ".provenance"];
   const MOMENT_PARTS = [...RANGE_PARTS, ".actions", "[data-known-notice]", ".facts", ".last-lines", "#timeline", ".links"];
+  let wanted = 0;
   async function show(address, parts, push = true) {
+    const turn = ++wanted;
     try {
       const answer = await fetch(address, { credentials: "same-origin", headers: { Accept: "text/html" } });
       if (!answer.ok) throw new Error(answer.status);
       const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+      if (turn !== wanted) return;
       one("[data-figure]").dataset.figure = one("[data-figure]", fresh).dataset.figure;
       const slider = one("[data-known]");
       const next = one("[data-known]", fresh);
@@ -159,12 +162,17 @@
     if (told) told.textContent = knownWords(slider);
     fillSlider(slider);
   });
+  let sliding = 0;
   slider?.addEventListener("change", () => {
-    const address = new URL(location.href);
-    address.hash = "";
-    if (Number(slider.value) >= Number(slider.max)) address.searchParams.delete("as_of");
-    else address.searchParams.set("as_of", new Date(Number(slider.value) * 1000).toISOString());
-    show(address, MOMENT_PARTS);
+    // Each press of an arrow key is a change; the record is asked once the hand rests.
+    clearTimeout(sliding);
+    sliding = setTimeout(() => {
+      const address = new URL(location.href);
+      address.hash = "";
+      if (Number(slider.value) >= Number(slider.max)) address.searchParams.delete("as_of");
+      else address.searchParams.set("as_of", new Date(Number(slider.value) * 1000).toISOString());
+      show(address, MOMENT_PARTS);
+    }, 250);
   });
 
   // ---- what is new ------------------------------------------------------------------------------------------------

@@ -1,0 +1,48 @@
+"""PNG and PDF: right sizes, fonts embedded, tagged and titled, equal for equal drawings."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+
+from dashboards import chartfiles
+from dashboards.svg import incident_svg
+from tests.figure_views import rich_view
+
+
+@pytest.fixture(scope="module")
+def drawing() -> str:
+    return incident_svg(rich_view())
+
+
+def test_png_has_the_size_asked_for(drawing: str) -> None:
+    made = chartfiles.png(drawing, scale=2)
+    assert made.startswith(b"\x89PNG\r\n")
+    wide, high = struct.unpack(">II", made[16:24])
+    assert abs(wide - 2 * 1122.52) <= 1
+    assert abs(high - 2 * 793.7) <= 1
+
+
+def test_pdf_is_a_titled_tagged_page_with_our_fonts(drawing: str) -> None:
+    made = chartfiles.pdf(drawing)
+    assert made.startswith(b"%PDF-")
+    assert b"/MarkInfo" in made
+    assert b"London: instances unreachable in europe-west2-a" in made
+    assert b"Inter" in made
+    assert b"pdfuaid:part" in made
+
+
+def test_equal_drawings_give_equal_files(drawing: str) -> None:
+    assert chartfiles.pdf(drawing) == chartfiles.pdf(drawing)
+    assert chartfiles.png(drawing, scale=1) == chartfiles.png(drawing, scale=1)
+
+
+def test_words_are_drawn(drawing: str) -> None:
+    blank = "\n".join(line for line in drawing.splitlines() if "<text" not in line)
+    assert len(chartfiles.png(drawing, scale=1)) > len(chartfiles.png(blank, scale=1)) * 1.5
+
+
+def test_drawing_without_a_size_is_refused() -> None:
+    with pytest.raises(ValueError, match="size"):
+        chartfiles.png("<svg/>")

@@ -1,0 +1,104 @@
+"""The strips of the last day: shared axis and scale, no collisions, and calm claimed only when feeds answered."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from dashboards.strips import compose_strips, strips_svg
+from incidents.model import Severity, Site
+from incidents.view import Bar, Gap, NowView, Point, SiteStrip, SourceHealth
+from tests.figure_views import TITLES, bar, minutes
+from tests.test_scene import assert_clear
+
+FEED = SourceHealth("nws", "nws_alerts", "feed", "file", 0, 0, 0, 0, 0, None, ())
+
+
+def strip(*bars: Bar, title: str = "London", **more: Any) -> SiteStrip:
+    told: dict[str, Any] = {
+        "density": None,
+        "gaps": (),
+        "latest": Point(minutes(1400), 38.04),
+        "latest_basis": "observed",
+    }
+    site = Site("lon", title, 51.5, -0.1, timezone="Europe/London")
+    return SiteStrip(site, bars, **(told | {"limit": 35.0} | more))
+
+
+def now_view(*strips: SiteStrip, feeds: bool = True) -> NowView:
+    sources = (FEED,) if feeds else ()
+    now = minutes(1440)
+    return NowView(now, "Europe/London", now - timedelta(days=1), (), (), strips, (), (), sources, (), None)
+
+
+def said(view: NowView) -> list[str]:
+    return [text.words for text in compose_strips(view, wide=848).texts]
+
+
+def test_reading_stands_against_its_limit_with_its_basis() -> None:
+    words = said(now_view(strip(latest_basis="modelled")))
+    assert "38.0\u2009°C" in words
+    assert "above 35" in words
+    assert "modelled" in words
+    assert "limit 40" in said(now_view(strip(limit=40.0)))
+    assert "no reading" in said(now_view(strip(latest=None)))
+
+
+def test_calm_is_claimed_only_when_feeds_answered() -> None:
+    assert "nothing reported; all feeds answered" in said(now_view(strip()))
+    assert "nothing reported" in said(now_view(strip(), feeds=False))
+    gapped = said(now_view(strip(gaps=(Gap("weather", "nws", minutes(200), minutes(350)),))))
+    assert not any(words.startswith("nothing reported") for words in gapped)
+    assert "nws: feed gap 2 h 30 min" in gapped
+
+
+def test_all_sites_share_the_scale_of_their_counts() -> None:
+    many = [bar("platform", f"a{n}", Severity.ERROR, 600, 610) for n in range(9)]
+    scene = compose_strips(now_view(strip(*many), strip(bar("platform", "b", Severity.ERROR, 600, 610))), wide=848)
+    heights = sorted(box.bottom - box.top for box in scene.boxes if box.ink == "error")
+    assert heights[0] == pytest.approx(heights[1] / 9, abs=1.0)
+
+
+def test_alerts_that_were_on_before_the_window_are_still_shown() -> None:
+    assert "Disk full" in said(now_view(strip(bar("platform", "Disk full", Severity.ERROR, -600, None))))
+
+
+def test_drawing_is_an_image_with_words_for_those_who_cannot_see_it() -> None:
+    root = ET.fromstring(strips_svg(now_view(strip(bar("warnings", "Heat", Severity.ERROR, 60, 200)))))
+    assert root.attrib["role"] == "img"
+    assert "London: 1 official warning." in root.attrib["aria-label"]
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.data())
+def test_labels_keep_clear(data: st.DataObject) -> None:
+    lanes = st.sampled_from(["warnings", "providers", "platform"])
+    bars = st.builds(
+        lambda lane, title, at, lasts: bar(lane, title, Severity.ERROR, at, None if lasts is None else at + lasts),
+        lanes,
+        st.sampled_from(TITLES),
+        st.floats(-500, 1500),
+        st.one_of(st.none(), st.floats(0, 900)),
+    )
+    gaps = st.builds(
+        lambda at, lasts: Gap("weather", "nws", minutes(at), minutes(at + lasts)),
+        st.floats(-100, 1400),
+        st.floats(1, 400),
+    )
+    strips = [
+        strip(
+            *data.draw(st.lists(bars, max_size=12)),
+            title=data.draw(st.sampled_from(TITLES)),
+            gaps=tuple(data.draw(st.lists(gaps, max_size=3))),
+            latest=data.draw(st.sampled_from([None, Point(minutes(100), -17.25), Point(minutes(1400), 1e6)])),
+            latest_basis=data.draw(st.sampled_from([None, "modelled"])),
+        )
+        for _ in range(data.draw(st.integers(0, 3)))
+    ]
+    for wide in (1100, 848, 560, 328, 288):
+        assert_clear(compose_strips(now_view(*strips), wide=wide))

@@ -1,0 +1,158 @@
+"""The SVG exports: standalone, harmless, equal for equal views, with all that a reader on paper needs."""
+
+from __future__ import annotations
+
+import re
+from xml.etree import ElementTree as ET
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from dashboards.canvas import Canvas, xml
+from dashboards.marks import Box
+from dashboards.svg import PRESETS, Preset, incident_svg, phone_svg
+from dashboards.tokens import LIGHT
+from incidents.model import Severity
+from incidents.view import IncidentView
+from tests.figure_views import TITLES, bar, dense_view, minutes, rich_view, strange_views
+
+NAMESPACE = "{http://www.w3.org/2000/svg}"
+ELEMENTS = {"svg", "g", "title", "desc", "rect", "line", "polyline", "polygon", "path", "circle", "text"}
+ATTRIBUTES = re.compile(r"^(on.*|href|style|.*\}href|src)$")
+
+
+def assert_harmless(svg: str) -> ET.Element:
+    """Well-formed, of known elements only, without handlers, styles and references."""
+    root = ET.fromstring(svg)
+    for element in root.iter():
+        assert element.tag.removeprefix(NAMESPACE) in ELEMENTS
+        for name, value in element.attrib.items():
+            assert not ATTRIBUTES.match(name), name
+            assert "url(" not in value
+    return root
+
+
+def words_of(root: ET.Element) -> list[str]:
+    return [element.text or "" for element in root.iter(f"{NAMESPACE}text")]
+
+
+@pytest.mark.parametrize("preset", list(PRESETS))
+@pytest.mark.parametrize("view", [rich_view(), dense_view()], ids=["rich", "dense"])
+def test_pages_hold_their_content(view: IncidentView, preset: Preset) -> None:
+    root = assert_harmless(incident_svg(view, preset=preset))
+    _, _, wide, high = map(float, root.attrib["viewBox"].split())
+    page = PRESETS[preset]
+    assert wide * page.scale == pytest.approx(page.width, abs=0.02)
+    group = root.find(f"{NAMESPACE}g")
+    assert group is not None
+    found = re.fullmatch(r"translate\(([\d.]+) ([\d.]+)\) scale\(([\d.]+)\)", group.attrib["transform"])
+    assert found is not None
+    left, top, scale = map(float, found.groups())
+    rule = [line for line in root.findall(f"{NAMESPACE}line") if line.attrib["stroke"] == LIGHT["ink"]][-1]
+    for text in group.iter(f"{NAMESPACE}text"):
+        assert left + float(text.attrib["x"]) * scale <= wide
+        assert top + float(text.attrib["y"]) * scale < float(rule.attrib["y1"])
+    assert float(rule.attrib["y1"]) < high
+
+
+@pytest.mark.parametrize("preset", ["a4", "letter"])
+def test_nothing_on_a_page_is_under_eight_points(preset: Preset) -> None:
+    crowd = tuple(
+        bar(lane, f"alert {n}", Severity.ERROR, n, n + 200) for lane in ("site", "platform") for n in range(40)
+    )
+    svg = incident_svg(rich_view(bars=rich_view().bars + crowd), preset=preset)
+    scale = float(re.findall(r"scale\(([\d.]+)\)", svg)[0]) * PRESETS[preset].scale
+    sizes = [float(size) for size in re.findall(r'font-size="([\d.]+)"', svg)]
+    assert min(sizes) * scale * 0.75 >= 8
+
+
+def test_page_says_range_zone_utc_moment_sources_and_incident() -> None:
+    root = assert_harmless(incident_svg(rich_view(), address="barograph.example.net/incidents/2022-07-19-lon"))
+    words = " ".join(words_of(root))
+    for said in (
+        "London: instances unreachable in europe-west2-a",
+        "19 July 2022 09:00 to 20 July 2022 02:00, Europe/London (BST, UTC+1); in UTC 08:00",
+        "As known on 20 July 2022 09:30 BST",
+        "Met Office (OGL v3.0)",
+        "elexon-notices missing 11:52",
+        "Incident 2022-07-19-lon",
+        "revision 7c1e94d0a3f2",
+        "barograph.example.net/incidents/2022-07-19-lon",
+        "none claims a cause",
+        "Reconstructed:",
+    ):
+        assert said in words
+    title, description = root.find(f"{NAMESPACE}title"), root.find(f"{NAMESPACE}desc")
+    assert title is not None
+    assert title.text == "London: instances unreachable in europe-west2-a"
+    assert description is not None
+    assert "2 official warnings" in (description.text or "")
+    assert "Phases: impact 1 h 39 min" in (description.text or "")
+
+
+def test_basis_is_named_in_every_rendering() -> None:
+    for svg in (incident_svg(rich_view()), phone_svg(rich_view(), "light")):
+        assert "reconstructed" in " ".join(words_of(ET.fromstring(svg)))
+
+
+def test_equal_views_give_equal_bytes_and_themes_differ() -> None:
+    assert incident_svg(rich_view()) == incident_svg(rich_view())
+    assert incident_svg(rich_view()) != incident_svg(rich_view(), theme="dark")
+
+
+def test_provenance_of_a_story_is_told() -> None:
+    svg = incident_svg(rich_view(provenance="Warnings as published; alerts invented."))
+    assert "Warnings as published; alerts invented." in svg
+
+
+def test_strangers_text_is_text() -> None:
+    hostile = '</text><script>alert(1)</script>\x00\x1b[31m\u202e"&'
+    view = rich_view(bars=(bar("platform", hostile, Severity.ERROR, 30, 90),), credits=(hostile,))
+    svg = incident_svg(view)
+    assert_harmless(svg)
+    assert "&lt;script&gt;" in svg
+    assert "\u202e" not in svg
+    assert "\x1b" not in svg
+
+
+def test_xml_drops_what_xml_may_not_hold() -> None:
+    assert xml("a\x00\x08\ufffe\ud800<&\"'b") == "a&lt;&amp;&quot;&#x27;b"
+
+
+def test_page_paint_has_classes_and_no_colours() -> None:
+    svg = phone_svg(rich_view())
+    assert "#" not in svg
+    assert 'class="f-critical-tint"' in svg
+    ET.fromstring(svg)
+    assert "#" in phone_svg(rich_view(), "dark")
+
+
+def test_hatch_stays_within_its_box() -> None:
+    canvas = Canvas("light")
+    canvas.hatch(Box(10, 20, 57, 35, "gap"))
+    found = re.findall(r"[ML]([\d.]+) ([\d.]+)", canvas.parts[0])
+    assert len(found) > 10
+    assert all(10 <= float(x) <= 57 and 20 <= float(y) <= 35 for x, y in found)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(view=strange_views())
+def test_strange_views_are_still_harmless(view: IncidentView) -> None:
+    for preset in ("a4", "wide"):
+        assert_harmless(incident_svg(view, preset=preset))  # type: ignore[arg-type]  # both are presets
+    assert_harmless(phone_svg(view))
+
+
+def test_titles_are_cut_and_on_one_line() -> None:
+    view = rich_view(
+        bars=tuple(bar("platform", title, Severity.ERROR, 60 * n, 60 * n + 5) for n, title in enumerate(TITLES))
+    )
+    for words in words_of(ET.fromstring(incident_svg(view, preset="wide"))):
+        assert len(words) <= 150
+        assert "\n" not in words
+
+
+def test_known_at_hides_what_lies_right_of_it() -> None:
+    svg = incident_svg(rich_view(as_known=True, as_of=minutes(450)))
+    assert "nothing to the right was known at 16:30" in svg
+    assert "As known on 19 July 2022 16:30 BST" in svg
