@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -35,6 +35,7 @@ class Note:
     x: float
     words: str
     tip: str
+    title: str
 
 
 @dataclass(slots=True)
@@ -113,7 +114,9 @@ def of_mark(mark: Mark, frame: Frame) -> Item | None:
 
 def of_post(note: Note, rank: int) -> Item:
     """A post that found no room on its own bar."""
-    return Item(note.x, note.x, rank, _shorter(note.words), note.tip, "ink2", shape="ring")
+    shorter = _shorter(note.words)
+    labels = (f"{note.title}: {shorter[0]}", f"{note.title}: {shorter[-1]}", shorter[-1])
+    return Item(note.x, note.x, rank, labels, note.tip, "ink2", shape="ring")
 
 
 def settle(item: Item, frame: Frame) -> None:
@@ -187,7 +190,7 @@ def settle_posts(item: Item, frame: Frame) -> list[Note]:
             continue
         room = min(following - 14, last) - note.x - 8
         words = next((words for words in _shorter(note.words) if width(words) <= room), "")
-        kept.append(Note(note.x, words, note.tip))
+        kept.append(replace(note, words=words))
         free_from = note.x + 8 + (width(words) + 6 if words else 0)
     item.posts = kept
     if kept:
@@ -263,14 +266,14 @@ def _late(item: Item, at: datetime, recorded_at: datetime, frame: Frame, title: 
 
 
 def _posts(said: Occurrence, frame: Frame) -> list[Note]:
+    title = clean(said.title)
     notes = []
     for post in sorted(said.posts, key=lambda post: post.at):
         x = frame.x(post.at)
         if frame.left <= x <= frame.edge:
             words = clean(post.text)
-            notes.append(
-                Note(x, words, f"{clean(said.title)}\n{clean(post.text, 200)}\n{_when(post.at, None, frame.zone)}")
-            )
+            tip = f"{title}\n{clean(post.text, 200)}\n{_when(post.at, None, frame.zone)}"
+            notes.append(Note(x, words, tip, title))
     return notes
 
 

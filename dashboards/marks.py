@@ -40,7 +40,7 @@ SHAPE_SIZES: dict[Shape, float] = {
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """Heights in pixels: a row and its bar, a lane's padding, the least lane, the weather, counts, a step; a note's type."""
+    """Heights in pixels: rows, their bars, a lane's padding, the least lane, weather, counts, steps; a note's type."""
 
     row: int = 18
     bar: int = 15
@@ -57,6 +57,8 @@ PRINT = Sizes(note=10.75)
 """Nothing under 8 pt at 96 pixels an inch."""
 COMPACT = Sizes(row=16, bar=13, pad=4, least=22, weather=104, counts=30, step=14, note=10.75)
 """For a page that the usual sizes would overflow."""
+TIGHT = Sizes(row=15, bar=12, pad=2, least=18, weather=76, counts=22, step=14, note=10.75)
+"""For a page that is crowded all over."""
 
 
 class Box(NamedTuple):

@@ -47,6 +47,8 @@ NARROW = 640
 _STRIP = 16
 _AXIS = 20
 _TRACK = 52
+_GRID_FINER = 1.9
+"""How much closer than its ticks the faint grid may be."""
 
 
 def compose(
@@ -246,6 +248,8 @@ def _axis(scene: Scene, view: IncidentView, top: float, bottom: float) -> None:
     """Grid, midnights, changes of the clock, and the line at which knowledge ends."""
     frame = scene.frame
     inks = ("sunk", "line", "line2")
+    for tick in ticks(frame.since, frame.until, frame.zone, (frame.right - frame.left) * _GRID_FINER):
+        scene.rules.insert(0, Rule(frame.x(tick.at), top, frame.x(tick.at), bottom, "sunk"))
     for tick in scene.ticks:
         x = frame.x(tick.at)
         if frame.left <= x <= frame.right:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from dashboards import captions
 from dashboards.canvas import Canvas, document, number
-from dashboards.marks import COMPACT, PRINT, Box, Glyph, Rule, Scene, Shape, Text
+from dashboards.marks import COMPACT, PRINT, TIGHT, Box, Glyph, Rule, Scene, Shape, Text
 from dashboards.phone import phone_svg
 from dashboards.scene import compose
 from dashboards.tokens import Theme
@@ -75,13 +75,11 @@ def incident_svg(view: IncidentView, *, theme: Theme = "light", preset: Preset =
 
 def _fitted(view: IncidentView, room: float, available: float) -> tuple[Scene, float]:
     """The scene in the first sizes that the page has room for, shrunk only when the tightest are still too high."""
-    scene = compose(view, width=int(room), sizes=PRINT)
-    for rows in (4, 3, 2):
+    for sizes, rows in ((PRINT, 4), (COMPACT, 4), (COMPACT, 3), (COMPACT, 2), (TIGHT, 2)):
+        scene = compose(view, width=int(room), rows=rows, sizes=sizes)
         if not available or scene.height <= available:
             return scene, 1
-        scene = compose(view, width=int(room), rows=rows, sizes=COMPACT)
-    if scene.height > available:
-        scene = compose(view, width=int(room * scene.height / available), rows=2, sizes=COMPACT)
+    scene = compose(view, width=int(room * scene.height / available), rows=2, sizes=TIGHT)
     return scene, min(1.0, available / scene.height, room / scene.width)
 
 

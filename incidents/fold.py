@@ -111,8 +111,9 @@ def _next(was: Occurrence, said: Said) -> Occurrence:
     """One step of the fold; `said` is later than everything folded so far."""
     event = said.event
     ended = event.final and event.ends_at is not None
-    # An end that nobody said (a bare "resolved", again) does not move one that stands.
-    keeps_end = (was.final and not ended) or (event.ends_assumed and was.ends_at is not None)
+    # A bare "resolved" that is said again assumes the end anew: the first one stands. A time-out does move.
+    said_over = event.ends_assumed and event.ends_at is not None and event.ends_at <= said.said_at
+    keeps_end = (was.final and not ended) or (said_over and was.ends_at is not None)
     starts_at, starts_until = was.starts_at, was.starts_until
     if event.starts_at is not None:
         starts_at, starts_until = event.starts_at, event.starts_until

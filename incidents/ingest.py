@@ -228,7 +228,7 @@ class Ingest:
                         "recorded_at": recorded_at,
                         "delivery_id": one.id,
                         "adapter": adapter,
-                        "statement": records.statement_text(event),
+                        "statement": records.statement_text(event, said_at),
                     }
                 )
         return fresh, rows

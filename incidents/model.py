@@ -143,6 +143,15 @@ class Loss:
     what: str
 
 
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a handshake is answered with, in place of a receipt."""
+
+    body: bytes
+    status: int = 200
+    content_type: str = "text/plain"
+
+
 Statement = Event | Reading | Loss
 
 

@@ -15,8 +15,8 @@ from incidents.model import Area, Entry, Event, Members, Occurrence, Post, Said,
 _RARE = ("text", "group", "url", "event")
 
 
-def statement_text(event: Event) -> str:
-    """An event as the JSON text that `event_of` reads back. An assumed end is its moment of speaking: not stored."""
+def statement_text(event: Event, said_at: datetime) -> str:
+    """An event as the JSON text that `event_of` reads back; an assumed end that is `said_at` itself is left out."""
     fields: dict[str, Any] = {
         "key": event.key,
         "kind": event.kind,
@@ -28,7 +28,7 @@ def statement_text(event: Event) -> str:
         fields["starts_at"] = instants.text(event.starts_at)
     if event.ends_assumed:
         fields["ends_assumed"] = True
-    if event.ends_at and not (event.ends_assumed and event.ends_at != event.starts_at):
+    if event.ends_at and not (event.ends_assumed and event.ends_at == said_at):
         fields["ends_at"] = instants.text(event.ends_at)
     for name in _RARE:
         value = getattr(event, name)

@@ -14,7 +14,7 @@ from dashboards.svg import PRESETS, Preset, incident_svg, phone_svg
 from dashboards.tokens import LIGHT
 from incidents.model import Severity
 from incidents.view import IncidentView
-from tests.figure_views import TITLES, bar, dense_view, minutes, rich_view, strange_views
+from tests.figure_views import LANES, TITLES, bar, dense_view, minutes, rich_view, strange_views
 
 NAMESPACE = "{http://www.w3.org/2000/svg}"
 ELEMENTS = {"svg", "g", "title", "desc", "rect", "line", "polyline", "polygon", "path", "circle", "text"}
@@ -57,9 +57,7 @@ def test_pages_hold_their_content(view: IncidentView, preset: Preset) -> None:
 
 @pytest.mark.parametrize("preset", ["a4", "letter"])
 def test_nothing_on_a_page_is_under_eight_points(preset: Preset) -> None:
-    crowd = tuple(
-        bar(lane, f"alert {n}", Severity.ERROR, n, n + 200) for lane in ("site", "platform") for n in range(40)
-    )
+    crowd = tuple(bar(lane, f"alert {n}", Severity.ERROR, n, n + 200) for lane in LANES[1:9] for n in range(40))
     svg = incident_svg(rich_view(bars=rich_view().bars + crowd), preset=preset)
     scale = float(re.findall(r"scale\(([\d.]+)\)", svg)[0]) * PRESETS[preset].scale
     sizes = [float(size) for size in re.findall(r'font-size="([\d.]+)"', svg)]

@@ -16,7 +16,7 @@ from functools import cache
 from types import MappingProxyType, ModuleType
 from typing import Any, Literal
 
-from incidents.model import Delivery, Statement
+from incidents.model import Delivery, Reply, Statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Adapter:
     verifies: str
     normalise: Callable[[Delivery], Sequence[Statement]]
     verify: Callable[[Delivery, Sequence[str]], bool] | None = None
-    challenge: Callable[[Delivery], Any] | None = None
+    challenge: Callable[[Delivery], Reply | None] | None = None
     setup: Mapping[str, Any] | None = None
     reply: int = 202
     every: timedelta | None = None
