@@ -132,7 +132,7 @@ def clock_changes(since: datetime, until: datetime, zone: ZoneInfo) -> list[Cloc
         return changes
     here = since
     while here < until:
-        there = min(here + timedelta(days=7), until)
+        there = here + min(timedelta(days=7), until - here)
         if local(here, zone).utcoffset() != local(there, zone).utcoffset():
             at = _change_between(here, there, zone)
             before = offset(at - timedelta(seconds=1), zone)

@@ -26,9 +26,9 @@ _OLD_S = 2 * 3600
 """A reading older than this says so."""
 
 
-def strips_svg(view: NowView, *, theme: Paint = "page", wide: int = 848) -> str:
-    """The strips of all sites as an inline SVG, `wide` pixels wide."""
-    scene = compose_strips(view, wide=wide)
+def strips_svg(view: NowView, *, theme: Paint = "page", width: int = 848) -> str:
+    """The strips of all sites as an inline SVG, `width` pixels wide; narrow ones have each site's name above its strip."""
+    scene = compose_strips(view, wide=width)
     canvas = Canvas(theme)
     canvas.scene(scene)
     return inline(canvas.parts, scene.width, scene.height, title="Last 24 hours by site", description=described(view))

@@ -231,14 +231,14 @@ class Changes:
         if hear_names(names, self.named.get(row.id, ())):
             self.relink.add(row.id)
         incident = fold.incident(log, sums, version=row.version + self.touched[row.id])
-        undone = rules.settle(incident, self.now, by_rule=set_by_rule(log)) if sums.on else None
+        undone = rules.settle(incident, self.now, by_rule=fold.is_status_of_rule(log)) if sums.on else None
         if undone:
             at = max((a.starts_at for a in self.joined.get(row.id, ())), default=self.now)
             assert incident.mitigated_at
             append_status(self, incident, undone, at=max(at, incident.mitigated_at.at))
             log = decisions(self.connection, [row.id])[row.id]
             incident = fold.incident(log, sums, version=row.version + self.touched[row.id])
-        write_incident(self.connection, incident, names, by_rule=set_by_rule(log), now=self.now)
+        write_incident(self.connection, incident, names, by_rule=fold.is_status_of_rule(log), now=self.now)
         return incident
 
 
@@ -264,12 +264,6 @@ def hear_names(heard: list[str], names: Iterable[str]) -> bool:
     new = [name for name in dict.fromkeys(names) if name not in heard][: NAMES_KEPT - len(heard)]
     heard += new
     return bool(new)
-
-
-def set_by_rule(log: Iterable[Entry]) -> bool:
-    """Whether the present status was set by a rule, or by nobody."""
-    statuses = sorted((e for e in log if e.kind == "status_changed"), key=lambda e: (e.happened_at, e.id))
-    return not statuses or statuses[-1].actor.startswith("rule:")
 
 
 def write_incident(

@@ -191,20 +191,67 @@ def move_members(
     return sums
 
 
+def standing(entries: Iterable[Entry]) -> dict[int, Entry]:
+    """The entries that hold, by id, in the order of the log: without those withdrawn, corrected ones as corrected.
+
+    Corrections add up (one of the words, one of the time); a withdrawn correction or retraction has no effect.
+    """
+    ordered = sorted(entries, key=lambda e: e.id)
+    withdrawn: set[int | None] = set()
+    for entry in reversed(ordered):
+        if entry.kind == "retraction" and entry.id not in withdrawn:
+            withdrawn.add(entry.supersedes)
+    live = {e.id: e for e in ordered if e.id not in withdrawn and e.kind not in ("retraction", "correction")}
+    for entry in ordered:
+        if entry.kind == "correction" and entry.id not in withdrawn and entry.supersedes in live:
+            was = live[entry.supersedes]
+            at = entry if "happened_at" in entry.params else was
+            live[entry.supersedes] = replace(
+                was,
+                params={**was.params, **entry.params},
+                happened_at=at.happened_at,
+                happened_until=at.happened_until,
+            )
+    return live
+
+
+def _statuses(live: Iterable[Entry]) -> list[Entry]:
+    """Changes of status in the order in which they happened.
+
+    A person who says afterwards that a stage had been reached earlier overrules what rules derived below it since.
+    """
+    changes = sorted((e for e in live if e.kind == "status_changed"), key=lambda e: (e.happened_at, e.id))
+    return [e for n, e in enumerate(changes) if not any(_overrules(p, e) for p in changes[:n])]
+
+
+def _overrules(word: Entry, derived: Entry) -> bool:
+    return (
+        derived.actor.startswith("rule:")
+        and not word.actor.startswith("rule:")
+        and word.id > derived.id
+        and STATUSES.index(word.params["status"]) > STATUSES.index(derived.params["status"])
+    )
+
+
+def is_status_of_rule(entries: Iterable[Entry]) -> bool:
+    """Whether the present status was set by a rule, or by nobody."""
+    statuses = _statuses(standing(entries).values())
+    return not statuses or statuses[-1].actor.startswith("rule:")
+
+
 def incident(entries: Iterable[Entry], sums: Members, *, version: int | None = None) -> Incident:
     """Fold an incident from its entries (`alerts_joined` may be left out: they only move the sums) and members.
 
     Statuses hold in the order in which they happened, so a late "acknowledged" does not undo "resolved";
     what a person set by hand holds over what a rule derived. Raises ValueError without an `opened` entry.
     """
-    ordered = sorted(entries, key=lambda e: e.id)
-    retracted = {e.supersedes for e in ordered if e.kind in ("retraction", "correction")}
-    live = [e for e in ordered if e.id not in retracted and e.kind not in ("retraction", "correction")]
-    opened = next((e for e in ordered if e.kind == "opened"), None)
+    log = list(entries)
+    live = list(standing(log).values())
+    opened = next((e for e in live if e.kind == "opened"), None)
     if opened is None:
         raise ValueError("an incident has no opened entry")
     fields = _fields(live)
-    statuses = sorted((e for e in live if e.kind == "status_changed"), key=lambda e: (e.happened_at, e.id))
+    statuses = _statuses(live)
     status = str(statuses[-1].params["status"]) if statuses else "open"
     title = fields.get("title", opened.params["title"])
     severity = (
@@ -231,7 +278,7 @@ def incident(entries: Iterable[Entry], sums: Members, *, version: int | None = N
         members=sums,
         links=links(live),
         merged_into=str(merges[-1].params["into"]) if merges and merges[-1].kind == "merged" else None,
-        version=len(ordered) if version is None else version,
+        version=len(log) if version is None else version,
         **_milestones(opened, statuses, fields, status),
     )
 

@@ -110,7 +110,7 @@ def _incidents(connection: sa.Connection, now: datetime) -> int:
         incident = fold.incident(
             [e for e in log if e.kind != "alerts_joined"], entries.recount(connection, name), version=len(log)
         )
-        entries.write_incident(connection, incident, heard, by_rule=entries.set_by_rule(log), now=now)
+        entries.write_incident(connection, incident, heard, by_rule=fold.is_status_of_rule(log), now=now)
     return len(names)
 
 

@@ -336,6 +336,14 @@ class KeyRow(SQLModel, table=True):
     revoked_at: datetime | None = _at(nullable=True)
 
 
+class SecretRow(SQLModel, table=True):
+    """The signature secrets of a source, encrypted under the service's secret key."""
+
+    __tablename__ = "secret"
+    source: str = Field(primary_key=True)
+    sealed: str
+
+
 class RefusalRow(SQLModel, table=True):
     """How often a source's door was tried with a wrong key, by day (UTC)."""
 

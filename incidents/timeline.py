@@ -162,46 +162,30 @@ def _said_line(item: Known, said: Said, at: datetime, **fields: Any) -> Line:  #
 
 def entry_lines(entries: Sequence[Entry], sentence: Sentence) -> list[Line]:
     """A line for each entry that was not withdrawn; a corrected one shows its newest words and says so."""
-    newest, withdrawn = _corrections(entries)
+    standing = fold.standing(entries)
     found = []
     for entry in entries:
-        if entry.kind in ("correction", "retraction", "link_scored") or entry.id in withdrawn:
+        now = standing.get(entry.id)
+        if now is None or entry.kind == "link_scored":
             continue
-        correction = newest.get(entry.id)
-        params = {**entry.params, **correction.params} if correction else entry.params
-        happened = correction if correction and "happened_at" in correction.params else entry
         found.append(
             Line(
                 id=f"e{entry.id}",
-                happened_at=happened.happened_at,
-                happened_until=happened.happened_until,
+                happened_at=now.happened_at,
+                happened_until=now.happened_until,
                 recorded_at=entry.recorded_at,
                 lane="people",
                 kind=entry.kind,
-                text=sentence(entry.kind, params),
+                text=sentence(entry.kind, now.params),
                 actor=entry.actor,
                 severity=Severity.UNKNOWN,
                 trace=Trace(entry=entry.id),
-                corrected=correction is not None,
-                late=entry.kind in ("note", "status_changed") and entry.recorded_at - happened.happened_at > LATE,
-                pinned=bool(params.get("pinned")),
+                corrected=now is not entry,
+                late=entry.kind in ("note", "status_changed") and entry.recorded_at - now.happened_at > LATE,
+                pinned=bool(now.params.get("pinned")),
             )
         )
     return found
-
-
-def _corrections(entries: Sequence[Entry]) -> tuple[dict[int, Entry], set[int]]:
-    """The newest correction by the entry it supersedes, and the entries withdrawn."""
-    newest: dict[int, Entry] = {}
-    withdrawn: set[int] = set()
-    for entry in sorted(entries, key=lambda e: e.id):
-        if entry.supersedes is None:
-            continue
-        if entry.kind == "correction":
-            newest[entry.supersedes] = entry
-        elif entry.kind == "retraction":
-            withdrawn.add(entry.supersedes)
-    return newest, withdrawn
 
 
 SHOWN_MARKS = {"note", "status_changed", "opened", "link_judged", "merged", "split"}

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import secrets
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -15,6 +16,7 @@ import sqlalchemy as sa
 from incidents.overview import KEY
 from incidents.store import Store
 from service import clock
+from service.seal import open_all
 
 Role = Literal["viewer", "responder", "admin"]
 ROLES: tuple[Role, ...] = ("viewer", "responder", "admin")
@@ -60,6 +62,7 @@ class Access:
         self._secret = secret_key
         self._admin = digest(admin_token) if admin_token else None
         self._known: dict[str, Identity] = {}
+        self._secrets: Mapping[str, tuple[str, ...]] = {}
         self._read_at = 0.0
 
     def recall(self, key: str) -> Identity | None:
@@ -80,6 +83,10 @@ class Access:
             found = self._live(self._known.get(digest(key)))
         return found
 
+    def secrets_of(self, source: str) -> tuple[str, ...]:
+        """The signature secrets of a source, as last read from the store."""
+        return self._secrets.get(source, ())
+
     @staticmethod
     def _live(identity: Identity | None) -> Identity | None:
         if identity and identity.expires_at and identity.expires_at <= clock.now():
@@ -90,6 +97,7 @@ class Access:
         """Read all live keys."""
         with self.store.reading() as connection:
             rows = connection.execute(sa.select(KEY).where(KEY.c.revoked_at.is_(None))).all()
+            self._secrets = open_all(connection, self._secret) if self._secret else {}
         self._known = {row.sha256: _identity(row) for row in rows}
         self._read_at = time.monotonic()
 

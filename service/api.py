@@ -292,7 +292,7 @@ async def get_timeline(request: web.Request) -> web.Response:
 async def get_figure(request: web.Request) -> web.Response:
     theme = choice_of(request, "theme", ("light", "dark"), "light")
     width = request.query.get("width", "1392")
-    if not width.isdecimal() or not 320 <= int(width[:5]) <= 4000:
+    if not width.isdecimal() or len(width) > 5 or not 320 <= int(width) <= 4000:
         raise AskingError("width: a number of pixels from 320 to 4000 is expected")
     view = await gather(request, asked_of(request))
     tag = f'"{view.revision}-{theme}-{width}"'

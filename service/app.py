@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import secrets
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -24,6 +23,7 @@ from service.apply import apply
 from service.hub import Hub
 from service.keys import ACCESS, CONFIG, DEMO, HUB, READERS, SETTINGS, STORE, WORKER, WRITER, Configured
 from service.routes import ROUTES
+from service.seal import secret_key
 from service.settings import Settings
 from service.shell import shell
 from service.worker import Worker
@@ -48,18 +48,6 @@ def create_app(settings: Settings, store: Store, *, demo: bool = False) -> web.A
     return app
 
 
-def secret_key(settings: Settings) -> bytes:
-    """The key that signs forms: the setting, else one kept in the data directory, made at the first start."""
-    if settings.secret_key:
-        return settings.secret_key.encode()
-    path = settings.data_dir / "secret.key"
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    with contextlib.suppress(FileExistsError):
-        path.touch(mode=0o600, exist_ok=False)
-        path.write_text(secrets.token_hex(32))
-    return path.read_bytes().strip()
-
-
 async def _configuration(app: web.Application) -> AsyncIterator[None]:
     """Apply the file, read what is in force, and look again now and then."""
     store, settings = app[STORE], app[SETTINGS]
@@ -69,7 +57,7 @@ async def _configuration(app: web.Application) -> AsyncIterator[None]:
             return configured.load(connection)
 
     if settings.config:
-        await asyncio.to_thread(apply, store, settings.config)
+        await asyncio.to_thread(apply, store, settings.config, secret_key=secret_key(settings))
     app[CONFIG].now = await asyncio.to_thread(load)
     await asyncio.to_thread(app[ACCESS].refresh)
 

@@ -13,6 +13,7 @@ from incidents.configured import Step
 from incidents.store import Store
 from service import clock
 from service.access import write_key
+from service.seal import keep
 
 
 def read_file(path: Path) -> dict[str, Any]:
@@ -25,11 +26,12 @@ def read_file(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: {error}") from None
 
 
-def apply(store: Store, path: Path, *, prune: bool = False, dry_run: bool = False) -> list[Step]:
+def apply(store: Store, path: Path, *, secret_key: bytes, prune: bool = False, dry_run: bool = False) -> list[Step]:
     """Apply a file; the plan that was carried out. Raises ConfigError before anything is written."""
     document = read_file(path)
     config = config_of(document, adapters())
     keys = {row["name"]: key for row in document.get("sources", []) if (key := _key(row, path))}
+    secrets = {row["name"]: found for row in document.get("sources", []) if (found := _secrets(row, path))}
     with store.writing() as connection:
         steps = configured.plan(connection, config, owner="file", prune=prune)
         if dry_run:
@@ -39,15 +41,28 @@ def apply(store: Store, path: Path, *, prune: bool = False, dry_run: bool = Fals
             write_key(
                 connection, key, kind="ingest", role="ingest", name=f"{source} (file)", source=source, owner="file"
             )
+        for source, found in secrets.items():
+            keep(connection, secret_key, source, found)
     return steps
+
+
+def _secrets(row: dict[str, Any], path: Path) -> list[str]:
+    """The signature secrets of a source: one, or those of a file, one a line, the old beside the new."""
+    if row.get("secret_file"):
+        return _text(row, "secret_file", path).split()
+    return [str(row["secret"])] if row.get("secret") else []
+
+
+def _text(row: dict[str, Any], key: str, path: Path) -> str:
+    try:
+        return (path.parent / str(row[key])).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeError) as error:
+        raise ConfigError(f"sources {row['name']}: {key}: {error}") from None
 
 
 def _key(row: dict[str, Any], path: Path) -> str | None:
     if row.get("key_file"):
-        try:
-            key = (path.parent / str(row["key_file"])).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeError) as error:
-            raise ConfigError(f"sources {row['name']}: key_file: {error}") from None
+        key = _text(row, "key_file", path)
         if len(key) < LEAST_KEY_LENGTH:
             raise ConfigError(f"sources {row['name']}: key_file: shorter than {LEAST_KEY_LENGTH} characters")
         return key

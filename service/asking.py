@@ -102,7 +102,7 @@ def limit_of(request: web.Request, default: int = 100) -> int:
     text = request.query.get("limit")
     if text is None:
         return default
-    if not text.isdecimal() or not 1 <= int(text[:9]) <= MOST_LISTED:
+    if not text.isdecimal() or len(text) > 9 or not 1 <= int(text) <= MOST_LISTED:
         raise AskingError(f"limit: a number from 1 to {MOST_LISTED} is expected")
     return int(text)
 

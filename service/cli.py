@@ -233,9 +233,11 @@ def plain_lines(text: str) -> str:
 def apply(file: Path, *, prune: bool, dry_run: bool) -> None:
     """Apply a configuration FILE; prints its plan. Applying it again changes nothing."""
     from service.apply import apply as run
+    from service.seal import secret_key
 
-    with told(), opened() as store:
-        for step in run(store, file, prune=prune, dry_run=dry_run):
+    settings = settings_of()
+    with told(), opened(settings) as store:
+        for step in run(store, file, secret_key=secret_key(settings), prune=prune, dry_run=dry_run):
             click.echo(step.text)
 
 

@@ -14,8 +14,9 @@ from typing import Any
 
 from aiohttp import web
 
-from incidents.adapters import adapters
+from incidents.adapters import Adapter, adapters
 from incidents.deliveries import BODY_BOUND
+from incidents.model import Delivery
 from service import clock
 from service.keys import ACCESS, CONFIG, READERS, WORKER, WRITER
 from service.problem import problem
@@ -48,36 +49,51 @@ async def post(request: web.Request) -> web.Response:
     source = request.app[CONFIG].now.source(name)
     if source is None:
         return _turned_away("no-such-source", f"no source is called {name[:80]!r}")
-    if refusal := await _refusal(request, name):
-        return refusal
-    writer = request.app[WRITER]
-    if writer.draining:
+    adapter = adapters().get(source.adapter)
+    secrets = request.app[ACCESS].secrets_of(name) if adapter and adapter.verify else ()
+    refusal = await _refusal(request, name)
+    if refusal and not secrets:
+        return _refused(request, name, *refusal)
+    if request.app[WRITER].draining:
         return _later("draining")
     try:
         body = await _body(request)
     except TimeoutError:
         return _later(f"the body did not arrive within {BODY_SECONDS:.0f} s")
     except web.HTTPRequestEntityTooLarge:
-        body = None
-    headers = {k.lower(): v for k, v in request.headers.items() if k.lower().startswith(KEPT_HEADERS)}
-    encoding = request.headers.get("Content-Encoding", "").strip().lower()
+        return _refused(request, name, *refusal) if refusal else await _too_large(request, name)
+    delivery = Delivery(name, body, clock.now(), {k.lower(): v for k, v in request.headers.items()}, source.timezone)
+    if refusal and not (adapter and adapter.verify and adapter.verify(delivery, secrets)):
+        return _refused(request, name, "wrong-signature", "neither key nor signature is right")
+    return await _take(request, delivery, adapter)
+
+
+async def _take(request: web.Request, delivery: Delivery, adapter: Adapter | None) -> web.Response:
+    """Write it, and only then answer."""
+    headers = {k: v for k, v in delivery.headers.items() if k.startswith(KEPT_HEADERS)}
+    encoding = delivery.headers.get("content-encoding", "").strip().lower()
     encoding = "" if encoding == "identity" else encoding
     try:
-        if body is None:
-            bound = f"larger than {BODY_BOUND} bytes; the body was not kept"
-            receipt = await writer.submit(
-                name, clock.now(), headers, b"", refused=bound, size=request.content_length or 0
-            )
-            return _turned_away("too-large", bound, receipt=receipt)
-        receipt = await writer.submit(name, clock.now(), headers, body, encoding=encoding)
+        receipt = await request.app[WRITER].submit(
+            delivery.source, delivery.received_at, headers, delivery.body, encoding=encoding
+        )
     except OverloadedError as error:
         return _later(str(error))
-    adapter = adapters().get(source.adapter)
-    return web.Response(
-        status=adapter.reply if adapter else 202,
-        body=b'{"receipt": "%s"}' % receipt.encode(),
-        content_type="application/json",
-    )
+    if adapter and adapter.challenge and (reply := adapter.challenge(delivery)):
+        return web.Response(status=reply.status, body=reply.body, content_type=reply.content_type)
+    status = adapter.reply if adapter else 202
+    return web.Response(status=status, body=b'{"receipt": "%s"}' % receipt.encode(), content_type="application/json")
+
+
+async def _too_large(request: web.Request, source: str) -> web.Response:
+    why = f"larger than {BODY_BOUND} bytes; the body was not kept"
+    try:
+        receipt = await request.app[WRITER].submit(
+            source, clock.now(), {}, b"", refused=why, size=request.content_length or 0
+        )
+    except OverloadedError as error:
+        return _later(str(error))
+    return _turned_away("too-large", why, receipt=receipt)
 
 
 async def _body(request: web.Request) -> bytes:
@@ -85,19 +101,19 @@ async def _body(request: web.Request) -> bytes:
         return await request.read()
 
 
-async def _refusal(request: web.Request, source: str) -> web.Response | None:
-    """Why this sender may not post here; None when it may. The body has not been looked at."""
+async def _refusal(request: web.Request, source: str) -> tuple[str, str] | None:
+    """Why this sender's key does not let it post here: a problem and its detail. The body has not been looked at."""
     key = key_of(request)
     if key is None:
-        return _refused(request, source, "not-signed-in", "give the source's key as Authorization: Bearer")
+        return "not-signed-in", "give the source's key as Authorization: Bearer"
     access = request.app[ACCESS]
     found = access.recall(key)
     if found is None:
         found = await asyncio.get_running_loop().run_in_executor(request.app[READERS], access.check, key)
     if found is None:
-        return _refused(request, source, "wrong-key", "the key is not known")
+        return "wrong-key", "the key is not known"
     if found.role != "admin" and found.source != source:
-        return _refused(request, source, "forbidden", f"the key is not one of {source}")
+        return "forbidden", f"the key is not one of {source}"
     return None
 
 

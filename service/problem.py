@@ -12,6 +12,7 @@ PROBLEMS = {
     "bad-request": (400, "The request cannot be used"),
     "not-signed-in": (401, "A token is needed"),
     "wrong-key": (401, "The key is not known"),
+    "wrong-signature": (401, "The signature is not right"),
     "forbidden": (403, "The role does not allow this"),
     "not-found": (404, "There is no such thing"),
     "no-such-source": (404, "There is no such source"),

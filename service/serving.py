@@ -13,6 +13,7 @@ from pathlib import Path
 import orjson
 import sqlalchemy as sa
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from incidents.configured import CONFIGURED
 from incidents.store import Store
@@ -43,6 +44,17 @@ class JsonLines(logging.Formatter):
         return orjson.dumps(line).decode()
 
 
+class NotHttp(logging.Filter):
+    """Tells of bytes that are no HTTP in one line, without them: what was refused may hold a key."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, HttpProcessingError):
+            record.levelno, record.levelname = logging.WARNING, "WARNING"
+            record.msg, record.args, record.exc_info = "turned away what is no HTTP: %s", (type(error).__name__,), None
+        return True
+
+
 def set_up_log(form: str) -> None:
     """Log to stderr, as text or as JSON lines."""
     handler = logging.StreamHandler(sys.stderr)
@@ -51,6 +63,7 @@ def set_up_log(form: str) -> None:
     )
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    logging.getLogger("aiohttp.server").addFilter(NotHttp())
 
 
 def serve(settings: Settings, *, demo: bool) -> None:

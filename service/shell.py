@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from aiohttp import web
+from sqlalchemy.exc import DataError
 
 from dashboards.pages import error_page
 from incidents.acts import ConflictError, NotFoundError
@@ -101,6 +102,9 @@ async def _told(request: web.Request, handler: Handler) -> web.StreamResponse:
         return await handler(request)
     except (AskingError, ValueError) as error:
         return _tell(request, "bad-request", 400, str(error))
+    except (DataError, OverflowError):
+        # NUL in text, or a number beyond 64 bits: only a request can hold such a value, the store never does.
+        return _tell(request, "bad-request", 400, "it holds a value that no record can hold: NUL, or a number too large")
     except NotFoundError as error:
         return _tell(request, "not-found", 404, str(error))
     except ConflictError as error:

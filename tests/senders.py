@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from incidents import instants
@@ -43,6 +47,17 @@ adapter = "generic"
 key = "{HOOK_KEY}"
 """
 ZERO = "0001-01-01T00:00:00Z"
+
+
+@contextmanager
+def served(home: Path, config: str = CONFIG, **options: Any) -> Iterator[Barograph]:
+    """The real service for a block of tests that do not get in each other's way; its log is printed at the end."""
+    service = Barograph(home, config, **options)
+    try:
+        yield service.start()
+    finally:
+        service.end()
+        sys.stdout.write(f"--- {service.url}\n{service.log[-20_000:]}\n")
 
 
 def ago(**length: float) -> datetime:

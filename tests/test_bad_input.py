@@ -33,9 +33,26 @@ from tests.senders import (
 from tests.servers import Answer, Barograph
 
 
-@pytest.fixture
-def service(barograph: StartBarograph, database_url: str) -> Barograph:
-    return barograph(CONFIG, database_url=database_url)
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def service(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Barograph]:
+    """One service on each database for all these tests: whatever one of them does, the next one is served."""
+    home, url = tmp_path_factory.mktemp("service"), None
+    if request.param == "postgresql":
+        cluster: databases.Cluster = request.getfixturevalue("postgresql_cluster")
+        url = cluster.url(cluster.make(databases.EMPTY))
+    with served(home, database_url=url) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def unharmed(service: Barograph) -> Iterator[None]:
+    """After each test the process is the same one, takes a good delivery and reads it, and has logged no fault."""
+    before = service.pid
+    yield
+    assert service.is_running
+    assert service.pid == before
+    assert service.read(service.send("am", good(), KEY))["state"] == "read"
+    assert "Traceback" not in service.log
 
 
 def good() -> bytes:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
 from itertools import combinations
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from dashboards.marks import COMPACT, Scene
+from dashboards.marks import COMPACT, TIGHT, Scene
 from dashboards.phone import compose_phone
 from dashboards.scene import compose
-from incidents.view import IncidentView
-from tests.figure_views import dense_view, rich_view, strange_views
+from incidents.model import Severity
+from incidents.view import Gap, IncidentView
+from tests.figure_views import bar, dense_view, minutes, rich_view, series, strange_views
 
 WIDTHS = (1440, 1123, 390, 320)
 
@@ -42,5 +45,125 @@ def test_labels_of_the_examples_keep_clear(view: IncidentView, width: int) -> No
 def test_labels_keep_clear_in_strange_views(view: IncidentView) -> None:
     for width in WIDTHS:
         assert_clear(compose(view, width=width, track=True))
-    assert_clear(compose(view, width=1123, sizes=COMPACT, rows=2))
+    assert_clear(compose(view, width=1123, sizes=COMPACT, rows=3))
+    assert_clear(compose(view, width=1123, sizes=TIGHT, rows=2))
     assert_clear(compose_phone(view))
+
+
+def words_of(scene: Scene) -> list[str]:
+    return [text.words for text in scene.texts]
+
+
+def test_lanes_stand_from_the_sky_to_the_people() -> None:
+    assert list(compose(rich_view(), width=1440).lanes) == [
+        "weather", "warnings", "grid", "site", "hardware", "network", "providers", "changes", "platform", "people",
+        "intervals",
+    ]  # fmt: skip
+
+
+def test_crossing_is_computed_between_readings_and_the_peak_is_named() -> None:
+    words = words_of(compose(rich_view(), width=1440))
+    assert "limit crossed 10:37" in words
+    assert "40.2\u2009°C at 15:00" in words
+    assert "site design limit 35\u2009°C, dry bulb" in words
+
+
+def test_fill_lies_above_the_limit_only() -> None:
+    scene = compose(rich_view(), width=1440)
+    level = next(rule.top for rule in scene.rules if rule.ink == "temperature")
+    (area,) = scene.areas
+    assert max(y for _, y in area.points) == pytest.approx(level)
+    assert area.points[0][0] == pytest.approx(scene.frame.x(minutes(97.5)), abs=1)
+
+
+def test_line_breaks_where_the_feed_was_silent() -> None:
+    gap = Gap("weather", "ukmo", minutes(190), minutes(320))
+    scene = compose(rich_view(gaps=(gap,)), width=1440)
+    curves = [line for line in scene.lines if line.ink == "temperature"]
+    assert len(curves) == 2
+    assert all(
+        line.points[-1][0] <= scene.frame.x(gap.since) or line.points[0][0] >= scene.frame.x(gap.until)
+        for line in curves
+    )
+    (hatch,) = scene.gaps
+    assert (hatch.left, hatch.right) == (scene.frame.x(gap.since), scene.frame.x(gap.until))
+
+
+def test_no_readings_are_said_to_be_none() -> None:
+    assert "no readings near the site" in words_of(compose(rich_view(series=()), width=1440))
+    assert "not asked" in words_of(compose(rich_view(series=(), silence={"weather": "not asked"}), width=1440))
+
+
+def test_readings_off_the_scale_are_counted() -> None:
+    hot = series("temperature_c", [30.0, 31.0, 9999.0, 30.0])
+    words = " ".join(words_of(compose(rich_view(series=(hot,)), width=1440)))
+    assert "1 off the scale" in words
+
+
+def test_basis_is_named_in_narrow_figures_too() -> None:
+    for width in WIDTHS:
+        assert "reconstructed" in " ".join(words_of(compose(rich_view(), width=width)))
+
+
+def test_late_entry_reaches_to_when_it_was_recorded() -> None:
+    scene = compose(rich_view(), width=1440)
+    assert "facility phoned at 14:25, recorded 17:50" in words_of(scene)
+    dotted = next(line for line in scene.lines if line.dash and line.ink == "ink" and line.width == 1)
+    assert dotted.points[1][0] == pytest.approx(scene.frame.x(minutes(530)))
+    assert any(glyph.shape == "hollow" and glyph.x == scene.frame.x(minutes(325)) for glyph in scene.glyphs)
+
+
+def test_uncertain_start_is_a_whisker_with_its_span_in_words() -> None:
+    scene = compose(rich_view(), width=1440)
+    assert "Oracle UK South, 11:30 \u2013 16:30" in words_of(scene)
+    ends = (scene.frame.x(minutes(150)), scene.frame.x(minutes(450)))
+    assert any(line.width == 1.5 and (line.points[0][0], line.points[1][0]) == ends for line in scene.lines)
+
+
+def test_what_goes_on_says_so() -> None:
+    words = words_of(compose(rich_view(), width=1440))
+    assert "until 21 Jul 05:20" in words
+    assert "still on" in words
+    assert "Red warning, extreme heat: from 18 Jul 00:00 to 19 Jul 23:59" in words
+
+
+def test_full_lane_counts_what_it_leaves_out() -> None:
+    crowd = tuple(bar("site", f"alert {number}", Severity.ERROR, 300, 400) for number in range(30))
+    grave = bar("site", "Fire", Severity.CRITICAL, 310, 400)
+    scene = compose(rich_view(bars=(*crowd, grave)), width=1440)
+    words = words_of(scene)
+    assert "Fire" in words
+    assert "alerts per 10 min, 28 more" in words
+    assert "peak 30" in words
+    top, bottom = scene.lanes["site"]
+    assert bottom - top <= 4 * 18 + 36
+
+
+def test_services_have_rows_of_their_own() -> None:
+    alerts = [bar("platform", f"{service} {at}", Severity.ERROR, at, at + 5, service=service)
+              for at, service in ((100, "api"), (300, "web"), (600, "api"), (800, "web"))]  # fmt: skip
+    scene = compose(rich_view(bars=tuple(alerts)), width=1440)
+    rows = {text.words.split()[0]: set[float]() for text in scene.texts if text.words[:3] in {"api", "web"}}
+    for text in scene.texts:
+        if text.words[:3] in rows:
+            rows[text.words[:3]].add(text.y)
+    assert len(rows["api"]) == len(rows["web"]) == 1
+    assert rows["api"] != rows["web"]
+
+
+def test_uncertain_end_of_an_interval_is_a_range() -> None:
+    words = words_of(compose(rich_view(), width=1440))
+    assert "9 h 51 min \u2013 10 h 17 min" in words
+    assert "impact began \u2192 resolved" in words
+
+
+def test_order_of_bars_and_gaps_does_not_matter() -> None:
+    view = rich_view()
+    turned = replace(view, bars=view.bars[::-1], gaps=view.gaps[::-1])
+    one, other = compose(view, width=1440), compose(turned, width=1440)
+    assert sorted(text.words for text in one.texts) == sorted(text.words for text in other.texts)
+
+
+def test_window_of_no_length_is_drawn() -> None:
+    assert_clear(compose(rich_view(until=minutes(0)), width=1440))
+    assert_clear(compose_phone(rich_view(until=minutes(0) + timedelta(seconds=1))))

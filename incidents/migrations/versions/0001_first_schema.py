@@ -201,6 +201,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("source", "day", "reason"),
     )
     op.create_table(
+        "secret",
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("sealed", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("source"),
+    )
+    op.create_table(
         "sighting",
         sa.Column("event_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("delivery_id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -247,6 +253,7 @@ def downgrade() -> None:
     op.drop_table("stamp")
     op.drop_index("sighting_by_delivery", table_name="sighting")
     op.drop_table("sighting")
+    op.drop_table("secret")
     op.drop_table("refusal")
     op.drop_index("reading_by_time", table_name="reading")
     op.drop_table("reading")
