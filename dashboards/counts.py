@@ -9,14 +9,16 @@ from datetime import UTC, datetime, timedelta
 from dashboards.axis import DASH, clock, length, moment
 from dashboards.items import Item
 from dashboards.marks import Box, Frame, Rule, Scene, Sizes, Text
-from dashboards.typeface import width
+from dashboards.typeface import longest, width
 from incidents.model import Lane, Severity
 from incidents.view import Bin, Density
 
 _WORDS = 14
+_TWO_LINES = 28
+"""Height from which words fit above each other."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _STEPS = (1, 5, 10, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
-_LEAST_PIXELS = 6
+_LEAST_PIXELS = 7
 _LEAST_HEIGHT, _MOST_EACH = 2.0, 7.0
 """Pixels of one piece at least, and of one occurrence at most."""
 _WORST_FIRST = tuple(sorted(Severity, key=lambda severity: -severity.rank))
@@ -39,6 +41,8 @@ class Counts:
     bins: dict[int, dict[Severity, int]]
     """Counts by severity, by bin; bin n begins `n * seconds` after the epoch."""
     words: str
+    brief: str
+    """The same for little room."""
     inks: dict[Severity, str]
 
     @property
@@ -58,13 +62,13 @@ def count(items: Sequence[Item], density: Density | None, frame: Frame, *, kind:
         counts = bins.setdefault(int(at // seconds), {})
         counts[severity] = counts.get(severity, 0) + number
     if density is not None:
-        words = f"{density.total:,} {PLURALS[kind]}, 1 bar = {length(seconds)}"
-    elif bins:
-        words = f"{PLURALS[kind]} per {length(seconds)}, {left_out:,} more"
+        brief = f"{density.total:,} {PLURALS[kind]}"
+        words = f"{brief}, 1 bar = {length(seconds)}"
     else:
-        words = f"{left_out:,} more"
+        brief = f"{left_out:,} more"
+        words = f"{PLURALS[kind]} per {length(seconds)}, {brief}" if bins else brief
     own_ink = _INKS.get(kind)
-    return Counts(seconds, bins, words, {severity: own_ink or str(severity) for severity in Severity})
+    return Counts(seconds, bins, words, brief, {severity: own_ink or str(severity) for severity in Severity})
 
 
 def _begun(items: Sequence[Item], density: Density | None, frame: Frame) -> Iterator[tuple[float, Severity, int]]:
@@ -132,26 +136,24 @@ def _name_counts(
     """The words beside the bars and the peak's number above; all in the line above when there is no room beside."""
     frame = scene.frame
     first, last = edges[0][0], edges[-1][1]
-    room = width(counts.words)
-    peak_words = f"peak {counts.peak:,}"
-    if first - 8 - room >= frame.left + 2:
-        scene.texts.append(Text(first, bottom - 8, counts.words, "ink2", anchor="end", shift=-8))
-    elif last + 8 + room <= frame.edge - 2:
-        scene.texts.append(Text(last, bottom - 8, counts.words, "ink2", shift=8))
+    peak = f"peak {counts.peak:,}" if counts.peak > 1 else ""
+    both = f"{counts.words}, {peak}" if peak else counts.words
+    beside = both if bottom - top < _TWO_LINES else counts.words
+    if first - 8 - width(beside) >= frame.left + 2:
+        scene.texts.append(Text(first, bottom - 8, beside, "ink2", anchor="end", shift=-8))
+    elif last + 8 + width(beside) <= frame.edge - 2:
+        scene.texts.append(Text(last, bottom - 8, beside, "ink2", shift=8))
     else:
-        both = f"{counts.words}, {peak_words}"
-        for words in (both, counts.words, peak_words) if counts.peak > 1 else (counts.words,):
-            if width(words) <= frame.edge - frame.left - 10:
-                scene.texts.append(Text(frame.left, top + 6, words, "ink2", shift=8))
-                return
-        return
-    if counts.peak == 1:
+        words = longest((both, counts.words, counts.brief), frame.edge - frame.left - 10)
+        scene.texts.append(Text(frame.left, top + 6, words, "ink2", shift=8))
         return
     left, right, _ = max(edges, key=lambda edge: edge[2])
-    if right + 4 + width(peak_words) <= frame.edge - 2:
-        scene.texts.append(Text(left, top + 6, peak_words, "ink2", shift=0))
-    elif left - 4 - width(peak_words) >= frame.left + 2:
-        scene.texts.append(Text(left, top + 6, peak_words, "ink2", anchor="end", shift=-4))
+    if not peak or beside == both:
+        return
+    if right + 4 + width(peak) <= frame.edge - 2:
+        scene.texts.append(Text(left, top + 6, peak, "ink2", shift=0))
+    elif left - 4 - width(peak) >= frame.left + 2:
+        scene.texts.append(Text(left, top + 6, peak, "ink2", anchor="end", shift=-4))
 
 
 def bins_of(density: Density | None, lane: Lane) -> Density | None:

@@ -174,7 +174,7 @@ def _note(lane: Lane, bars: Sequence[Bar]) -> str:
     """What stands beneath a lane's name: for warnings their sources, else what the lane holds."""
     if lane != "warnings" or not bars:
         return NOTES[lane]
-    return ", ".join(dict.fromkeys(clean(bar.occurrence.source, 24) for bar in bars))
+    return ", ".join(sorted({clean(bar.occurrence.source, 24) for bar in bars}))
 
 
 def _gutter(scene: Scene, lane: str, note: str, top: float, bottom: float, *, room: float) -> None:
@@ -186,15 +186,16 @@ def _gutter(scene: Scene, lane: str, note: str, top: float, bottom: float, *, ro
     scene.texts.append(Text(2, middle, name, "ink", 12, 600, fixed=True))
     if scene.gutter < GUTTER:
         return
-    beside = 2 + width(name, 12, 600) + 8
-    if bottom - top <= scene.sizes.least + 1:
-        for words in (note, BRIEF.get(lane, "")):
-            if words and beside + width(words, scene.sizes.note) <= 2 + room:
-                scene.texts.append(Text(beside, middle, words, "ink3", scene.sizes.note, fixed=True))
-                return
+    beneath = int((bottom - middle - 22) // 14) + 1
+    if beneath < 1:
+        beside = 2 + width(name, 12, 600) + 8
+        fitting = [
+            words for words in (note, BRIEF.get(lane, "")) if beside + width(words, scene.sizes.note) <= 2 + room
+        ]
+        if fitting:
+            scene.texts.append(Text(beside, middle, fitting[0], "ink3", scene.sizes.note, fixed=True))
         return
-    lines = wrap(note, room, max(1, int((bottom - top - 19) // 14)), scene.sizes.note)
-    for number, words in enumerate(lines):
+    for number, words in enumerate(wrap(note, room, beneath, scene.sizes.note)):
         scene.texts.append(Text(2, middle + 15 + number * 14, words, "ink3", scene.sizes.note, fixed=True))
 
 

@@ -27,7 +27,7 @@ _OLD_S = 2 * 3600
 
 
 def strips_svg(view: NowView, *, theme: Paint = "page", width: int = 848) -> str:
-    """The strips of all sites as an inline SVG, `width` pixels wide; narrow ones have each site's name above its strip."""
+    """The strips of all sites as an inline SVG; in a narrow one each site's name stands above its strip."""
     scene = compose_strips(view, wide=width)
     canvas = Canvas(theme)
     canvas.scene(scene)

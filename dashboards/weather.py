@@ -3,48 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Sequence
 from itertools import pairwise
 from statistics import median
 
 from dashboards import gaps as gapping
 from dashboards.axis import DEGREE, clock, length, moment, zone_letters
-from dashboards.marks import Anchor, Area, Frame, Glyph, Line, Place, Rule, Scene, Text
+from dashboards.curves import SANE_C, Curve, Scale, above, crosses, first_crossing, holds, runs_of, scale_of
+from dashboards.marks import Anchor, Area, Frame, Glyph, Line, Rule, Scene, Text
 from dashboards.typeface import clean, width
-from incidents.view import Gap, IncidentView, Point, Series
+from incidents.view import IncidentView, Series
 
 NAMES = {"temperature_c": "temperature", "wet_bulb_c": "wet bulb", "dew_point_c": "dew point"}
 INKS = {"temperature_c": "temperature", "wet_bulb_c": "wet-bulb", "dew_point_c": "ink3"}
-_SANE_C = 150
-"""Readings beyond this many degrees either way are counted, not drawn: they would flatten all others."""
 _MOST_LINES = 6
 _DOTS_APART = 9
 _ANCHORS: tuple[Anchor, ...] = ("middle", "start", "end")
-
-
-@dataclass(frozen=True, slots=True)
-class Scale:
-    """Degrees to pixels."""
-
-    low: float
-    high: float
-    top: float
-    bottom: float
-    step: float
-
-    def y(self, value: float) -> float:
-        return self.bottom - (value - self.low) / (self.high - self.low) * (self.bottom - self.top)
-
-
-@dataclass(frozen=True, slots=True)
-class Curve:
-    """One series as drawn: unbroken runs of places with their points."""
-
-    series: Series
-    name: str
-    runs: tuple[tuple[tuple[Place, Point], ...], ...]
 
 
 def drawn_series(view: IncidentView) -> list[Series]:
@@ -63,7 +37,7 @@ def note(view: IncidentView) -> str:
     words = [" and ".join(names), f"{_cadence(shown[0])}{' and '.join(bases)}"]
     if len(stations) == 1 and bases == ["observed"]:
         words[-1] += f" at {stations[0]}"
-    left_out = sum(1 for series in shown for point in series.points if abs(point.value) > _SANE_C)
+    left_out = sum(1 for series in shown for point in series.points if abs(point.value) > SANE_C)
     if left_out:
         words.append(f"{left_out} off the scale")
     if len(shown) > _MOST_LINES:
@@ -75,10 +49,10 @@ def draw(scene: Scene, view: IncidentView, top: float, bottom: float, *, values:
     """Draws all curves between `top` and `bottom`, with `values` in the gutter; `drawn_series` must not be empty."""
     frame, shown = scene.frame, drawn_series(view)[:_MOST_LINES]
     gaps = [gap for gap in view.gaps if gap.lane == "weather" and gap.since < view.as_of]
-    scale = _scale(shown, frame, top + 20, bottom - (22 if gaps else 8))
+    scale = scale_of(shown, frame, top + 20, bottom - (22 if gaps else 8))
     several = len({series.site for series in shown}) > 1
     curves = [
-        Curve(series, _title(series, shown, several=several), _runs(series, frame, gaps, scale)) for series in shown
+        Curve(series, _title(series, shown, several=several), runs_of(series, frame, gaps, scale)) for series in shown
     ]
     if values:
         _value_labels(scene, scale, top + 29 if scene.gutter < 100 else top)
@@ -99,7 +73,7 @@ def draw(scene: Scene, view: IncidentView, top: float, bottom: float, *, values:
 
 def _known(view: IncidentView, series: Series) -> bool:
     ends = min(view.until, view.as_of) if view.as_known else view.until
-    return any(view.since <= point.at <= ends and abs(point.value) <= _SANE_C for point in series.points)
+    return any(view.since <= point.at <= ends and abs(point.value) <= SANE_C for point in series.points)
 
 
 def _cadence(series: Series) -> str:
@@ -108,24 +82,6 @@ def _cadence(series: Series) -> str:
     if usual <= 0:
         return ""
     return "hourly " if 3500 <= usual <= 3700 else f"every {length(usual)} "
-
-
-def _scale(shown: Sequence[Series], frame: Frame, top: float, bottom: float) -> Scale:
-    margin = timedelta(hours=3)
-    values = [
-        point.value
-        for series in shown
-        for point in series.points
-        if frame.since - margin <= point.at <= frame.until + margin and abs(point.value) <= _SANE_C
-    ]
-    values += [series.limit for series in shown if series.limit is not None and abs(series.limit) <= _SANE_C]
-    low, high = min(values), max(values)
-    if high - low < 1:
-        low, high = low - 1, high + 1
-    raw = (high - low) / 2.5
-    decade = 10 ** math.floor(math.log10(raw))
-    step = next(factor * decade for factor in (1, 2, 5, 10) if factor * decade >= raw)
-    return Scale(low - (high - low) * 0.04, high, top, bottom, step)
 
 
 def _value_labels(scene: Scene, scale: Scale, top: float) -> None:
@@ -154,89 +110,14 @@ def _title(series: Series, shown: Sequence[Series], *, several: bool) -> str:
     return words
 
 
-def _runs(
-    series: Series, frame: Frame, gaps: Sequence[Gap], scale: Scale
-) -> tuple[tuple[tuple[Place, Point], ...], ...]:
-    """The parts of a series between gaps, cut at the ends of what is known."""
-    last = frame.at(frame.edge)
-    runs: list[list[Point]] = [[]]
-    previous: Point | None = None
-    for point in series.points:
-        if abs(point.value) > _SANE_C:
-            continue
-        if previous is not None and any(gap.since < point.at and previous.at < gap.until for gap in gaps):
-            runs.append([])
-        runs[-1].append(point)
-        previous = point
-    cut = (_cut(run, frame.since, last) for run in runs)
-    return tuple(
-        tuple(((frame.x(point.at), scale.y(point.value)), point) for point in _thin(run, frame)) for run in cut if run
-    )
-
-
-def _cut(run: Sequence[Point], since: datetime, until: datetime) -> list[Point]:
-    """The run within the window, with points computed where it crosses the ends."""
-    kept: list[Point] = []
-    for before, after in pairwise(run):
-        if before.at < since < after.at:
-            kept.append(_between(before, after, since))
-        if since <= before.at <= until:
-            kept.append(before)
-        if before.at < until < after.at:
-            kept.append(_between(before, after, until))
-    if run and since <= run[-1].at <= until:
-        kept.append(run[-1])
-    return kept
-
-
-def _between(before: Point, after: Point, at: datetime) -> Point:
-    share = (at - before.at) / (after.at - before.at)
-    return Point(at, before.value + share * (after.value - before.value))
-
-
-def _thin(run: list[Point], frame: Frame) -> list[Point]:
-    """At most the least and the greatest value of each pixel column."""
-    if len(run) <= 2 * (frame.right - frame.left):
-        return run
-    columns: dict[int, list[Point]] = {}
-    for point in run:
-        columns.setdefault(int(frame.x(point.at)), []).append(point)
-    kept: list[Point] = []
-    for points in columns.values():
-        ends = {min(points, key=lambda point: point.value), max(points, key=lambda point: point.value)}
-        kept += sorted(ends, key=lambda point: point.at)
-    return kept
-
-
 def _fill(scene: Scene, curve: Curve, scale: Scale) -> None:
     limit = curve.series.limit
     if limit is None:
         return
     level = scale.y(limit)
     for run in curve.runs:
-        for polygon in _above([place for place, _ in run], level):
+        for polygon in above([place for place, _ in run], level):
             scene.areas.append(Area(tuple(polygon), INKS[curve.series.variable], 0.2))
-
-
-def _above(places: Sequence[Place], level: float) -> Iterator[list[Place]]:
-    """The polygons between the line and the level where the line is above it (smaller y), ends computed."""
-    polygon: list[Place] = []
-    for index, (x, y) in enumerate(places):
-        if index:
-            x0, y0 = places[index - 1]
-            if (y0 < level) != (y < level):
-                polygon.append((x0 + (level - y0) / (y - y0) * (x - x0), level))
-        if y < level:
-            if not polygon:
-                polygon.append((x, level))
-            polygon.append((x, y))
-        elif len(polygon) > 1:
-            yield polygon
-            polygon = []
-        else:
-            polygon = []
-    if len(polygon) > 1:
-        yield [*polygon, (polygon[-1][0], level)]
 
 
 def _line(scene: Scene, curve: Curve) -> None:
@@ -251,8 +132,11 @@ def _line(scene: Scene, curve: Curve) -> None:
             f"{moment(point.at, zone, scene.frame.since)} {zone_letters(point.at, zone)}"
             for _, point in run
         )
+        if len(run) == 1:
+            scene.glyphs.append(Glyph(*places[0], "dot", ink, tips[0]))
+            continue
         scene.lines.append(Line(places, ink, 2 if strong else 1.25, tips=tips))
-        if dots or len(run) == 1:
+        if dots:
             scene.glyphs += [Glyph(x, y, "dot", ink) for (x, y), point in run if point.at in read]
 
 
@@ -278,38 +162,13 @@ class _Placer:
             return False
         if any(top < level < bottom for level in self._levels):
             return False
-        if any(_holds(area.points, ((left + right) / 2, text.y)) for area in self.scene.areas):
+        if any(holds(area.points, ((left + right) / 2, text.y)) for area in self.scene.areas):
             return False
-        if any(_crosses(path, (left - 2, top + 1, right + 2, bottom - 1)) for path in self._paths):
+        if any(crosses(path, (left - 2, top + 1, right + 2, bottom - 1)) for path in self._paths):
             return False
         self._taken.append(text.box)
         self.scene.texts.append(text)
         return True
-
-
-def _holds(polygon: Sequence[Place], place: Place) -> bool:
-    """Whether a place is inside a polygon, by counting crossings."""
-    x, y = place
-    inside = False
-    for (x0, y0), (x1, y1) in pairwise((*polygon, polygon[0])):
-        if (y0 > y) != (y1 > y) and x < x0 + (y - y0) / (y1 - y0) * (x1 - x0):
-            inside = not inside
-    return inside
-
-
-def _crosses(path: Sequence[Place], box: tuple[float, float, float, float]) -> bool:
-    left, top, right, bottom = box
-    if len(path) == 1:
-        return left < path[0][0] < right and top < path[0][1] < bottom
-    for (x0, y0), (x1, y1) in pairwise(path):
-        if x1 < left or x0 > right:
-            continue
-        slope = (y1 - y0) / (x1 - x0) if x1 > x0 else 0.0
-        a = y0 + slope * (max(left, x0) - x0)
-        b = y0 + slope * (min(right, x1) - x0)
-        if min(a, b) < bottom and max(a, b) > top:
-            return True
-    return False
 
 
 def _limits(placer: _Placer, scene: Scene, shown: Sequence[Series], scale: Scale) -> None:
@@ -317,7 +176,7 @@ def _limits(placer: _Placer, scene: Scene, shown: Sequence[Series], scale: Scale
     limits = {
         series.limit: (series, INKS[series.variable])
         for series in reversed(shown)
-        if series.limit is not None and abs(series.limit) <= _SANE_C
+        if series.limit is not None and abs(series.limit) <= SANE_C
     }
     for limit, (series, ink) in limits.items():
         y = scale.y(limit)
@@ -348,7 +207,7 @@ def _peak_and_crossing(placer: _Placer, scene: Scene, curve: Curve, scale: Scale
         if any(placer.put(Text(x, y - dy, text, ink, 11, 600, anchor)) for dy in (10, 13) for anchor in _ANCHORS):
             break
     limit = curve.series.limit
-    crossing = _first_crossing(curve, limit) if limit is not None else None
+    crossing = first_crossing(curve, limit) if limit is not None else None
     if limit is None or crossing is None:
         return
     at = frame.x(crossing)
@@ -369,15 +228,6 @@ _BESIDE: tuple[tuple[float, Anchor, float], ...] = (
     (14.0, "start", 8.0),
     (-10.0, "start", 5.0),
 )
-
-
-def _first_crossing(curve: Curve, limit: float) -> datetime | None:
-    """When the line first rises through the limit, by straight lines between readings."""
-    for run in curve.runs:
-        for (_, before), (_, after) in pairwise(run):
-            if before.value <= limit < after.value:
-                return before.at + (after.at - before.at) * ((limit - before.value) / (after.value - before.value))
-    return None
 
 
 def _name(placer: _Placer, curve: Curve) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from incidents.store import receipt_of
+from incidents.store import insert_many, receipt_of
 from incidents.tables import DeliveryRow, StampRow, UnreadRow
 
 DELIVERY = DeliveryRow.__table__  # type: ignore[attr-defined]  # SQLModel adds it
@@ -57,8 +57,8 @@ def append(connection: sa.Connection, arrivals: Iterable[Arrival]) -> None:
         }
         for a in arrivals
     ]
-    connection.execute(sa.insert(DELIVERY), rows)
-    connection.execute(sa.insert(UNREAD), [{"delivery_id": row["id"]} for row in rows])
+    insert_many(connection, DELIVERY, rows)
+    insert_many(connection, UNREAD, [{"delivery_id": row["id"]} for row in rows])
 
 
 def claim(connection: sa.Connection, *, most: int, most_bytes: int) -> list[Any]:

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from incidents import fold, rules
 from incidents.model import Entry, Incident, Members, Moment, Occurrence, Severity
 from incidents.records import alert_name, entry_of, members_of, occurrence_of
-from incidents.store import Store, chunks, insert
+from incidents.store import Store, chunks, insert, insert_many
 from incidents.tables import EntryRow, IncidentRow, MemberRow, OccurrenceRow
 
 ENTRY = EntryRow.__table__  # type: ignore[attr-defined]  # SQLModel adds it
@@ -190,7 +190,7 @@ class Changes:
         until = max(starts) if len(alerts) > 1 and max(starts) > min(starts) else None
         entry = self.append(Draft(incident, "alerts_joined", params, actor, min(starts), until))
         rows = [{"incident_id": incident, "occurrence_id": a.id, "entry_id": entry, "joined": True} for a in alerts]
-        self.connection.execute(sa.insert(MEMBER), rows)
+        insert_many(self.connection, MEMBER, rows)
         self.joined[incident] += alerts
         self.named[incident] += names[:NAMES_TOLD]
 

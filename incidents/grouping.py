@@ -18,7 +18,7 @@ from incidents.lanes import lane_of
 from incidents.model import Occurrence
 from incidents.places import SiteMatcher
 from incidents.records import occurrence_of
-from incidents.store import chunks, insert
+from incidents.store import chunks, insert, insert_many
 from incidents.tables import AlertGroupRow, micros
 
 GROUP = AlertGroupRow.__table__  # type: ignore[attr-defined]  # SQLModel adds it
@@ -97,7 +97,7 @@ class Grouping:
         statement = insert(self.connection, GROUP)
         fresh = [row for row, c in zip(rows, (c for c in alerts for _ in keys[c.now.id]), strict=True) if c.was is None]
         if len(fresh) == len(rows):
-            self.connection.execute(sa.insert(GROUP), rows)
+            insert_many(self.connection, GROUP, rows)
             return
         new = {name: statement.excluded[name] for name in ("starts_at", "ends_at", "severity", "lane")}
         self.connection.execute(

@@ -20,7 +20,7 @@ from incidents.grouping import GROUP, Change, Grouping
 from incidents.linking import Linking
 from incidents.model import Delivery, Event, Loss, Occurrence, Reading, Said, Source, UnrecognisedError
 from incidents.spoken import digest, reading_digest
-from incidents.store import Store, chunks, insert
+from incidents.store import Store, chunks, insert, insert_many
 from incidents.tables import EventRow, PulseRow, ReadingRow, SightingRow, SupersessionRow
 
 log = logging.getLogger(__name__)
@@ -177,7 +177,7 @@ class Ingest:
         known = self._known(connection, [name for name in said if name in cached])
         fresh, rows = self._fresh(said, known, repeats, now)
         if rows:
-            connection.execute(sa.insert(EVENT), rows)
+            insert_many(connection, EVENT, rows)
         self._see_again(connection, repeats)
         undone = self._supersede([h for h in heard if h.again], said, connection, now)
         return self._fold(connection, cached, fresh, undone)
@@ -351,9 +351,7 @@ def statements_of(connection: sa.Connection, occurrence: str) -> list[Said]:
 
 def write_occurrences(connection: sa.Connection, changed: Sequence[Change]) -> None:
     """Write folds of occurrences into the cache."""
-    new = [records.occurrence_row(c.now) for c in changed if c.was is None]
-    if new:
-        connection.execute(sa.insert(OCCURRENCE), new)
+    insert_many(connection, OCCURRENCE, [records.occurrence_row(c.now) for c in changed if c.was is None])
     moved = [
         {f"_{k}" if k == "id" else k: v for k, v in records.occurrence_row(c.now).items()}
         for c in changed

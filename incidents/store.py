@@ -11,18 +11,20 @@ import logging
 import secrets
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
+import orjson
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config as AlembicConfig
 from sqlalchemy.dialects import postgresql, sqlite
 
-from incidents.tables import micros
+from incidents.tables import Instant, Json, micros
 
 log = logging.getLogger(__name__)
 
@@ -236,6 +238,37 @@ def insert(connection: sa.Connection, table: Any) -> Any:  # noqa: ANN401  # a t
     """An INSERT of the connection's dialect: both know `on_conflict_do_nothing` and `on_conflict_do_update`."""
     target = table.__table__ if hasattr(table, "__table__") else table
     return (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(target)
+
+
+def insert_many(connection: sa.Connection, table: Any, rows: Sequence[Mapping[str, Any]]) -> None:  # noqa: ANN401  # a table
+    """Insert rows that all have the same keys, without the per-row cost of building statements.
+
+    The statement is compiled once for each table and set of keys; values pass through their columns' types.
+    """
+    if not rows:
+        return
+    sql, order, processors = _compiled_insert(table, tuple(rows[0]), connection.dialect)
+    pairs = list(zip(order, processors, strict=True))
+    values = [tuple(p(row[k]) if p else row[k] for k, p in pairs) for row in rows]
+    connection.exec_driver_sql(sql, values)
+
+
+@lru_cache(maxsize=64)
+def _compiled_insert(table: Any, keys: tuple[str, ...], dialect: sa.Dialect) -> tuple[str, list[str], list[Any]]:  # noqa: ANN401
+    columns = [table.c[key] for key in keys]
+    marks = ", ".join(["?" if dialect.paramstyle == "qmark" else "%s"] * len(keys))
+    quote = dialect.identifier_preparer.quote
+    sql = f"INSERT INTO {quote(table.name)} ({', '.join(quote(c.name) for c in columns)}) VALUES ({marks})"  # noqa: S608  # names are ours
+    return sql, list(keys), [_processor(c.type, dialect) for c in columns]
+
+
+def _processor(kind: Any, dialect: sa.Dialect) -> Callable[[Any], Any] | None:  # noqa: ANN401  # a column's type
+    if isinstance(kind, Instant):
+        return lambda at: None if at is None else micros(at)
+    if isinstance(kind, Json):
+        return lambda value: None if value is None else orjson.dumps(value).decode()
+    processor: Callable[[Any], Any] | None = kind.dialect_impl(dialect).bind_processor(dialect)
+    return processor
 
 
 def chunks(values: list[T], size: int = CHUNK) -> Iterator[list[T]]:

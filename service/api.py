@@ -165,7 +165,7 @@ async def add_entries(request: web.Request) -> web.Response:
 
 def _entry(request: web.Request) -> int:
     text = request.match_info["entry"]
-    if not text.isdecimal() or len(text) > 18:
+    if not (text.isascii() and text.isdecimal()) or len(text) > 18:
         raise NotFoundError(f"there is no entry {text[:40]}")
     return int(text)
 

@@ -155,6 +155,7 @@ def cursor_of(request: web.Request, *kinds: type) -> list[Any] | None:
         not isinstance(parts, list)
         or len(parts) != len(kinds)
         or not all(isinstance(p, k) for p, k in zip(parts, kinds, strict=True))
+        or any(isinstance(p, int) and abs(p) >= 1 << 63 for p in parts)
     ):
         raise AskingError("cursor: is not one of this list")
     return parts

@@ -22,7 +22,6 @@ PROBLEMS = {
     "too-large": (413, "The body is too large"),
     "precondition-needed": (428, "If-Match is needed"),
     "fault": (500, "The service failed; the request id leads to its log"),
-    "not-here-yet": (501, "This version does not offer this"),
     "overloaded": (503, "Not now; come back after Retry-After"),
 }
 """Every problem type: its status and title. The `type` of a problem is `about:blank#` with this name."""

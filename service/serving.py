@@ -27,6 +27,7 @@ from service.settings import Settings, SettingsError
 log = logging.getLogger(__name__)
 
 DRAIN_SECONDS = 8.0
+LINGER_SECONDS = 3.0
 
 
 class JsonLines(logging.Formatter):
@@ -133,12 +134,13 @@ def load_stories(store: Store) -> None:
 
 async def _serve(settings: Settings, store: Store, *, demo: bool) -> None:
     app = create_app(settings, store, demo=demo)
-    # Bodies are inflated by us, after the key was checked; what a refused sender still sends is not waited for.
+    # Bodies are inflated by us, after the key was checked. What a refused sender still sends is thrown away for some
+    # seconds: closed at once, its connection would be reset before it reads our 401 or 413, and it would try for ever.
     runner = web.AppRunner(
         app,
         access_log=None,
         auto_decompress=False,
-        lingering_time=0,
+        lingering_time=LINGER_SECONDS,
         keepalive_timeout=75,
         shutdown_timeout=DRAIN_SECONDS,
         handle_signals=False,

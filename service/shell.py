@@ -102,9 +102,8 @@ async def _told(request: web.Request, handler: Handler) -> web.StreamResponse:
         return await handler(request)
     except (AskingError, ValueError) as error:
         return _tell(request, "bad-request", 400, str(error))
-    except (DataError, OverflowError):
-        # NUL in text, or a number beyond 64 bits: only a request can hold such a value, the store never does.
-        return _tell(request, "bad-request", 400, "it holds a value that no record can hold: NUL, or a number too large")
+    except DataError:  # PostgreSQL refuses NUL in text and numbers beyond 64 bits: only a request can hold them
+        return _tell(request, "bad-request", 400, "it holds a value that no record holds: NUL, or a number too large")
     except NotFoundError as error:
         return _tell(request, "not-found", 404, str(error))
     except ConflictError as error:

@@ -1,4 +1,4 @@
-"""What the system tests post and where: a configuration with one site, and payloads as Alertmanager and curl send them."""
+"""What the system tests post and where: a configuration with two sites, and payloads as Alertmanager sends them."""
 
 from __future__ import annotations
 
@@ -80,7 +80,9 @@ def alert(name: str, starts_at: datetime, *, ends_at: datetime | None = None, **
         "startsAt": text(starts_at),
         "endsAt": text(ends_at) if ends_at else ZERO,
         "generatorURL": "http://prometheus.example/graph",
-        "fingerprint": hashlib.sha256(repr(sorted(labels.items())).encode("utf-8", "backslashreplace")).hexdigest()[:16],
+        "fingerprint": hashlib.sha256(repr(sorted(labels.items())).encode("utf-8", "backslashreplace")).hexdigest()[
+            :16
+        ],
     }
 
 
@@ -100,10 +102,10 @@ def message(*alerts: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def incident_of(service: Barograph, *alerts: dict[str, Any]) -> dict[str, Any]:
-    """The incident that these alerts open, once it is there and all of them were read."""
+def incident_of(service: Barograph, *alerts: dict[str, Any], site: str = "smf") -> dict[str, Any]:
+    """The newest incident of the site after these alerts were read."""
     service.read(service.send("am", message(*alerts), KEY))
-    items = service.json("/api/v1/incidents")["items"]
+    items = service.json(f"/api/v1/incidents?site={site}")["items"]
     assert items, service.log
     found: dict[str, Any] = items[0]
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -65,13 +66,13 @@ def test_minutes_and_months_have_their_own_words() -> None:
 
 
 @given(
-    st.datetimes(datetime(1980, 1, 1), datetime(2080, 1, 1)),
+    st.integers(315_532_800, 3_471_292_800),
     st.floats(1, 3e8),
     st.sampled_from(ZONES),
     st.sampled_from([150, 292, 900, 1222]),
 )
-def test_ticks_never_touch_and_stay_inside(naive: datetime, seconds: float, zone: str, pixels: float) -> None:
-    since = naive.replace(tzinfo=UTC)
+def test_ticks_never_touch_and_stay_inside(second: int, seconds: float, zone: str, pixels: float) -> None:
+    since = datetime.fromtimestamp(second, UTC)
     until = since + timedelta(seconds=seconds)
     found = axis.ticks(since, until, zone_of(zone), pixels)
     assert all(since <= tick.at <= until for tick in found)
@@ -81,7 +82,7 @@ def test_ticks_never_touch_and_stay_inside(naive: datetime, seconds: float, zone
             for tick in found
             if getattr(tick, row)
         ]
-        for (here, half), (there, other) in zip(ends, ends[1:], strict=False):
+        for (here, half), (there, other) in pairwise(ends):
             assert here + half + 2 <= there - other
 
 

@@ -7,17 +7,18 @@ import http.client
 import json
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
 from isal import igzip
 
 from incidents.deliveries import BODY_BOUND
-from tests.conftest import StartBarograph
+from tests import databases
 from tests.senders import (
-    CONFIG,
     HOOK_KEY,
     KEY,
     ago,
@@ -28,7 +29,7 @@ from tests.senders import (
     problem_of,
     raw_connection,
     rest_of,
-    text,
+    served,
 )
 from tests.servers import Answer, Barograph
 
@@ -88,7 +89,10 @@ BODIES: dict[str, tuple[bytes, str | None]] = {
     "half a character": (b'{"alerts": "\xc3"}', "UTF-8"),
     "strange status": (b'{"alerts": [{"status": "odd", "labels": {"a": "b"}}]}', "odd"),
     "strange instant": (b'{"alerts": [{"labels": {"a": "b"}, "startsAt": "yesterday"}]}', "startsAt"),
-    "instant out of range": (b'{"alerts": [{"labels": {"a": "b"}, "startsAt": "9999-12-31T23:59:59-23:00"}]}', "startsAt"),
+    "instant out of range": (
+        b'{"alerts": [{"labels": {"a": "b"}, "startsAt": "9999-12-31T23:59:59-23:00"}]}',
+        "startsAt",
+    ),
     "UTF-16 cut": ("{}".encode("utf-16")[:-1], "UTF-16"),
     "two values": (good() + good(), "not JSON"),
     "escaped NUL": (good().replace(b"Good", b"Go\\u0000od"), None),
@@ -122,22 +126,20 @@ def test_every_body_is_kept_and_what_cannot_be_read_has_a_reason(service: Barogr
             assert "failed:" not in delivery["reason"], (name, delivery["reason"])
             quarantined.add(receipts[name])
     listed = {item["receipt"] for item in service.json("/api/v1/deliveries?state=quarantined&limit=500")["items"]}
-    assert listed == quarantined
+    assert listed & set(receipts.values()) == quarantined
     page = service.get("/sources")
     assert page.status == 200
     assert "nested deeper" in page.text
     source = next(item for item in service.json("/api/v1/sources")["items"] if item["name"] == "am")
-    assert source["quarantined"] == len(quarantined)
-    assert source["deliveries"] == len(BODIES)
+    assert source["quarantined"] == len(listed)
+    assert source["deliveries"] >= len(BODIES)
 
 
+@pytest.mark.parametrize("service", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(
     "content_type", [None, "text/plain", "application/json; charset=klingon", "image/png", "multipart/form-data", ";;;"]
 )
-def test_the_content_type_does_not_matter(
-    barograph: StartBarograph, sqlite_url: str, content_type: str | None
-) -> None:
-    service = barograph(CONFIG, database_url=sqlite_url)
+def test_the_content_type_does_not_matter(service: Barograph, content_type: str | None) -> None:
     fields = {} if content_type is None else {"Content_Type": content_type}
     answer = post(service, good(), **fields)
     assert answer.status == 202, answer.text
@@ -201,23 +203,20 @@ class _Sink:
 
 def _peak_memory(service: Barograph) -> int:
     """The most memory the process has held, in bytes."""
-    with open(f"/proc/{service.pid}/status") as status:
+    with Path(f"/proc/{service.pid}/status").open() as status:
         return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM"))
 
 
 def test_a_body_over_the_bound_leaves_a_record(service: Barograph) -> None:
     body = b"x" * (BODY_BOUND + 1)
     told = post(service, body)
-    chunked = service.request(
-        "POST", "/in/am", None, headers={"Authorization": f"Bearer {KEY}"}
-    )  # an empty body, for the connection that follows
-    assert chunked.status == 202
     with closing(http.client.HTTPConnection("127.0.0.1", service.port, timeout=30)) as connection:
         parts = (b"y" * 65536 for _ in range(BODY_BOUND // 65536 + 2))
         connection.request("POST", "/in/am", parts, {"Authorization": f"Bearer {KEY}"}, encode_chunked=True)
         answer = connection.getresponse()
         in_parts = Answer(answer.status, answer.headers, answer.read())
-    for refused in (told, in_parts):
+    vast = post(service, b"z" * (4 * BODY_BOUND))
+    for refused in (told, in_parts, vast):
         assert refused.status == 413
         receipt = problem_of(refused)["receipt"]
         delivery = service.read(receipt)
@@ -231,6 +230,7 @@ def test_keys_and_sources(service: Barograph) -> None:
     def asks(path: str, **headers: str) -> Answer:
         return service.request("POST", path, good(), headers=headers)
 
+    before, refused = service.json("/api/v1/deliveries?limit=1")["items"], _refused(service, "am")
     assert problem_of(asks("/in/am"))["status"] == 401
     assert problem_of(asks("/in/am", Authorization="Bearer wrong"))["status"] == 401
     assert problem_of(asks("/in/am", Authorization="Basic !!!"))["status"] == 401
@@ -240,10 +240,9 @@ def test_keys_and_sources(service: Barograph) -> None:
     assert problem_of(asks("/in/am%00", Authorization=f"Bearer {KEY}"))["status"] == 404
     assert problem_of(asks("/in/am/wrong%00key"))["status"] == 401
     assert asks("/in/am/" + "k" * 6000).status in (400, 401)
-    listed = service.json("/api/v1/deliveries")["items"]
-    assert listed == [], "a refused sender's bytes were kept"
-    counted = service.until(lambda: _refused(service, "am"))
-    assert counted >= 6
+    after = service.json("/api/v1/deliveries?limit=1")["items"]
+    assert after == before, "a refused sender's bytes were kept"
+    service.until(lambda: _refused(service, "am") >= refused + 6)
 
 
 def _refused(service: Barograph, name: str) -> int:
@@ -257,8 +256,8 @@ def test_methods_other_than_post_are_not_taken(service: Barograph) -> None:
         assert service.call(method, "/in/am", good(), token=KEY).status == 405
 
 
-def test_slow_senders_are_cut_off_and_others_served(barograph: StartBarograph, sqlite_url: str) -> None:
-    service = barograph(CONFIG, database_url=sqlite_url)
+@pytest.mark.parametrize("service", ["sqlite"], indirect=True)  # the database has no part in it
+def test_slow_senders_are_cut_off_and_others_served(service: Barograph) -> None:
     endless = raw_connection(service, 60)
     endless.sendall(head("/in/am", "Content-Length: 1000"))
     chunked = raw_connection(service, 60)
@@ -309,14 +308,12 @@ def test_slow_senders_are_cut_off_and_others_served(barograph: StartBarograph, s
         b"POST http://[ HTTP/1.1\r\nHost: a\r\n\r\n",
     ],
 )
-def test_what_is_no_http_is_turned_away(barograph: StartBarograph, sqlite_url: str, raw: bytes) -> None:
-    service = barograph(CONFIG, database_url=sqlite_url)
+def test_what_is_no_http_is_turned_away(service: Barograph, raw: bytes) -> None:
     with closing(raw_connection(service, 30)) as connection:
         connection.sendall(raw)
         status = rest_of(connection)[:12]
     assert status in (b"", b"HTTP/1.1 400", b"HTTP/1.0 400", b"HTTP/1.1 401"), status
     assert post(service, good()).status == 202
-    assert "Traceback" not in service.log
 
 
 HOSTILE = {
@@ -338,13 +335,14 @@ HOSTILE = {
 
 def test_hostile_text_goes_through_to_every_view(service: Barograph) -> None:
     alerts = [
-        alert(value, ago(minutes=30), instance=value, **{name: value}) | {"annotations": {"summary": value}}
+        alert(value, ago(minutes=30), instance=value, datacenter="iad1", **{name: value})
+        | {"annotations": {"summary": value}}
         for name, value in HOSTILE.items()
     ]
-    alerts.append(alert("bomb", ago(minutes=20), **{f"l{n}": "x" * 500 for n in range(2000)}))
-    alerts.append(alert("long key", ago(minutes=20), **{"k" * 10_000: "v" * 10_000}))
-    alerts.append(alert("url", ago(minutes=20)) | {"generatorURL": "javascript:alert(1)"})
-    incident = incident_of(service, *alerts)
+    alerts.append(alert("bomb", ago(minutes=20), datacenter="iad1", **{f"l{n}": "x" * 500 for n in range(2000)}))
+    alerts.append(alert("long key", ago(minutes=20), datacenter="iad1", **{"k" * 10_000: "v" * 10_000}))
+    alerts.append(alert("url", ago(minutes=20), datacenter="iad1") | {"generatorURL": "javascript:alert(1)"})
+    incident = incident_of(service, *alerts, site="iad")
     service.post(f"/api/v1/incidents/{incident['id']}/entries", [{"text": value} for value in HOSTILE.values()])
     patched = service.call(
         "PATCH",
@@ -377,17 +375,36 @@ def test_hostile_text_goes_through_to_every_view(service: Barograph) -> None:
             assert "\n=cmd" not in answer.text
             assert ",=cmd" not in answer.text
     assert service.get(f"/api/v1/incidents/{name}/figure").status == 200
-    assert "Traceback" not in service.log
 
 
 def test_lone_surrogates_in_api_bodies_and_odd_queries_are_told_not_failed(service: Barograph) -> None:
-    incident = incident_of(service, alert("a", ago(minutes=3)))
-    name = incident["id"]
-    for body in (b'{"text": "\\ud800"}', b'{"text": "\xff"}', b"[", b"[[]]", b"5", b'{"text": 5}', b'{"text": ""}', b""):
+    name = incident_of(service, alert("a", ago(minutes=3)))["id"]
+    for body in (
+        b'{"text": "\\ud800"}',
+        b'{"text": "\xff"}',
+        b"[",
+        b"[[]]",
+        b"5",
+        b'{"text": 5}',
+        b'{"text": ""}',
+        b"",
+    ):
         answer = service.post(f"/api/v1/incidents/{name}/entries", body)
         assert answer.status == 400, (body, answer.text)
         assert problem_of(answer)["detail"]
-    odd = ("%00", "%ED%A0%80", "%FF", "9" * 30, "-1", "1e9", "{}", "'%3B--", "%F0%9F%98%80", "a" * 3000, "00000010099999999999999")
+    odd = (
+        "%00",
+        "%ED%A0%80",
+        "%FF",
+        "9" * 30,
+        "-1",
+        "1e9",
+        "{}",
+        "'%3B--",
+        "%F0%9F%98%80",
+        "a" * 3000,
+        "00000010099999999999999",
+    )
     paths = [
         f"/api/v1/{listing}?{field}={value}"
         for value in odd
@@ -429,7 +446,6 @@ def test_lone_surrogates_in_api_bodies_and_odd_queries_are_told_not_failed(servi
     assert service.post("/api/v1/incidents", {"title": "x", "severity": {"a": 1}}).status == 400
     assert service.post("/api/v1/incidents", {"title": "x", "severity": "error", "site": ["smf"]}).status == 400
     assert service.json(f"/api/v1/incidents/{name}")["status"] == "open"
-    assert "Traceback" not in service.log
 
 
 def test_one_bad_alert_in_a_message_does_not_cost_its_neighbours(service: Barograph) -> None:
@@ -455,5 +471,3 @@ def test_times_far_away_are_taken(service: Barograph) -> None:
     assert service.get("/").status == 200
     assert service.get("/api/v1/grafana/annotations").status == 200
     assert service.read(service.send("am", message(alert("after", ago(minutes=1))), KEY))["state"] == "read"
-    assert "Traceback" not in service.log
-    assert text(ago(minutes=1))

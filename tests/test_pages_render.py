@@ -302,6 +302,13 @@ def test_weak_links_are_counted_and_rejected_ones_stay_with_a_way_back() -> None
     assert verdicts == [{"proposed"}]
 
 
+def test_a_link_made_by_hand_is_shown_whatever_its_bits() -> None:
+    by_hand = replace(london.LINKS[3], proposed_by="user:ana")
+    view = replace(london.INCIDENT_VIEW, incident=replace(london.INCIDENT, links=(by_hand,)))
+    assert 'id="link-o-slight"' in incident(view=view)
+    assert 'id="link-o-slight"' not in incident()
+
+
 def test_a_score_never_stands_without_its_reasons() -> None:
     text = Parsed(incident("viewer")).text
     for link in london.LINKS[:3]:
@@ -392,6 +399,11 @@ DRAWING = {
         "meta": {"known_at": {"left": 150, "right": 900, "y": 300}},
     },
 }  # fmt: skip
+STREAM = "retry: 600000\n\n" + "".join(
+    f"event: change\ndata: {json.dumps({'topics': topics})}\n\n"
+    for topics in (["deliveries"], [f"incident:{london.INCIDENT.id}", "alert"], ["incident:another", "deliveries"])
+)
+"""Three changes: one of no page but the sources', one of this incident, one of another."""
 TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml", "woff2": "font/woff2"}
 
 
@@ -410,7 +422,7 @@ class Site:
         elif path == FIGURE:
             self._fulfil(route, "application/json", json.dumps(DRAWING))
         elif path == "/api/v1/stream":
-            self._fulfil(route, "text/event-stream", 'retry: 600000\nevent: entry\ndata: {"count": 7}\n\n')
+            self._fulfil(route, "text/event-stream", STREAM)
         else:
             file = paper.STATIC / path.removeprefix("/static/")
             self._fulfil(route, TYPES[file.suffix[1:]], file.read_bytes())
@@ -487,6 +499,9 @@ def test_news_is_counted_and_moves_nothing(opened: tuple[window.Window, Site, in
     private, _, _ = opened
     page = private.open(f"{HOST}{INCIDENT}#e12")
     page.wait_for_selector(".live-chip button")
-    assert page.inner_text(".live-chip button").startswith("7 new")
+    assert page.inner_text(".live-chip button").startswith("1 new")
     assert page.evaluate("getComputedStyle(document.querySelector('.live-chip')).position") == "fixed"
     assert page.locator("#e12 details").get_attribute("open") is not None
+    for path, news in (("/", 2), ("/sources", 3)):
+        page = private.open(HOST + path)
+        page.wait_for_function(f"document.querySelector('.live-chip').textContent.startsWith('{news} new')")

@@ -201,7 +201,7 @@ def test_a_detached_alert_neither_comes_back_nor_opens_anew(world: World) -> Non
     world.at("10:00").alertmanager(firing("db-1"), firing("db-2"))
     world.act(lambda acting: acting.regroup(world.only().id, [], [world.alert("db-2")]))
     assert world.members() == ["db-1"]
-    world.at("10:05").alertmanager(firing("db-2", since="10:00", note="again"))
+    world.at("10:05").alertmanager(firing("db-2", since="10:00", says="still down"))
     world.at("10:10").alertmanager(resolved("db-2", since="10:00"))
     assert world.members() == ["db-1"]
     assert world.only().members.on == 1
@@ -229,7 +229,7 @@ def test_what_was_split_off_stays_apart(world: World) -> None:
     world.at("10:00").alertmanager(firing("db-1"), firing("web-1"))
     whole = world.only().id
     part = world.act(lambda acting: acting.split(whole, [world.alert("web-1")]))
-    world.at("10:05").alertmanager(firing("web-1", since="10:00", note="again"), firing("web-2", "warning"))
+    world.at("10:05").alertmanager(firing("web-1", since="10:00", says="still down"), firing("web-2", "warning"))
     assert world.members(part.id) == ["web-1"]
     assert world.members(whole) == ["db-1", "web-2"]
 

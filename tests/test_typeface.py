@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,9 +12,9 @@ from dashboards.typeface import clean, cut, longest, width, wrap
 
 
 def test_widths_are_inters_with_a_margin() -> None:
-    assert width("i", 1000) == 237 * 1.04
-    assert width("W", 1000) == 949 * 1.04
-    assert width("W", 1000, 600) == 1007 * 1.04
+    assert width("i", 1000) == pytest.approx(237 * 1.04)
+    assert width("W", 1000) == pytest.approx(949 * 1.04)
+    assert width("W", 1000, 600) == pytest.approx(1007 * 1.04)
     assert width("", 11) == 0
     assert width("14:36") < width("14:36", weight=600) * 1.01
     assert width("火災") > width("ab") * 1.5

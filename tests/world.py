@@ -88,6 +88,7 @@ class Alert:
     since: str | None
     until: str | None
     is_resolved: bool
+    says: str | None = None
 
 
 def firing(
@@ -97,10 +98,11 @@ def firing(
     name: str = "Down",
     site: str | None = "smf",
     since: str | None = None,
+    says: str | None = None,
     **labels: str,
 ) -> Alert:
-    """An alert that fires at one site (None: at no site), since now or since a clock time."""
-    return Alert(instance, severity, name, _labels(site, labels), since, None, is_resolved=False)
+    """An alert that fires at one site (None: at no site), since now or since a clock time, perhaps in other words."""
+    return Alert(instance, severity, name, _labels(site, labels), since, None, is_resolved=False, says=says)
 
 
 def resolved(
@@ -171,7 +173,7 @@ class World:
         return {
             "status": "resolved" if alert.is_resolved else "firing",
             "labels": labels,
-            "annotations": {"summary": f"{alert.instance} is {alert.name.lower()}"},
+            "annotations": {"summary": alert.says or f"{alert.instance} is {alert.name.lower()}"},
             "startsAt": instants.text(starts_at),
             "endsAt": instants.text(ends_at) if alert.is_resolved else "0001-01-01T00:00:00Z",
         }

@@ -3,7 +3,6 @@
 (() => {
   const WIDE = matchMedia("(min-width: 640px)");
   const DARK = matchMedia("(prefers-color-scheme: dark)");
-  const STREAM_EVENTS = ["message", "delivery", "event", "entry", "incident", "occurrence", "reading"];
   // Used where the figure brings no configuration of its own; uploading is on by default in Plotly.
   const CONFIG = { displayModeBar: false, displaylogo: false, showSendToCloud: false, plotlyServerURL: "", scrollZoom: false, doubleClick: false, showTips: false };
   const all = (selector, within = document) => [...within.querySelectorAll(selector)];
@@ -183,14 +182,16 @@
     const state = one("[data-live-state] span");
     const pause = one("[data-live-pause]");
     const incident = document.body.dataset.incident;
+    const onSources = location.pathname.startsWith("/sources");
     let count = 0;
     let stream = null;
 
+    // A change names its topics: on an incident's page only that incident's own count, elsewhere all that is shown.
     function arrived(event) {
-      let told = {};
-      try { told = JSON.parse(event.data) || {}; } catch { /* a bare word is news as well */ }
-      if (incident && told.incident !== undefined && String(told.incident) !== incident) return;
-      count += Number(told.count) || 1;
+      const topics = JSON.parse(event.data).topics || [];
+      const wanted = incident ? (topic) => topic === `incident:${incident}` : (topic) => topic !== "deliveries" || onSources;
+      if (event.type === "change" && !topics.some(wanted)) return;
+      count += 1;
       let button = one("button", chip);
       if (!button) {
         button = document.createElement("button");
@@ -202,7 +203,7 @@
     }
     function open() {
       stream = new EventSource(address);
-      for (const name of STREAM_EVENTS) stream.addEventListener(name, arrived);
+      for (const name of ["change", "resync"]) stream.addEventListener(name, arrived);
       stream.addEventListener("open", () => { if (state) state.dataset.live = "live"; });
       stream.addEventListener("error", () => {
         if (state) state.textContent = stream.readyState === EventSource.CLOSED ? "not live: the stream ended; reload to try again" : `not live since ${new Date().toISOString().slice(11, 16)} UTC, trying again`;

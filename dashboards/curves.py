@@ -1,0 +1,165 @@
+"""Curves of readings: cut at gaps and at the window, scaled to pixels, and where they lie above a level."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+from dashboards.marks import Frame, Place
+from incidents.view import Gap, Point, Series
+
+SANE_C = 150
+"""Readings beyond this many degrees either way are counted, not drawn: they would flatten all others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Degrees to pixels."""
+
+    low: float
+    high: float
+    top: float
+    bottom: float
+    step: float
+
+    def y(self, value: float) -> float:
+        return self.bottom - (value - self.low) / (self.high - self.low) * (self.bottom - self.top)
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """One series as drawn: unbroken runs of places with their points."""
+
+    series: Series
+    name: str
+    runs: tuple[tuple[tuple[Place, Point], ...], ...]
+
+
+def runs_of(
+    series: Series, frame: Frame, gaps: Sequence[Gap], scale: Scale
+) -> tuple[tuple[tuple[Place, Point], ...], ...]:
+    """The parts of a series between gaps, cut at the ends of what is known."""
+    last = frame.at(frame.edge)
+    runs: list[list[Point]] = [[]]
+    previous: Point | None = None
+    for point in series.points:
+        if abs(point.value) > SANE_C:
+            continue
+        if previous is not None and any(gap.since < point.at and previous.at < gap.until for gap in gaps):
+            runs.append([])
+        runs[-1].append(point)
+        previous = point
+    cut = (_cut(run, frame.since, last) for run in runs)
+    return tuple(
+        tuple(((frame.x(point.at), scale.y(point.value)), point) for point in _thin(run, frame)) for run in cut if run
+    )
+
+
+def _cut(run: Sequence[Point], since: datetime, until: datetime) -> list[Point]:
+    """The run within the window, with points computed where it crosses the ends."""
+    kept: list[Point] = []
+    for before, after in pairwise(run):
+        if before.at < since < after.at:
+            kept.append(_between(before, after, since))
+        if since <= before.at <= until:
+            kept.append(before)
+        if before.at < until < after.at:
+            kept.append(_between(before, after, until))
+    if run and since <= run[-1].at <= until:
+        kept.append(run[-1])
+    return kept
+
+
+def _between(before: Point, after: Point, at: datetime) -> Point:
+    share = (at - before.at) / (after.at - before.at)
+    return Point(at, before.value + share * (after.value - before.value))
+
+
+def _thin(run: list[Point], frame: Frame) -> list[Point]:
+    """At most the least and the greatest value of each pixel column."""
+    if len(run) <= 2 * (frame.right - frame.left):
+        return run
+    columns: dict[int, list[Point]] = {}
+    for point in run:
+        columns.setdefault(int(frame.x(point.at)), []).append(point)
+    kept: list[Point] = []
+    for points in columns.values():
+        ends = {min(points, key=lambda point: point.value), max(points, key=lambda point: point.value)}
+        kept += sorted(ends, key=lambda point: point.at)
+    return kept
+
+
+def above(places: Sequence[Place], level: float) -> Iterator[list[Place]]:
+    """The polygons between the line and the level where the line is above it (smaller y), ends computed."""
+    polygon: list[Place] = []
+    for index, (x, y) in enumerate(places):
+        if index:
+            x0, y0 = places[index - 1]
+            if (y0 < level) != (y < level):
+                polygon.append((x0 + (level - y0) / (y - y0) * (x - x0), level))
+        if y < level:
+            if not polygon:
+                polygon.append((x, level))
+            polygon.append((x, y))
+        elif len(polygon) > 1:
+            yield polygon
+            polygon = []
+        else:
+            polygon = []
+    if len(polygon) > 1:
+        yield [*polygon, (polygon[-1][0], level)]
+
+
+def holds(polygon: Sequence[Place], place: Place) -> bool:
+    """Whether a place is inside a polygon, by counting crossings."""
+    x, y = place
+    inside = False
+    for (x0, y0), (x1, y1) in pairwise((*polygon, polygon[0])):
+        if (y0 > y) != (y1 > y) and x < x0 + (y - y0) / (y1 - y0) * (x1 - x0):
+            inside = not inside
+    return inside
+
+
+def crosses(path: Sequence[Place], box: tuple[float, float, float, float]) -> bool:
+    left, top, right, bottom = box
+    if len(path) == 1:
+        return left < path[0][0] < right and top < path[0][1] < bottom
+    for (x0, y0), (x1, y1) in pairwise(path):
+        if x1 < left or x0 > right:
+            continue
+        slope = (y1 - y0) / (x1 - x0) if x1 > x0 else 0.0
+        a = y0 + slope * (max(left, x0) - x0)
+        b = y0 + slope * (min(right, x1) - x0)
+        if min(a, b) < bottom and max(a, b) > top:
+            return True
+    return False
+
+
+def first_crossing(curve: Curve, limit: float) -> datetime | None:
+    """When the line first rises through the limit, by straight lines between readings."""
+    for run in curve.runs:
+        for (_, before), (_, after) in pairwise(run):
+            if before.value <= limit < after.value:
+                return before.at + (after.at - before.at) * ((limit - before.value) / (after.value - before.value))
+    return None
+
+
+def scale_of(shown: Sequence[Series], frame: Frame, top: float, bottom: float) -> Scale:
+    margin = timedelta(hours=3)
+    values = [
+        point.value
+        for series in shown
+        for point in series.points
+        if frame.since - margin <= point.at <= frame.until + margin and abs(point.value) <= SANE_C
+    ]
+    values += [series.limit for series in shown if series.limit is not None and abs(series.limit) <= SANE_C]
+    low, high = min(values), max(values)
+    if high - low < 1:
+        low, high = low - 1, high + 1
+    raw = (high - low) / 2.5
+    decade = 10 ** math.floor(math.log10(raw))
+    step = next(factor * decade for factor in (1, 2, 5, 10) if factor * decade >= raw)
+    return Scale(low - (high - low) * 0.04, high, top, bottom, step)
