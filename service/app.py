@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -29,6 +30,8 @@ from service.shell import shell
 from service.worker import Worker
 from service.writer import Writer
 
+log = logging.getLogger(__name__)
+
 READER_THREADS = 4
 RELOAD_SECONDS = 5.0
 """How long a configuration that another process applied may go unnoticed."""
@@ -44,6 +47,7 @@ def create_app(settings: Settings, store: Store, *, demo: bool = False) -> web.A
     app[ACCESS] = Access(store, admin_token=settings.admin_token, secret_key=secret_key(settings))
     app.cleanup_ctx.extend([_configuration, _intake])
     app.on_shutdown.append(_drain)
+    app.on_response_prepare.append(_unnamed)
     _routes(app)
     return app
 
@@ -57,7 +61,8 @@ async def _configuration(app: web.Application) -> AsyncIterator[None]:
             return configured.load(connection)
 
     if settings.config:
-        await asyncio.to_thread(apply, store, settings.config, secret_key=secret_key(settings))
+        for step in await asyncio.to_thread(apply, store, settings.config, secret_key=secret_key(settings)):
+            log.log(logging.WARNING if step.act == "taken" else logging.INFO, "%s: %s", settings.config, step.text)
     app[CONFIG].now = await asyncio.to_thread(load)
     await asyncio.to_thread(app[ACCESS].refresh)
 
@@ -92,6 +97,11 @@ async def _drain(app: web.Application) -> None:
     """Take nothing more and end every stream, so that the process can go."""
     app[WRITER].draining = True
     app[HUB].close()
+
+
+async def _unnamed(_request: web.Request, response: web.StreamResponse) -> None:
+    """Versions of what we run on are nobody's business."""
+    response.headers["Server"] = "Barograph"
 
 
 async def livez(_request: web.Request) -> web.Response:
