@@ -11,6 +11,8 @@ from itertools import pairwise
 from dashboards.marks import Frame, Place
 from incidents.view import Gap, Point, Series
 
+_VALUES_APART = 17
+"""Pixels between two labelled values, at least."""
 SANE_C = 150
 """Readings beyond this many degrees either way are counted, not drawn: they would flatten all others."""
 
@@ -159,7 +161,7 @@ def scale_of(shown: Sequence[Series], frame: Frame, top: float, bottom: float) -
     low, high = min(values), max(values)
     if high - low < 1:
         low, high = low - 1, high + 1
-    raw = (high - low) / 2.5
-    decade = 10 ** math.floor(math.log10(raw))
-    step = next(factor * decade for factor in (1, 2, 5, 10) if factor * decade >= raw)
+    least = max((high - low) / 2.5, (high - low) * _VALUES_APART / max(bottom - top, 1))
+    decade = 10 ** math.floor(math.log10(least))
+    step = next(factor * decade for factor in (1, 2, 5, 10, 20) if factor * decade >= least)
     return Scale(low - (high - low) * 0.04, high, top, bottom, step)

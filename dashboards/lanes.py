@@ -102,7 +102,7 @@ def draw_item(scene: Scene, item: Item, y: float) -> None:
     if item.tint:
         scene.boxes.append(Box(item.x, top, max(item.end, item.x + 1), bottom, item.tint, tip))
     if item.tint and item.shape is None and not item.begins_before:
-        scene.boxes.append(Box(item.x, top, item.x + 2, bottom, item.ink))
+        scene.lines.append(Line(((item.x + 1, top), (item.x + 1, bottom)), item.ink, 2))
     if item.begins_before:
         scene.glyphs.append(Glyph(item.x + 8, y, "left", "ink"))
     elif item.shape is not None:

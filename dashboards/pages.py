@@ -311,7 +311,7 @@ def _new_days(lines: Sequence[Line], zone: str) -> set[str]:
 
 
 def _is_weighty(link: Link) -> bool:
-    """Whether a link is shown with its reasons: two bits or more, or a person made it or judged it."""
+    """Whether a link is shown with its reasons: it weighs more than context, or a person made it or judged it."""
     judged = link.state in ("confirmed", "attributed", "rejected")
     return link.evidence.tier != "context" or judged or link.proposed_by.startswith("user:")
 

@@ -123,7 +123,7 @@ def _row(scene: Scene, drawn: Sequence[Item], y: float) -> None:
                 Box(item.x, y - 7, max(item.end, item.x + 1), y + 7, item.tint, item.tip or _tip(item, scene))
             )
             if item.shape is None and not item.begins_before:
-                scene.boxes.append(Box(item.x, y - 7, item.x + 2, y + 7, item.ink))
+                scene.lines.append(Line(((item.x + 1, y - 7), (item.x + 1, y + 7)), item.ink, 2))
     places: list[float] = []
     for item in reversed(drawn):
         if item.whisker is not None:

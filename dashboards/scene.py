@@ -47,8 +47,8 @@ NARROW = 640
 _STRIP = 16
 _AXIS = 20
 _TRACK = 52
-_GRID_FINER = 1.9
-"""How much closer than its ticks the faint grid may be."""
+_GRID_APART = 90
+"""Ticks further apart than this have fainter lines between them."""
 
 
 def compose(
@@ -249,8 +249,10 @@ def _axis(scene: Scene, view: IncidentView, top: float, bottom: float) -> None:
     """Grid, midnights, changes of the clock, and the line at which knowledge ends."""
     frame = scene.frame
     inks = ("sunk", "line", "line2")
-    for tick in ticks(frame.since, frame.until, frame.zone, (frame.right - frame.left) * _GRID_FINER):
-        scene.rules.insert(0, Rule(frame.x(tick.at), top, frame.x(tick.at), bottom, "sunk"))
+    apart = frame.x(scene.ticks[1].at) - frame.x(scene.ticks[0].at) if len(scene.ticks) > 1 else 0
+    if apart > _GRID_APART:
+        for tick in ticks(frame.since, frame.until, frame.zone, (frame.right - frame.left) * 2):
+            scene.rules.insert(0, Rule(frame.x(tick.at), top, frame.x(tick.at), bottom, "sunk"))
     for tick in scene.ticks:
         x = frame.x(tick.at)
         if frame.left <= x <= frame.right:

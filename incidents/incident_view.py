@@ -83,7 +83,8 @@ class _Gathering:
         bars = [timeline.bar(item, None, alert=True) for item in alerts]
         bars += [timeline.bar(item, links.get(item.occurrence.id), alert=False) for item in context]
         own = timeline.entry_lines(log, self.sentence)
-        lines = self._lines(row.id, own, alerts, context, crowded=crowded)
+        long = row.alerts * 2 - row.alerts_on > MARKS
+        lines = self._lines(row.id, own, alerts, context, crowded=crowded or long)
         series = tuple(found for site in sites for found in self._series(site, since, until))
         heard = {bar.lane for bar in bars} | ({"weather"} if series else set()) | ({"people"} if own else set())
         return self._finish(

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+import sqlalchemy.exc
 
 from incidents import deliveries, fold, records
 from incidents.adapters import Adapter
@@ -30,6 +31,10 @@ READING = ReadingRow.__table__  # type: ignore[attr-defined]
 SIGHTING = SightingRow.__table__  # type: ignore[attr-defined]
 SUPERSESSION = SupersessionRow.__table__  # type: ignore[attr-defined]
 PULSE = PulseRow.__table__  # type: ignore[attr-defined]
+
+
+RECORDING_FAULTS = (sqlalchemy.exc.DBAPIError, ValueError, TypeError, LookupError, ArithmeticError, AssertionError)
+"""What a statement that no table takes can raise between its adapter and the commit."""
 
 
 @dataclass(slots=True)
@@ -78,6 +83,19 @@ class Ingest:
 
         `now` is when decisions are recorded; with `clock` it is asked once the transaction has its turn.
         """
+        try:
+            return self._work(config, now, most, most_bytes, clock)
+        except sqlalchemy.exc.OperationalError:
+            raise  # the database is away or busy: the deliveries stay queued
+        except RECORDING_FAULTS as error:
+            if most > 1:
+                log.warning("a batch of deliveries failed, each is tried alone: %s", error)
+                return self.work(config, now, most=1, most_bytes=most_bytes, clock=clock)
+            return self._set_aside(error, now)
+
+    def _work(
+        self, config: Config, now: datetime, most: int, most_bytes: int, clock: Callable[[], datetime] | None
+    ) -> Worked | None:
         with self.store.writing() as connection:
             rows = deliveries.claim(connection, most=most, most_bytes=most_bytes)
             if not rows:
@@ -91,6 +109,19 @@ class Ingest:
             deliveries.stamp(connection, [_stamp(h, now) for h in heard if not h.older])
             pulse(self.store, connection, topics, now)
         return Worked(len(heard), sum(len(h.events) + len(h.readings) for h in heard), topics)
+
+    def _set_aside(self, error: Exception, now: datetime) -> Worked | None:
+        """Quarantine the one delivery whose statements cannot be recorded, so that those behind it are read."""
+        log.error("a delivery cannot be recorded", exc_info=error)
+        with self.store.writing() as connection:
+            rows = deliveries.claim(connection, most=1, most_bytes=0)
+            heard = [Heard(row.id, row.source, row.received_at, "", 0, again=row.read_by is not None) for row in rows]
+            for one in heard:
+                one.reason = f"could not be recorded: {type(error).__name__}: {error}"[:1000]
+            if heard:
+                deliveries.stamp(connection, [_stamp(one, now) for one in heard])
+                pulse(self.store, connection, ["deliveries"], now)
+        return Worked(len(heard), 0, frozenset({"deliveries"})) if heard else None
 
     def _decide(
         self, config: Config, connection: sa.Connection, changed: Sequence[Change], now: datetime

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +17,7 @@ from incidents import configured
 from incidents.config import Config
 from incidents.deliveries import BODY_BOUND
 from incidents.store import Store
-from service import inbox, metrics, openapi, people
+from service import inbox, metrics, openapi, people, schedule
 from service.access import Access
 from service.apply import apply
 from service.hub import Hub
@@ -33,8 +32,6 @@ from service.writer import Writer
 log = logging.getLogger(__name__)
 
 READER_THREADS = 4
-RELOAD_SECONDS = 5.0
-"""How long a configuration that another process applied may go unnoticed."""
 
 
 def create_app(settings: Settings, store: Store, *, demo: bool = False) -> web.Application:
@@ -45,7 +42,7 @@ def create_app(settings: Settings, store: Store, *, demo: bool = False) -> web.A
     app[READERS] = ThreadPoolExecutor(READER_THREADS, thread_name_prefix="reader")
     app[CONFIG] = Configured(Config())
     app[ACCESS] = Access(store, admin_token=settings.admin_token, secret_key=secret_key(settings))
-    app.cleanup_ctx.extend([_configuration, _intake])
+    app.cleanup_ctx.extend([_configuration, _intake, schedule.running])
     app.on_shutdown.append(_drain)
     app.on_response_prepare.append(_unnamed)
     _routes(app)
@@ -53,7 +50,7 @@ def create_app(settings: Settings, store: Store, *, demo: bool = False) -> web.A
 
 
 async def _configuration(app: web.Application) -> AsyncIterator[None]:
-    """Apply the file, read what is in force, and look again now and then."""
+    """Apply the file and read what is in force."""
     store, settings = app[STORE], app[SETTINGS]
 
     def load() -> Config:
@@ -66,16 +63,7 @@ async def _configuration(app: web.Application) -> AsyncIterator[None]:
     app[CONFIG].now = await asyncio.to_thread(load)
     await asyncio.to_thread(app[ACCESS].refresh)
 
-    async def look_again() -> None:
-        while True:
-            await asyncio.sleep(RELOAD_SECONDS)
-            with contextlib.suppress(SQLAlchemyError):  # the database is away; what was loaded holds until it is back
-                app[CONFIG].now = await asyncio.to_thread(load)
-
-    async with asyncio.TaskGroup() as group:
-        looking = group.create_task(look_again())
-        yield
-        looking.cancel()
+    yield
 
 
 async def _intake(app: web.Application) -> AsyncIterator[None]:

@@ -1,4 +1,4 @@
-"""The worker: one thread that reads what was delivered, lets the rules' clock tick, and tells streams of it."""
+"""The worker: one thread that reads what was delivered and tells streams of it."""
 
 from __future__ import annotations
 
@@ -7,26 +7,19 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from datetime import timedelta
-
-import sqlalchemy as sa
 
 from incidents import deliveries
 from incidents.adapters import adapters
 from incidents.config import Config
-from incidents.ingest import PULSE, Ingest
-from incidents.overview import REFUSAL
-from incidents.settling import settle_due
-from incidents.store import Store, insert
+from incidents.ingest import Ingest
+from incidents.store import Store
 from service import clock
 
 log = logging.getLogger(__name__)
 
-TICK_SECONDS = 5.0
 TURN_SECONDS = 0.05
 """How long one fold transaction should hold SQLite's write gate."""
 LEAST_BYTES, MOST_BYTES = 32 * 1024, 1024 * 1024
-PULSES_KEPT = timedelta(days=1)
 
 
 class Worker:
@@ -47,6 +40,11 @@ class Worker:
         """Begin; what an older adapter has read is queued again first."""
         self._thread.start()
 
+    def take_refusals(self) -> Counter[tuple[str, str]]:
+        """What was refused at the door since this was last asked, by (source, reason)."""
+        refusals, self.refusals = self.refusals, Counter()
+        return refusals
+
     def close(self) -> None:
         """End after the transaction at hand; what is unread stays queued in the store."""
         self._stop.set()
@@ -55,13 +53,9 @@ class Worker:
 
     def _run(self) -> None:
         self._guarded("queueing what older adapters read", self._requeue)
-        ticked = 0.0
         while not self._stop.is_set():
             self.wake.clear()
             busy = self._guarded("reading deliveries", self._work)
-            if time.monotonic() - ticked >= TICK_SECONDS:
-                self._guarded("the rules' clock", self._tick)
-                ticked = time.monotonic()
             if not busy:
                 self.wake.wait(1.0)
 
@@ -93,28 +87,4 @@ class Worker:
         self._bytes = int(min(MOST_BYTES, max(LEAST_BYTES, self._bytes * min(2.0, max(0.5, TURN_SECONDS / took)))))
         self.read += worked.deliveries
         self.on_change(worked.topics)
-        return True
-
-    def _tick(self) -> bool:
-        now = clock.now()
-        if settle_due(self.store, self.config(), now):
-            self.on_change(frozenset({"incidents"}))
-        refusals, self.refusals = self.refusals, Counter()
-        with self.store.writing() as connection:
-            connection.execute(
-                sa.delete(PULSE).where(
-                    PULSE.c.recorded_at < now - PULSES_KEPT,
-                    # The newest stays, so that SQLite never gives its number, the cursor of streams, a second time.
-                    PULSE.c.id < sa.select(sa.func.max(PULSE.c.id)).scalar_subquery(),
-                )
-            )
-            for (source, reason), count in refusals.items():
-                statement = insert(connection, REFUSAL).values(
-                    source=source, day=f"{now:%Y-%m-%d}", reason=reason, count=count
-                )
-                connection.execute(
-                    statement.on_conflict_do_update(
-                        index_elements=["source", "day", "reason"], set_={"count": REFUSAL.c.count + count}
-                    )
-                )
         return True

@@ -292,7 +292,7 @@ def test_an_earlier_view_says_what_it_hides() -> None:
 
 def test_weak_links_are_counted_and_rejected_ones_stay_with_a_way_back() -> None:
     parsed = Parsed(incident())
-    assert "1 more below 2 bits, kept as context" in parsed.text
+    assert "1 more kept as context" in parsed.text
     assert "Rejected by ben, 20 Jul 09:12" in parsed.text
     verdicts = [
         {field.get("value") for field in fields if field.get("name") == "verdict"}
@@ -333,6 +333,11 @@ def test_calm_is_claimed_only_when_every_source_answered() -> None:
 
 def test_a_source_that_is_silent_says_since_when() -> None:
     assert "no answer for 42 min" in Parsed(now()).text
+
+
+def test_what_is_long_ago_has_its_date() -> None:
+    old = replace(london.NOW_VIEW, sources=(london.source("met", 60 * 24 * 400, kind="feed"),))
+    assert "14 Jun 2021 17:40" in pages.now_page(old, london.viewer(), strips="")
 
 
 def test_the_one_next_action_follows_the_status() -> None:

@@ -1,0 +1,102 @@
+"""What happens by the clock: APScheduler in memory on each process; a tick that several run does no harm twice."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
+
+import sqlalchemy as sa
+from aiohttp import web
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from sqlalchemy.exc import SQLAlchemyError
+
+from incidents import configured
+from incidents.ingest import PULSE
+from incidents.overview import REFUSAL
+from incidents.settling import settle_due
+from incidents.store import insert
+from service import clock
+from service.keys import ACCESS, CONFIG, HUB, STORE, WORKER
+
+log = logging.getLogger(__name__)
+
+RULES_SECONDS = 5
+"""How often the rules' clock ticks."""
+RELOAD_SECONDS = 5
+"""How long a configuration or a key that another process wrote may go unnoticed."""
+HOUSE_SECONDS = 30
+PULSES_KEPT = timedelta(days=1)
+
+
+async def running(app: web.Application) -> AsyncIterator[None]:
+    """The scheduler, for as long as the application runs."""
+    scheduler = AsyncIOScheduler(timezone="UTC")
+    for seconds, tick in ((RULES_SECONDS, _settle), (RELOAD_SECONDS, _reload), (HOUSE_SECONDS, _keep_house)):
+        # A late tick still runs, and only once however many were missed.
+        scheduler.add_job(
+            _guarded(tick, app),
+            "interval",
+            seconds=seconds,
+            max_instances=1,
+            coalesce=True,
+            misfire_grace_time=None,
+            id=tick.__name__,
+        )
+    scheduler.start()
+    yield
+    scheduler.shutdown(wait=False)
+    await asyncio.to_thread(_keep_house_now, app)
+
+
+def _guarded(tick: Callable[[web.Application], Awaitable[None]], app: web.Application) -> Callable[[], Awaitable[None]]:
+    async def run() -> None:
+        try:
+            await tick(app)
+        except (SQLAlchemyError, OSError) as error:  # the database is away: the next tick tries again
+            log.warning("%s: %s", tick.__name__.strip("_"), str(error).partition("\n")[0])
+
+    return run
+
+
+async def _settle(app: web.Application) -> None:
+    if await asyncio.to_thread(settle_due, app[STORE], app[CONFIG].now, clock.now()):
+        app[HUB].notify()
+
+
+async def _reload(app: web.Application) -> None:
+    def load() -> None:
+        with app[STORE].reading() as connection:
+            app[CONFIG].now = configured.load(connection)
+        app[ACCESS].refresh()
+
+    await asyncio.to_thread(load)
+
+
+async def _keep_house(app: web.Application) -> None:
+    await asyncio.to_thread(_keep_house_now, app)
+
+
+def _keep_house_now(app: web.Application) -> None:
+    """Write down refusals at the door, and drop pulses that no stream can ask for any more."""
+    now = clock.now()
+    refusals = app[WORKER].take_refusals()
+    with contextlib.suppress(SQLAlchemyError), app[STORE].writing() as connection:
+        connection.execute(
+            sa.delete(PULSE).where(
+                PULSE.c.recorded_at < now - PULSES_KEPT,
+                # The newest stays, so that SQLite never gives its number, the cursor of streams, a second time.
+                PULSE.c.id < sa.select(sa.func.max(PULSE.c.id)).scalar_subquery(),
+            )
+        )
+        for (source, reason), count in refusals.items():
+            statement = insert(connection, REFUSAL).values(
+                source=source, day=f"{now:%Y-%m-%d}", reason=reason, count=count
+            )
+            connection.execute(
+                statement.on_conflict_do_update(
+                    index_elements=["source", "day", "reason"], set_={"count": REFUSAL.c.count + count}
+                )
+            )
