@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -15,6 +16,10 @@ from incidents import instants
 from incidents.model import Incident, Link, Moment, Occurrence, Site
 from incidents.view import IncidentRow, IncidentView, Line, NowView, Phase, QuarantineRow, SourceHealth, Viewer
 
+ROWS = 200
+"""Lines of a timeline on one page."""
+BOOKKEEPING = frozenset({"alerts_joined", "alerts_left", "link_proposed"})
+"""Entries that tell how the record was kept; what they tell stands elsewhere on the page."""
 EXPORTS = (
     ("pdf", "PDF, A4"),
     ("svg", "SVG"),
@@ -38,7 +43,8 @@ _MILESTONES = (
 def now_page(view: NowView, viewer: Viewer, *, strips: str) -> str:
     """`strips` is SVG of our own making; it enters the page as it is."""
     silent = [source for source in view.sources if tracks.is_silent(source, view.now)]
-    answered = bool(view.sources) and not silent
+    expected = [source for source in view.sources if source.every_seconds or source.kind == "feed"]
+    answered = bool(expected) and not silent
     return _page(
         "now.html",
         viewer,
@@ -49,6 +55,7 @@ def now_page(view: NowView, viewer: Viewer, *, strips: str) -> str:
         outside=f"{words.count(len(view.hazards), 'warning')} in force, "
         f"{words.count(len(view.providers), 'provider incident')}",
         silent=len(silent),
+        expected=len(expected),
         today=f"{words.wall(view.now, view.zone):%a} {words.instant_at(view.now, view.zone)} "
         f"{words.zone_letters(view.zone, view.now)}",
         reached=lambda incident: _reached(incident, view),
@@ -90,11 +97,19 @@ def incident_page(
     alt: str,
     figure_url: str,
     figure_height: int = 760,
+    all_lines: bool = False,
+    page: int = 1,
 ) -> str:
-    """`phone_svg` is SVG of our own making; `figure_url` answers with a Plotly figure for `?theme=&width=`."""
-    incident = view.incident
+    """`phone_svg` is SVG of our own making; `figure_url` answers with a Plotly figure for `?theme=&width=`.
+
+    The rules' bookkeeping among the lines is shown when `all_lines` asks for it; `page` counts from 1.
+    """
+    incident, whole = view.incident, view.lines
+    kept = whole if all_lines else tuple(line for line in whole if line.kind not in BOOKKEEPING)
+    shown = kept[(page - 1) * ROWS : page * ROWS]
+    view = replace(view, lines=shown, more_lines=str(page + 1) if len(kept) > page * ROWS else None)
     weighty = sorted((link for link in incident.links if _is_weighty(link)), key=standing)
-    pinned = sum(line.pinned for line in view.lines)
+    pinned = sum(line.pinned for line in kept)
     occurrences = {bar.link.id: bar.occurrence for bar in view.bars if bar.link}
     occurrences |= {bar.occurrence.id: bar.occurrence for bar in view.bars}
     return _page(
@@ -116,10 +131,13 @@ def incident_page(
         groups=by_phase(view.lines, view.phases),
         phase_words=lambda phase: _phase_words(phase, view.zone),
         new_days=_new_days(view.lines, view.zone),
-        last=tuple(reversed(view.lines[-5:])),
-        pinned_only=pinned >= 3 and len(view.lines) > 40,
-        timeline_words=_timeline_words(view, pinned),
-        more=_href(view, {"cursor": view.more_lines or ""}) + "#timeline",
+        last=tuple(reversed(kept[-5:])),
+        line_count=len(kept),
+        hidden=len(whole) - len(kept),
+        all_lines_href=_href(view, {"lines": "all"}) + "#timeline",
+        pinned_only=pinned >= 3 and len(kept) > 40,
+        timeline_words=_timeline_words(len(kept), pinned),
+        more=_href(view, {"page": str(page + 1), **({"lines": "all"} if all_lines else {})}) + "#timeline",
         weighty=weighty,
         slight=[link for link in incident.links if not _is_weighty(link)],
         scale=bar_scale(weighty),
@@ -286,11 +304,10 @@ def _statements(view: IncidentView) -> str:
     return ", ".join(parts)
 
 
-def _timeline_words(view: IncidentView, pinned: int) -> str:
-    amount = f"{len(view.lines):,}{'+' if view.more_lines else ''}"
-    if pinned >= 3 and len(view.lines) > 40:
-        return f"{pinned} of {amount} lines, the pinned ones"
-    return f"{amount} line{'' if len(view.lines) == 1 else 's'}, in the order things happened"
+def _timeline_words(lines: int, pinned: int) -> str:
+    if pinned >= 3 and lines > 40:
+        return f"{pinned} of {lines:,} lines, the pinned ones"
+    return f"{lines:,} line{'' if lines == 1 else 's'}, in the order things happened"
 
 
 def _phase_words(phase: Phase, zone: str) -> str:
@@ -365,7 +382,7 @@ def _silence(what: str, view: NowView, *, answered: bool) -> str:
     """What an empty card says; calm is claimed only when every source answered."""
     if not view.sources:
         return "Nothing is asked yet: no source is connected."
-    return f"{what}; all sources answered." if answered else f"{what} that we know of; not all sources answered."
+    return f"{what}; all sources that should speak did." if answered else f"{what} that we know of."
 
 
 def _yaml_parts(text: str) -> list[tuple[str, str, str]]:

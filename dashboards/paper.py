@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence, Sized
+from collections.abc import Iterable, Mapping, Sequence, Sized
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
+import orjson
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from dashboards import words
@@ -129,6 +131,11 @@ def without_provider(region: str) -> str:
     return region.partition(":")[2] or region
 
 
+def params_text(params: Mapping[str, Any]) -> str:
+    """An entry's params as JSON, for the row that shows its evidence."""
+    return orjson.dumps(params, default=str).decode()
+
+
 def _environment() -> Environment:
     made = Environment(
         loader=FileSystemLoader(HERE / "templates"),
@@ -146,6 +153,7 @@ def _environment() -> Environment:
         rfc3339=instants.text,
         count_of=count_of,
         without_provider=without_provider,
+        params=params_text,
     )
     made.globals.update(
         words=words,

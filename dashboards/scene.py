@@ -154,7 +154,7 @@ def _weather(scene: Scene, view: IncidentView, top: float) -> float:
         for words in wrap(note, room, 3):
             scene.texts.append(Text(scene.frame.left, bottom + 7, words, "ink3", shift=4))
             bottom += 14
-    _gutter(scene, "weather", note, top, bottom, room=scene.gutter - 44)
+    _gutter(scene, "weather", note, top, bottom, room=scene.gutter - 56)
     return bottom
 
 

@@ -143,7 +143,7 @@ class Acting:
             raise NotFoundError(f"the incident has no link {link[:60]}")
         verdict = fields.get("verdict")
         if verdict not in ("proposed", "confirmed", "rejected", "attributed", "retracted"):
-            raise ValueError("verdict: confirmed, rejected, attributed or retracted is expected")
+            raise ValueError("verdict: confirmed, rejected, attributed, retracted, or proposed to undo is expected")
         if verdict == "attributed" and not (fields.get("quote") and fields.get("speaker")):
             raise ValueError("quote: an attribution is somebody's word: give quote and speaker")
         seen = self.connection.execute(sa.select(OCCURRENCE.c.title).where(OCCURRENCE.c.id == link)).scalar()

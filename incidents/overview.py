@@ -264,6 +264,7 @@ def source_health(
                 ).scalar(),
                 keys=tuple(keys[source.name]),
                 gaps=tuple(gap for gap in gaps if gap.source == source.name),
+                every_seconds=source.every_seconds,
             )
         )
     return tuple(found)

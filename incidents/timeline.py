@@ -122,9 +122,14 @@ def _post_lines(item: Known, lane: Any) -> Iterable[Line]:  # noqa: ANN401  # La
                     post.at,
                     lane=lane,
                     kind="post",
-                    text=f"{item.occurrence.title}: “{post.text}”",
+                    text=f"{item.occurrence.title}: {_quoted(post.text)}",
                     severity=item.occurrence.severity,
                 )
+
+
+def _quoted(text: str) -> str:
+    """A provider's words as a quotation, unless they hold one already."""
+    return text if "“" in text else f"“{text}”"
 
 
 def _end_line(item: Known, lane: Any) -> Iterable[Line]:  # noqa: ANN401  # Lane
@@ -179,7 +184,7 @@ def entry_lines(entries: Sequence[Entry], sentence: Sentence) -> list[Line]:
                 text=sentence(entry.kind, now.params),
                 actor=entry.actor,
                 severity=Severity.UNKNOWN,
-                trace=Trace(entry=entry.id),
+                trace=Trace(entry=entry.id, params=now.params),
                 corrected=now is not entry,
                 late=entry.kind in ("note", "status_changed") and entry.recorded_at - now.happened_at > LATE,
                 pinned=bool(now.params.get("pinned")),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from incidents.model import Incident, Lane, Link, Measurement, Occurrence, Severity, Site
 
@@ -26,6 +26,8 @@ class Trace:
     """Of the delivery's raw body, hex."""
     size: int | None = None
     """Of the raw body, in bytes."""
+    params: Mapping[str, Any] | None = None
+    """Of the entry: what its sentence is written from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +216,8 @@ class SourceHealth:
     keys: tuple[str, ...]
     """Prefixes of its live keys."""
     gaps: tuple[Gap, ...] = ()
+    every_seconds: int | None = None
+    """How often it should speak; without it, silence says nothing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,7 @@ async def list_incidents(request: web.Request) -> web.Response:
     return page(items, cursor_text(instants.text(last.opened_at), last.id) if last else None)
 
 
-def incident_filter(request: web.Request) -> overview.IncidentFilter:
+def incident_filter(request: web.Request, zone: str | None = None) -> overview.IncidentFilter:
     """The filter that a query asks for."""
     query = request.query
     status = tuple(w for w in query.get("status", "").split(",") if w)
@@ -79,8 +79,8 @@ def incident_filter(request: web.Request) -> overview.IncidentFilter:
         status=status,
         severity=severity,
         site=query.get("site") or None,
-        since=instant_of(request, "from"),
-        until=instant_of(request, "to"),
+        since=instant_of(request, "from", zone),
+        until=instant_of(request, "to", zone),
         q=query.get("q", "").replace("\0", "") or None,
         after=after,
     )
@@ -259,12 +259,11 @@ async def judge_link(request: web.Request) -> web.Response:
 
 def asked_of(request: web.Request, *, zone: str | None = None) -> Asked:
     """The moment, the window and the zone that a query asks for."""
-    since, until = instant_of(request, "from"), instant_of(request, "to")
+    zone = zone_of(request) or zone
+    since, until = instant_of(request, "from", zone), instant_of(request, "to", zone)
     if since and until and until <= since:
         raise AskingError("to: lies before from")
-    return Asked(
-        clock.now(), as_of=instant_of(request, "as_of"), since=since, until=until, zone=zone_of(request) or zone
-    )
+    return Asked(clock.now(), as_of=instant_of(request, "as_of", zone), since=since, until=until, zone=zone)
 
 
 async def gather(request: web.Request, asked: Asked) -> IncidentView:

@@ -107,14 +107,14 @@ def limit_of(request: web.Request, default: int = 100) -> int:
     return int(text)
 
 
-def instant_of(request: web.Request, name: str) -> datetime | None:
-    """An instant of the query; None where it is absent."""
+def instant_of(request: web.Request, name: str, zone: str | None = None) -> datetime | None:
+    """An instant of the query, a zoneless one in `zone` or UTC; None where it is absent."""
     text = request.query.get(name)
     if not text:
         return None
     try:
         # A plus sign that was not encoded arrives as a space.
-        return instants.parse(text.replace(" ", "+") if text[10:11] == "T" else text)
+        return instants.parse(text.replace(" ", "+") if text[10:11] == "T" else text, zone=zone)
     except ValueError as error:
         raise AskingError(f"{name}: {error}") from None
 

@@ -17,7 +17,7 @@ import dashboards
 from dashboards import captions, pages
 from dashboards.strips import strips_svg
 from dashboards.svg import phone_svg
-from incidents import instants, overview
+from incidents import entries, instants, overview
 from incidents.acts import NotFoundError
 from incidents.adapters import adapters, listing
 from incidents.silence import source_gaps
@@ -26,7 +26,7 @@ from incidents.view import SourceHealth, Viewer
 from service import clock
 from service.access import LINK, SESSION, Identity
 from service.api import asked_of, gather, incident_filter, public_url
-from service.asking import AskingError, act, compute, cursor_text, identity, read
+from service.asking import AskingError, act, compute, cursor_text, identity, read, zone_of
 from service.keys import ACCESS, CONFIG, DEMO, SETTINGS
 from service.settings import shown
 from service.shell import SESSION_COOKIE, page_error
@@ -62,7 +62,7 @@ async def now(request: web.Request) -> web.Response:
 
 async def incidents(request: web.Request) -> web.Response:
     viewer = viewer_of(request)
-    wanted = incident_filter(request)
+    wanted = incident_filter(request, viewer.zone)
     found = await read(request, lambda c: overview.list_incidents(c, wanted, ROWS + 1))
     last = found[ROWS - 1] if len(found) > ROWS else None
     rows = overview.incident_rows(found[:ROWS])
@@ -72,17 +72,23 @@ async def incidents(request: web.Request) -> web.Response:
 
 async def incident(request: web.Request) -> web.Response:
     viewer = viewer_of(request)
-    chosen = request.cookies.get("barograph_zone")
-    view = await gather(request, asked_of(request, zone=viewer.zone if chosen else None))
+    zone = await shown_zone(request)
+    view = await gather(request, asked_of(request, zone=zone))
     viewer = replace(viewer, zone=view.zone)
     kept = {k: request.query[k] for k in ("from", "to", "as_of", "tz") if k in request.query}
-    if "tz" not in kept and chosen:
-        kept["tz"] = viewer.zone
+    kept.setdefault("tz", zone)
+    page = request.query.get("page", "1")
     figure_url = f"/api/v1/incidents/{view.incident.id}/figure" + (f"?{urlencode(kept)}" if kept else "")
 
     def draw() -> str:
         return pages.incident_page(
-            view, viewer, phone_svg=phone_svg(view), alt=captions.described(view), figure_url=figure_url
+            view,
+            viewer,
+            phone_svg=phone_svg(view),
+            alt=captions.described(view),
+            figure_url=figure_url,
+            all_lines=request.query.get("lines") == "all",
+            page=max(1, int(page[:6])) if page.isdecimal() else 1,
         )
 
     return html(await compute(request, draw))
@@ -244,9 +250,11 @@ def zone_of_form(request: web.Request, site_zone: str | None) -> str:
     return chosen if chosen in available_timezones() else site_zone or "UTC"
 
 
-async def _incident_zone(request: web.Request) -> str:
-    view = await gather(request, asked_of(request))
-    return zone_of_form(request, view.zone)
+async def shown_zone(request: web.Request) -> str:
+    """The zone in which the incident's page speaks: asked for, chosen by the reader, or its first site's."""
+    found = await read(request, lambda c: entries.read_incident(c, request.match_info["incident"]))
+    site = request.app[CONFIG].now.site(found.sites[0]) if found and found.sites else None
+    return zone_of(request) or zone_of_form(request, site.timezone if site else None)
 
 
 def back(name: str, fragment: str = "") -> web.Response:
@@ -262,21 +270,21 @@ async def open_form(request: web.Request) -> web.StreamResponse:
 
 async def status_form(request: web.Request) -> web.StreamResponse:
     name = request.match_info["incident"]
-    fields = placed(await form_of(request), await _incident_zone(request))
+    fields = placed(await form_of(request), await shown_zone(request))
     await act(request, lambda acting: acting.status(name, fields))
     return back(name)
 
 
 async def entry_form(request: web.Request) -> web.StreamResponse:
     name = request.match_info["incident"]
-    fields = placed(await form_of(request), await _incident_zone(request))
+    fields = placed(await form_of(request), await shown_zone(request))
     number = await act(request, lambda acting: acting.note(name, fields))
     return back(name, f"#e{number}")
 
 
 async def correct_form(request: web.Request) -> web.StreamResponse:
     name, number = request.match_info["incident"], int(request.match_info["entry"])
-    fields = placed(await form_of(request), await _incident_zone(request))
+    fields = placed(await form_of(request), await shown_zone(request))
     await act(request, lambda acting: acting.correct(name, number, fields))
     return back(name, f"#e{number}")
 
@@ -298,7 +306,7 @@ async def verdict_form(request: web.Request) -> web.StreamResponse:
 async def patch_form(request: web.Request) -> web.StreamResponse:
     name = request.match_info["incident"]
     form = await form_of(request)
-    fields = placed(form, await _incident_zone(request))
+    fields = placed(form, await shown_zone(request))
     version = form.get("version", "")
 
     def change(acting: Any) -> Any:  # noqa: ANN401  # Acting in, Incident out

@@ -318,12 +318,15 @@ def test_a_score_never_stands_without_its_reasons() -> None:
 
 def test_calm_is_claimed_only_when_every_source_answered() -> None:
     quiet = replace(london.NOW_VIEW, open=(), providers=(), hazards=(), sources=london.SOURCES[:3])
-    calm = "Nothing reported; all 3 sources answered."
+    calm = "Nothing reported; 1 source that should speak answered."
     assert calm in pages.now_page(quiet, london.viewer(), strips="")
+    webhooks = pages.now_page(replace(quiet, sources=london.SOURCES[:2]), london.viewer(), strips="")
+    assert "2 sources speak only when something happens, so silence proves nothing." in webhooks
+    assert "that should speak answered" not in webhooks
     partial = replace(quiet, sources=london.SOURCES)
     told = pages.now_page(partial, london.viewer(), strips="")
     assert "This is not calm: 1 source of 6 did not answer" in told
-    assert "; all sources answered" not in told
+    assert "that should speak did" not in told
     outside = pages.now_page(replace(quiet, hazards=(london.WARNING,)), london.viewer(), strips="")
     assert "Outside: 1 warning in force, 0 provider incidents." in outside
     never = replace(quiet, sources=(london.source("nws", None, kind="feed"), london.source("am", None)))
