@@ -25,8 +25,8 @@ from incidents.store import receipt_of
 from incidents.view import SourceHealth, Viewer
 from service import clock
 from service.access import LINK, SESSION, Identity
-from service.api import asked_of, gather, incident_filter, public_url
 from service.asking import AskingError, act, compute, cursor_text, identity, read, zone_of
+from service.incidents_api import asked_of, gather, incident_filter, public_url
 from service.keys import ACCESS, CONFIG, DEMO, SETTINGS
 from service.settings import shown
 from service.shell import SESSION_COOKIE, page_error

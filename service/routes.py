@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from service import api, stream
+from service import deliveries_api, incidents_api, records_api, stream
 from service.access import Role
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -37,7 +37,7 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "GET",
         "/incidents",
-        api.list_incidents,
+        incidents_api.list_incidents,
         "viewer",
         "Incidents, newest first",
         ("status", "severity", "site", "from", "to", "q", *_PAGE),
@@ -46,18 +46,18 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "POST",
         "/incidents",
-        api.open_incident,
+        incidents_api.open_incident,
         "responder",
         "Open an incident by hand",
         body="IncidentOpening",
         gives="Incident",
         status=201,
     ),
-    Route("GET", "/incidents/{incident}", api.get_incident, "viewer", "One incident", gives="Incident"),
+    Route("GET", "/incidents/{incident}", incidents_api.get_incident, "viewer", "One incident", gives="Incident"),
     Route(
         "PATCH",
         "/incidents/{incident}",
-        api.patch_incident,
+        incidents_api.patch_incident,
         "responder",
         "Change fields; each change becomes an entry",
         body="IncidentChange",
@@ -67,7 +67,7 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "POST",
         "/incidents/{incident}/status",
-        api.set_status,
+        incidents_api.set_status,
         "responder",
         "Change the status",
         body="StatusChange",
@@ -76,7 +76,7 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "POST",
         "/incidents/{incident}/entries",
-        api.add_entries,
+        incidents_api.add_entries,
         "responder",
         "Add one note or a list of them",
         body="Note",
@@ -85,7 +85,7 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "PATCH",
         "/incidents/{incident}/entries/{entry}",
-        api.correct_entry,
+        incidents_api.correct_entry,
         "responder",
         "Correct an entry; the old one stays",
         body="Note",
@@ -93,14 +93,14 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "DELETE",
         "/incidents/{incident}/entries/{entry}",
-        api.retract_entry,
+        incidents_api.retract_entry,
         "responder",
         "Withdraw an entry; it stays in the log",
     ),
     Route(
         "POST",
         "/incidents/{incident}/merge",
-        api.merge_incident,
+        incidents_api.merge_incident,
         "responder",
         "Merge into another incident; without `into`, undo that",
         body="Merge",
@@ -109,7 +109,7 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "POST",
         "/incidents/{incident}/split",
-        api.split_incident,
+        incidents_api.split_incident,
         "responder",
         "Move alerts into a new incident",
         body="Split",
@@ -117,24 +117,35 @@ ROUTES: tuple[Route, ...] = (
         status=201,
     ),
     Route(
-        "GET", "/incidents/{incident}/alerts", api.list_alerts, "viewer", "Its alerts", _PAGE, gives="OccurrencePage"
+        "GET",
+        "/incidents/{incident}/alerts",
+        incidents_api.list_alerts,
+        "viewer",
+        "Its alerts",
+        _PAGE,
+        gives="OccurrencePage",
     ),
     Route(
         "POST",
         "/incidents/{incident}/alerts",
-        api.regroup_alerts,
+        incidents_api.regroup_alerts,
         "responder",
         "Attach and detach alerts",
         body="Regrouping",
         gives="Incident",
     ),
     Route(
-        "GET", "/incidents/{incident}/links", api.list_links, "viewer", "Its links with their reasons", gives="LinkPage"
+        "GET",
+        "/incidents/{incident}/links",
+        incidents_api.list_links,
+        "viewer",
+        "Its links with their reasons",
+        gives="LinkPage",
     ),
     Route(
         "POST",
         "/incidents/{incident}/links",
-        api.add_link,
+        incidents_api.add_link,
         "responder",
         "Link an occurrence by hand",
         body="HandMadeLink",
@@ -144,7 +155,7 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "POST",
         "/incidents/{incident}/links/{link}/verdict",
-        api.judge_link,
+        incidents_api.judge_link,
         "responder",
         "Judge a link",
         body="Verdict",
@@ -153,7 +164,7 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "GET",
         "/incidents/{incident}/timeline",
-        api.get_timeline,
+        incidents_api.get_timeline,
         "viewer",
         "Its timeline, ascending",
         ("as_of", "lane", *_PAGE),
@@ -162,7 +173,7 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "GET",
         "/incidents/{incident}/figure",
-        api.get_figure,
+        incidents_api.get_figure,
         "viewer",
         "Its timeline as a Plotly figure",
         (*_WINDOW, "theme", "width"),
@@ -170,7 +181,7 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "GET",
         "/incidents/{incident}/export.{format}",
-        api.get_export,
+        incidents_api.get_export,
         "viewer",
         "Its timeline as a file: svg, png, pdf, html, md, csv, json",
         (*_WINDOW, "theme", "preset"),
@@ -179,7 +190,7 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "GET",
         "/occurrences",
-        api.list_occurrences,
+        records_api.list_occurrences,
         "viewer",
         "Alerts, hazards, provider incidents and changes",
         ("kind", "active_at", "site", "source", "from", "to", *_PAGE),
@@ -188,41 +199,53 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "GET",
         "/readings",
-        api.list_readings,
+        records_api.list_readings,
         "viewer",
         "Readings in a window",
         ("site", "variable", "from", "to", "limit"),
         gives="ReadingPage",
     ),
-    Route("GET", "/sites", api.list_sites, "viewer", "Sites"),
-    Route("GET", "/sources", api.list_sources, "viewer", "Sources with their counters"),
-    Route("GET", "/adapters", api.list_adapters, "viewer", "Adapters"),
+    Route("GET", "/sites", records_api.list_sites, "viewer", "Sites"),
+    Route("GET", "/sources", records_api.list_sources, "viewer", "Sources with their counters"),
+    Route("GET", "/adapters", records_api.list_adapters, "viewer", "Adapters"),
     Route(
         "GET",
         "/deliveries",
-        api.list_deliveries,
+        deliveries_api.list_deliveries,
         "viewer",
         "Deliveries, newest first",
         ("state", "source", *_PAGE),
         gives="DeliveryPage",
     ),
     Route(
-        "GET", "/deliveries/{receipt}", api.get_delivery, "viewer", "One delivery and what it said", gives="Delivery"
+        "GET",
+        "/deliveries/{receipt}",
+        deliveries_api.get_delivery,
+        "viewer",
+        "One delivery and what it said",
+        gives="Delivery",
     ),
     Route(
         "GET",
         "/deliveries/{receipt}/raw",
-        api.get_raw,
+        deliveries_api.get_raw,
         "admin",
         "The bytes as they came",
         media="application/octet-stream",
     ),
-    Route("POST", "/deliveries/{receipt}/reread", api.reread_delivery, "admin", "Read a delivery again", status=202),
+    Route(
+        "POST",
+        "/deliveries/{receipt}/reread",
+        deliveries_api.reread_delivery,
+        "admin",
+        "Read a delivery again",
+        status=202,
+    ),
     Route("GET", "/stream", stream.stream, "viewer", "What changes, as server-sent events", media="text/event-stream"),
     Route(
         "GET",
         "/grafana/annotations",
-        api.grafana_annotations,
+        incidents_api.grafana_annotations,
         "viewer",
         "Incidents as Grafana annotations",
         ("from", "to"),

@@ -63,7 +63,8 @@ def set_up_log(form: str) -> None:
         JsonLines() if form == "json" else logging.Formatter("%(asctime)s %(levelname)-7s %(name)s  %(message)s")
     )
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    for name in ("alembic", "apscheduler"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     logging.getLogger("aiohttp.server").addFilter(NotHttp())
 
 

@@ -1,8 +1,7 @@
-"""The API under `/api/v1`: each handler asks the store for a view or lets somebody act, and writes JSON."""
+"""Incidents in the API: lists, acts of people, and the views of one incident as JSON, figure and file."""
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any, cast
 
 import sqlalchemy as sa
@@ -11,19 +10,11 @@ from aiohttp import web
 from dashboards import documents, words
 from dashboards.figure import incident_figure
 from dashboards.svg import Preset
-from incidents import acts, deliveries, entries, incident_view, instants, measurements, overview
+from incidents import acts, entries, incident_view, instants, measurements, overview
 from incidents.acts import ConflictError, NotFoundError
-from incidents.adapters import listing
-from incidents.config import spec_of
-from incidents.deliveries import DELIVERY, STAMP
 from incidents.fold import STATUSES
 from incidents.incident_view import Asked
-from incidents.ingest import EVENT, SIGHTING
-from incidents.model import Delivery, Incident, Occurrence, Severity, Site
-from incidents.records import event_of
-from incidents.silence import source_gaps
-from incidents.spoken import statement_json
-from incidents.store import delivery_id_of, receipt_of
+from incidents.model import Incident, Occurrence, Severity
 from incidents.view import IncidentView
 from service import clock, exports
 from service.asking import (
@@ -42,14 +33,11 @@ from service.asking import (
     read,
     zone_of,
 )
-from service.keys import CONFIG, SETTINGS, STORE, WORKER
+from service.keys import CONFIG, SETTINGS
 from service.problem import problem
+from service.records_api import occurrence_json
 
-KINDS = ("alert", "hazard", "provider_incident", "change")
 FORMATS = ("svg", "png", "pdf", "html", "md", "csv", "json")
-
-
-# --- incidents ------------------------------------------------------------------------------------------------------
 
 
 async def list_incidents(request: web.Request) -> web.Response:
@@ -254,9 +242,6 @@ async def judge_link(request: web.Request) -> web.Response:
     return answer(documents.link_fields(found, None))
 
 
-# --- views ----------------------------------------------------------------------------------------------------------
-
-
 def asked_of(request: web.Request, *, zone: str | None = None) -> Asked:
     """The moment, the window and the zone that a query asks for."""
     zone = zone_of(request) or zone
@@ -329,234 +314,6 @@ async def get_export(request: web.Request) -> web.Response:
 def public_url(request: web.Request) -> str:
     """How people reach us: the setting, else the address of this request."""
     return request.app[SETTINGS].public_url or f"{request.scheme}://{request.host}"
-
-
-# --- occurrences, readings, sites, sources --------------------------------------------------------------------------
-
-
-async def list_occurrences(request: web.Request) -> web.Response:
-    limit, cursor, kind = limit_of(request), cursor_of(request, str, str), request.query.get("kind")
-    if kind not in (None, *KINDS):
-        raise AskingError(f"kind: one of {', '.join(KINDS)} is expected")
-    site = _site(request)
-    at = instants.parse(cursor[0]) if cursor else None
-    wanted = overview.OccurrenceFilter(
-        kind=kind,
-        active_at=instant_of(request, "active_at"),
-        since=instant_of(request, "from"),
-        until=instant_of(request, "to"),
-        source=request.query.get("source"),
-        after=(at, cursor[1]) if cursor and at else None,
-    )
-    found = await read(request, lambda c: overview.list_occurrences(c, wanted, limit + 1))
-    last = found[limit - 1] if len(found) > limit else None
-    config = request.app[CONFIG].now
-    shown = [o for o in found[:limit] if site is None or overview.is_at(o, site, config)]
-    return page(
-        [occurrence_json(o) for o in shown], cursor_text(instants.text(last.starts_at), last.id) if last else None
-    )
-
-
-def _site(request: web.Request) -> Site | None:
-    name = request.query.get("site")
-    if not name:
-        return None
-    found = request.app[CONFIG].now.site(name)
-    if found is None:
-        raise AskingError(f"site: {name[:60]!r} is not configured")
-    return found
-
-
-def occurrence_json(seen: Occurrence) -> dict[str, Any]:
-    """An occurrence as the API gives it."""
-    return {
-        "id": seen.id,
-        "kind": seen.kind,
-        "source": seen.source,
-        "key": seen.key,
-        "title": seen.title,
-        "severity": seen.severity.value,
-        "starts_at": instants.text(seen.starts_at),
-        "starts_until": instants.text(seen.starts_until) if seen.starts_until else None,
-        "ends_at": instants.text(seen.ends_at) if seen.ends_at else None,
-        "ends_expected": seen.ends_expected,
-        "ends_assumed": seen.ends_assumed,
-        "event": seen.event,
-        "labels": dict(seen.labels),
-        "url": seen.url,
-        "recorded_at": instants.text(seen.recorded_at) if seen.recorded_at else None,
-        "statements": seen.statements,
-    }
-
-
-async def list_readings(request: web.Request) -> web.Response:
-    site, variable, now = _site(request), request.query.get("variable"), clock.now()
-    since = instant_of(request, "from") or now - timedelta(days=1)
-    until = instant_of(request, "to") or now
-    limit = limit_of(request, MOST_READINGS)
-    rows = await read(
-        request, lambda c: overview.list_readings(c, site, variable, since=since, until=until, limit=limit + 1)
-    )
-    items = [
-        {
-            "variable": r.variable,
-            "at": instants.text(r.at),
-            "value": r.value,
-            "latitude": r.latitude,
-            "longitude": r.longitude,
-            "station": r.station,
-            "provisional": bool(r.provisional),
-            "basis": r.basis,
-            "credit": r.credit,
-            "source": r.source,
-        }
-        for r in rows[:limit]
-    ]
-    following = instants.text(rows[limit].at) if len(rows) > limit else None
-    return answer({"items": items, "next": None, "next_from": following})
-
-
-MOST_READINGS = 500
-
-
-async def list_sites(request: web.Request) -> web.Response:
-    return page([spec_of(site) for site in request.app[CONFIG].now.sites], None)
-
-
-async def list_sources(request: web.Request) -> web.Response:
-    config, now = request.app[CONFIG].now, clock.now()
-
-    def query(connection: sa.Connection) -> list[Any]:
-        gaps = source_gaps(connection, config, now - timedelta(days=1), now)
-        return list(overview.source_health(connection, config, now, gaps))
-
-    found = await read(request, query)
-    items = [
-        {
-            "name": s.name,
-            "adapter": s.adapter,
-            "kind": s.kind,
-            "owner": s.owner,
-            "deliveries": s.deliveries,
-            "quarantined": s.quarantined,
-            "unread": s.unread,
-            "refused": s.refused,
-            "losses": s.losses,
-            "last_received_at": instants.text(s.last_received_at) if s.last_received_at else None,
-            "gaps": [{"since": instants.text(g.since), "until": instants.text(g.until)} for g in s.gaps],
-        }
-        for s in found
-    ]
-    return page(items, None)
-
-
-async def list_adapters(_request: web.Request) -> web.Response:
-    return page(listing(), None)
-
-
-# --- deliveries -----------------------------------------------------------------------------------------------------
-
-
-async def list_deliveries(request: web.Request) -> web.Response:
-    limit, cursor, state = limit_of(request), cursor_of(request, int), request.query.get("state")
-    if state not in (None, "unread", "read", "quarantined"):
-        raise AskingError("state: unread, read or quarantined is expected")
-    source = request.query.get("source")
-    rows = await read(
-        request,
-        lambda c: overview.list_deliveries(
-            c, state=state, source=source, before=cursor[0] if cursor else None, limit=limit + 1
-        ),
-    )
-    return page(
-        [delivery_json(row) for row in rows[:limit]], cursor_text(rows[limit - 1].id) if len(rows) > limit else None
-    )
-
-
-def delivery_json(row: Any) -> dict[str, Any]:  # noqa: ANN401  # a row of `overview.list_deliveries`
-    """A delivery as the API gives it, without its events."""
-    return {
-        "receipt": receipt_of(row.id),
-        "source": row.source,
-        "received_at": instants.text(row.received_at),
-        "state": row.state or "unread",
-        "reason": row.reason,
-        "adapter": row.adapter or None,
-        "adapter_version": row.adapter_version,
-        "size": row.size,
-        "sha256": row.sha256,
-        "losses": row.losses or 0,
-        "loss_reason": row.loss_reason,
-    }
-
-
-def _receipt(request: web.Request) -> int:
-    number = delivery_id_of(request.match_info["receipt"])
-    if number is None:
-        raise NotFoundError("there is no delivery with this receipt")
-    return number
-
-
-async def get_delivery(request: web.Request) -> web.Response:
-    number = _receipt(request)
-
-    def query(connection: sa.Connection) -> dict[str, Any] | None:
-        rows = overview.list_deliveries(connection, state=None, source=None, before=number + 1, limit=1)
-        if not rows or rows[0].id != number:
-            return None
-        return {**delivery_json(rows[0]), "events": _events(connection, rows[0])}
-
-    found = await read(request, query)
-    if found is None:
-        raise NotFoundError("there is no delivery with this receipt")
-    return answer(found)
-
-
-def _events(connection: sa.Connection, row: Any) -> list[dict[str, Any]]:  # noqa: ANN401
-    seen = sa.select(SIGHTING.c.event_id).where(SIGHTING.c.delivery_id == row.id)
-    query = (
-        sa.select(EVENT).where((EVENT.c.delivery_id == row.id) | EVENT.c.id.in_(seen)).order_by(EVENT.c.id).limit(1000)
-    )
-    return [
-        {
-            "id": e.id,
-            "occurrence": e.occurrence_id,
-            **statement_json(event_of(e.statement, e.said_at), Delivery(e.source, b"", e.said_at)),
-        }
-        for e in connection.execute(query)
-    ]
-
-
-async def get_raw(request: web.Request) -> web.Response:
-    number = _receipt(request)
-    row = await read(
-        request,
-        lambda c: c.execute(sa.select(DELIVERY.c.body, DELIVERY.c.encoding).where(DELIVERY.c.id == number)).first(),
-    )
-    if row is None:
-        raise NotFoundError("there is no delivery with this receipt")
-    # Never as what it claims to be: a stranger's bytes are not a page of ours.
-    headers = {
-        "Content-Disposition": f'attachment; filename="{receipt_of(number)}.bin"',
-        **({"Barograph-Content-Encoding": row.encoding} if row.encoding else {}),
-    }
-    return web.Response(body=row.body, content_type="application/octet-stream", headers=headers)
-
-
-async def reread_delivery(request: web.Request) -> web.Response:
-    number = _receipt(request)
-    store = request.app[STORE]
-
-    def queue() -> int:
-        with store.writing() as connection:
-            return deliveries.queue_again(connection, STAMP.c.delivery_id == number)
-
-    exists = await read(request, lambda c: c.execute(sa.select(DELIVERY.c.id).where(DELIVERY.c.id == number)).first())
-    if exists is None:
-        raise NotFoundError("there is no delivery with this receipt")
-    count = await compute(request, queue)
-    request.app[WORKER].wake.set()
-    return answer({"queued": count}, status=202)
 
 
 async def grafana_annotations(request: web.Request) -> web.Response:

@@ -1,0 +1,162 @@
+"""Commands that look at incidents, act on them and export them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from dashboards.svg import Preset
+    from incidents.acts import Acting
+    from incidents.incident_view import Asked
+    from incidents.store import Store
+    from incidents.view import IncidentView
+
+from service.terminal import JSON_OPTION, as_json, config_in, instant, opened, plain, plain_lines, settings_of, told
+
+
+@click.group()
+def incident() -> None:
+    """Look at incidents and act on them."""
+
+
+@incident.command("list")
+@JSON_OPTION
+@click.option("--status", help="open, acknowledged, mitigated or resolved.")
+@click.option("--limit", type=click.IntRange(1, 500), default=50)
+def incident_list(*, json_: bool, status: str | None, limit: int) -> None:
+    """List incidents, newest first."""
+    from incidents import overview
+    from service.incidents_api import incident_json
+
+    with opened() as store, store.reading() as connection:
+        wanted = overview.IncidentFilter(status=(status,) if status else ())
+        found = overview.list_incidents(connection, wanted, limit)
+    if json_:
+        click.echo(as_json([incident_json(i) for i in found]))
+        return
+    for one in found:
+        click.echo(
+            f"{one.id:<28} {one.status:<12} {one.severity:<8} {one.opened_at:%Y-%m-%d %H:%M}Z "
+            f"{one.members.alerts:>6} alerts  {plain(one.title)}"
+        )
+
+
+@incident.command("show")
+@click.argument("id_", metavar="ID")
+@JSON_OPTION
+@click.option("--as-of", callback=instant, metavar="T", help="As known at T.")
+def incident_show(id_: str, *, json_: bool, as_of: datetime | None) -> None:
+    """Show an incident with its links and its timeline."""
+    from dashboards import documents
+    from incidents.incident_view import Asked
+    from service import clock
+    from service.replayed import view_text
+
+    with told(), opened() as store:
+        view = view_in(store, id_, Asked(clock.now(), as_of=as_of))
+    click.echo(documents.json_export(view).decode() if json_ else plain_lines(view_text(view)))
+
+
+def view_in(store: Store, id_: str, asked: Asked) -> IncidentView:
+    """The view of an incident. Raises NotFoundError."""
+    from dashboards import words
+    from incidents.acts import NotFoundError
+    from incidents.incident_view import gather
+
+    config = config_in(store)
+    with store.reading() as connection:
+        view = gather(connection, config, id_, asked, words.sentence)
+    if view is None:
+        raise NotFoundError(f"there is no incident {id_}")
+    return view
+
+
+@incident.command("note")
+@click.argument("id_", metavar="ID")
+@click.argument("text")
+@click.option("--happened-at", metavar="T", help="When it happened; now by default.")
+@click.option("--actor", default="cli", help="Who says so.")
+def incident_note(id_: str, text: str, happened_at: str | None, actor: str) -> None:
+    """Add a note to an incident."""
+    fields = {"text": text, **({"happened_at": happened_at} if happened_at else {})}
+    click.echo(acted(actor, lambda acting: acting.note(id_, fields)))
+
+
+@incident.command("status")
+@click.argument("id_", metavar="ID")
+@click.argument("status")
+@click.option("--happened-at", metavar="T", help="When it came about; now by default.")
+@click.option("--note", help="Why.")
+@click.option("--actor", default="cli", help="Who says so.")
+def incident_status(id_: str, status: str, happened_at: str | None, note: str | None, actor: str) -> None:
+    """Change the status of an incident: open, acknowledged, mitigated or resolved."""
+    fields: Mapping[str, Any] = {
+        "status": status,
+        **({"happened_at": happened_at} if happened_at else {}),
+        **({"note": note} if note else {}),
+    }
+    click.echo(acted(actor, lambda acting: acting.status(id_, fields).status))
+
+
+def acted(actor: str, deed: Callable[[Acting], object]) -> object:
+    """Do something to an incident as somebody."""
+    from incidents.acts import Acting
+    from incidents.entries import Changes
+    from incidents.ingest import pulse
+    from service import clock
+
+    with told(), opened() as store:
+        config, now = config_in(store), clock.now()
+        with store.writing() as connection:
+            done = deed(Acting(config, Changes(store, connection, now), f"user:{actor}"))
+            pulse(store, connection, ["incidents"], now)
+    return done
+
+
+@click.command()
+@click.argument("id_", metavar="ID")
+@click.option("--format", "form", type=click.Choice(["svg", "png", "pdf", "html", "md", "csv", "json"]), required=True)
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="The file; stdout by default.")
+@click.option("--tz", help="Time zone of the export; the site's by default.")
+@click.option("--theme", type=click.Choice(["light", "dark", "print"]), default="light")
+@click.option("--preset", type=click.Choice(["a4", "letter", "slide", "wide"]), default="a4")
+@click.option("--from", "since", callback=instant, metavar="T")
+@click.option("--to", "until", callback=instant, metavar="T")
+@click.option("--as-of", callback=instant, metavar="T", help="As known at T.")
+def export(  # noqa: PLR0917  # click passes by name
+    id_: str,
+    form: str,
+    out: Path | None,
+    tz: str | None,
+    theme: str,
+    preset: Preset,
+    since: datetime | None,
+    until: datetime | None,
+    as_of: datetime | None,
+) -> None:
+    """Export an incident's timeline as a file."""
+    from zoneinfo import available_timezones
+
+    from incidents.incident_view import Asked
+    from service import clock, exports
+
+    if tz is not None and tz not in available_timezones():
+        raise click.BadParameter("is not a time zone of the IANA database", param_hint="--tz")
+    settings = settings_of()
+    with told(), opened(settings) as store:
+        view = view_in(store, id_, Asked(clock.now(), as_of, since, until, tz))
+        address = f"{settings.public_url}/incidents/{id_}" if settings.public_url else ""
+        _, _, content = exports.export(view, form, theme=theme, preset=preset, address=address)
+    if out is None:
+        sys.stdout.buffer.write(content)
+    else:
+        with told():
+            out.write_bytes(content)
+        click.echo(str(out), err=True)

@@ -1,0 +1,130 @@
+"""Deliveries in the API: how each was read, its bytes, and reading it again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from aiohttp import web
+
+from incidents import deliveries, instants, overview
+from incidents.acts import NotFoundError
+from incidents.deliveries import DELIVERY, STAMP
+from incidents.ingest import EVENT, SIGHTING
+from incidents.model import Delivery
+from incidents.records import event_of
+from incidents.spoken import statement_json
+from incidents.store import delivery_id_of, receipt_of
+from service.asking import (
+    AskingError,
+    answer,
+    compute,
+    cursor_of,
+    cursor_text,
+    limit_of,
+    page,
+    read,
+)
+from service.keys import STORE, WORKER
+
+
+async def list_deliveries(request: web.Request) -> web.Response:
+    limit, cursor, state = limit_of(request), cursor_of(request, int), request.query.get("state")
+    if state not in (None, "unread", "read", "quarantined"):
+        raise AskingError("state: unread, read or quarantined is expected")
+    source = request.query.get("source")
+    rows = await read(
+        request,
+        lambda c: overview.list_deliveries(
+            c, state=state, source=source, before=cursor[0] if cursor else None, limit=limit + 1
+        ),
+    )
+    return page(
+        [delivery_json(row) for row in rows[:limit]], cursor_text(rows[limit - 1].id) if len(rows) > limit else None
+    )
+
+
+def delivery_json(row: Any) -> dict[str, Any]:  # noqa: ANN401  # a row of `overview.list_deliveries`
+    """A delivery as the API gives it, without its events."""
+    return {
+        "receipt": receipt_of(row.id),
+        "source": row.source,
+        "received_at": instants.text(row.received_at),
+        "state": row.state or "unread",
+        "reason": row.reason,
+        "adapter": row.adapter or None,
+        "adapter_version": row.adapter_version,
+        "size": row.size,
+        "sha256": row.sha256,
+        "losses": row.losses or 0,
+        "loss_reason": row.loss_reason,
+    }
+
+
+def _receipt(request: web.Request) -> int:
+    number = delivery_id_of(request.match_info["receipt"])
+    if number is None:
+        raise NotFoundError("there is no delivery with this receipt")
+    return number
+
+
+async def get_delivery(request: web.Request) -> web.Response:
+    number = _receipt(request)
+
+    def query(connection: sa.Connection) -> dict[str, Any] | None:
+        rows = overview.list_deliveries(connection, state=None, source=None, before=number + 1, limit=1)
+        if not rows or rows[0].id != number:
+            return None
+        return {**delivery_json(rows[0]), "events": _events(connection, rows[0])}
+
+    found = await read(request, query)
+    if found is None:
+        raise NotFoundError("there is no delivery with this receipt")
+    return answer(found)
+
+
+def _events(connection: sa.Connection, row: Any) -> list[dict[str, Any]]:  # noqa: ANN401
+    seen = sa.select(SIGHTING.c.event_id).where(SIGHTING.c.delivery_id == row.id)
+    query = (
+        sa.select(EVENT).where((EVENT.c.delivery_id == row.id) | EVENT.c.id.in_(seen)).order_by(EVENT.c.id).limit(1000)
+    )
+    return [
+        {
+            "id": e.id,
+            "occurrence": e.occurrence_id,
+            **statement_json(event_of(e.statement, e.said_at), Delivery(e.source, b"", e.said_at)),
+        }
+        for e in connection.execute(query)
+    ]
+
+
+async def get_raw(request: web.Request) -> web.Response:
+    number = _receipt(request)
+    row = await read(
+        request,
+        lambda c: c.execute(sa.select(DELIVERY.c.body, DELIVERY.c.encoding).where(DELIVERY.c.id == number)).first(),
+    )
+    if row is None:
+        raise NotFoundError("there is no delivery with this receipt")
+    # Never as what it claims to be: a stranger's bytes are not a page of ours.
+    headers = {
+        "Content-Disposition": f'attachment; filename="{receipt_of(number)}.bin"',
+        **({"Barograph-Content-Encoding": row.encoding} if row.encoding else {}),
+    }
+    return web.Response(body=row.body, content_type="application/octet-stream", headers=headers)
+
+
+async def reread_delivery(request: web.Request) -> web.Response:
+    number = _receipt(request)
+    store = request.app[STORE]
+
+    def queue() -> int:
+        with store.writing() as connection:
+            return deliveries.queue_again(connection, STAMP.c.delivery_id == number)
+
+    exists = await read(request, lambda c: c.execute(sa.select(DELIVERY.c.id).where(DELIVERY.c.id == number)).first())
+    if exists is None:
+        raise NotFoundError("there is no delivery with this receipt")
+    count = await compute(request, queue)
+    request.app[WORKER].wake.set()
+    return answer({"queued": count}, status=202)

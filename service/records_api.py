@@ -1,0 +1,149 @@
+"""The record in the API: occurrences, readings, sites, sources and adapters."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from aiohttp import web
+
+from incidents import instants, overview
+from incidents.adapters import listing
+from incidents.config import spec_of
+from incidents.model import Occurrence, Site
+from incidents.silence import source_gaps
+from service import clock
+from service.asking import (
+    AskingError,
+    answer,
+    cursor_of,
+    cursor_text,
+    instant_of,
+    limit_of,
+    page,
+    read,
+)
+from service.keys import CONFIG
+
+KINDS = ("alert", "hazard", "provider_incident", "change")
+
+
+async def list_occurrences(request: web.Request) -> web.Response:
+    limit, cursor, kind = limit_of(request), cursor_of(request, str, str), request.query.get("kind")
+    if kind not in (None, *KINDS):
+        raise AskingError(f"kind: one of {', '.join(KINDS)} is expected")
+    site = _site(request)
+    at = instants.parse(cursor[0]) if cursor else None
+    wanted = overview.OccurrenceFilter(
+        kind=kind,
+        active_at=instant_of(request, "active_at"),
+        since=instant_of(request, "from"),
+        until=instant_of(request, "to"),
+        source=request.query.get("source"),
+        after=(at, cursor[1]) if cursor and at else None,
+    )
+    found = await read(request, lambda c: overview.list_occurrences(c, wanted, limit + 1))
+    last = found[limit - 1] if len(found) > limit else None
+    config = request.app[CONFIG].now
+    shown = [o for o in found[:limit] if site is None or overview.is_at(o, site, config)]
+    return page(
+        [occurrence_json(o) for o in shown], cursor_text(instants.text(last.starts_at), last.id) if last else None
+    )
+
+
+def _site(request: web.Request) -> Site | None:
+    name = request.query.get("site")
+    if not name:
+        return None
+    found = request.app[CONFIG].now.site(name)
+    if found is None:
+        raise AskingError(f"site: {name[:60]!r} is not configured")
+    return found
+
+
+def occurrence_json(seen: Occurrence) -> dict[str, Any]:
+    """An occurrence as the API gives it."""
+    return {
+        "id": seen.id,
+        "kind": seen.kind,
+        "source": seen.source,
+        "key": seen.key,
+        "title": seen.title,
+        "severity": seen.severity.value,
+        "starts_at": instants.text(seen.starts_at),
+        "starts_until": instants.text(seen.starts_until) if seen.starts_until else None,
+        "ends_at": instants.text(seen.ends_at) if seen.ends_at else None,
+        "ends_expected": seen.ends_expected,
+        "ends_assumed": seen.ends_assumed,
+        "event": seen.event,
+        "labels": dict(seen.labels),
+        "url": seen.url,
+        "recorded_at": instants.text(seen.recorded_at) if seen.recorded_at else None,
+        "statements": seen.statements,
+    }
+
+
+async def list_readings(request: web.Request) -> web.Response:
+    site, variable, now = _site(request), request.query.get("variable"), clock.now()
+    since = instant_of(request, "from") or now - timedelta(days=1)
+    until = instant_of(request, "to") or now
+    limit = limit_of(request, MOST_READINGS)
+    rows = await read(
+        request, lambda c: overview.list_readings(c, site, variable, since=since, until=until, limit=limit + 1)
+    )
+    items = [
+        {
+            "variable": r.variable,
+            "at": instants.text(r.at),
+            "value": r.value,
+            "latitude": r.latitude,
+            "longitude": r.longitude,
+            "station": r.station,
+            "provisional": bool(r.provisional),
+            "basis": r.basis,
+            "credit": r.credit,
+            "source": r.source,
+        }
+        for r in rows[:limit]
+    ]
+    following = instants.text(rows[limit].at) if len(rows) > limit else None
+    return answer({"items": items, "next": None, "next_from": following})
+
+
+MOST_READINGS = 500
+
+
+async def list_sites(request: web.Request) -> web.Response:
+    return page([spec_of(site) for site in request.app[CONFIG].now.sites], None)
+
+
+async def list_sources(request: web.Request) -> web.Response:
+    config, now = request.app[CONFIG].now, clock.now()
+
+    def query(connection: sa.Connection) -> list[Any]:
+        gaps = source_gaps(connection, config, now - timedelta(days=1), now)
+        return list(overview.source_health(connection, config, now, gaps))
+
+    found = await read(request, query)
+    items = [
+        {
+            "name": s.name,
+            "adapter": s.adapter,
+            "kind": s.kind,
+            "owner": s.owner,
+            "deliveries": s.deliveries,
+            "quarantined": s.quarantined,
+            "unread": s.unread,
+            "refused": s.refused,
+            "losses": s.losses,
+            "last_received_at": instants.text(s.last_received_at) if s.last_received_at else None,
+            "gaps": [{"since": instants.text(g.since), "until": instants.text(g.until)} for g in s.gaps],
+        }
+        for s in found
+    ]
+    return page(items, None)
+
+
+async def list_adapters(_request: web.Request) -> web.Response:
+    return page(listing(), None)
