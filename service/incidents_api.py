@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, cast
 
 import sqlalchemy as sa
@@ -10,6 +11,7 @@ from aiohttp import web
 from dashboards import documents, words
 from dashboards.figure import incident_figure
 from dashboards.svg import Preset
+from dashboards.tokens import Theme
 from incidents import acts, entries, incident_view, instants, measurements, overview
 from incidents.acts import ConflictError, NotFoundError
 from incidents.fold import STATUSES
@@ -251,6 +253,14 @@ def asked_of(request: web.Request, *, zone: str | None = None) -> Asked:
     return Asked(clock.now(), as_of=instant_of(request, "as_of", zone), since=since, until=until, zone=zone)
 
 
+async def gather_still(request: web.Request, asked: Asked) -> tuple[IncidentView, IncidentView | None]:
+    """The view, and with `as_of` that of all we know now: the window is the latter's, so that nothing jumps."""
+    if asked.as_of is None:
+        return await gather(request, asked), None
+    whole = await gather(request, replace(asked, as_of=None))
+    return await gather(request, replace(asked, since=whole.since, until=whole.until)), whole
+
+
 async def gather(request: web.Request, asked: Asked) -> IncidentView:
     """The view of the request's incident. Raises NotFoundError."""
     name, config = request.match_info["incident"], request.app[CONFIG].now
@@ -278,14 +288,24 @@ async def get_figure(request: web.Request) -> web.Response:
     width = request.query.get("width", "1392")
     if not width.isdecimal() or len(width) > 5 or not 320 <= int(width) <= 4000:
         raise AskingError("width: a number of pixels from 320 to 4000 is expected")
-    view = await gather(request, asked_of(request))
-    tag = f'"{view.revision}-{theme}-{width}"'
+    view, whole = await gather_still(request, asked_of(request))
+    tag = f'"{view.revision}-{whole.revision if whole else ""}-{theme}-{width}"'
     if request.headers.get("If-None-Match") == tag:
         return web.Response(status=304, headers={"ETag": tag})
-    figure = await compute(
-        request, lambda: incident_figure(view, theme="dark" if theme == "dark" else "light", width=int(width))
-    )
+    ink: Theme = "dark" if theme == "dark" else "light"
+
+    def draw() -> dict[str, Any]:
+        heights = lane_heights(whole, int(width)) if whole else None
+        return incident_figure(view, theme=ink, width=int(width), lane_heights=heights)
+
+    figure = await compute(request, draw)
     return answer(figure, headers={"ETag": tag, "Cache-Control": "private, no-cache"})
+
+
+def lane_heights(view: IncidentView, width: int) -> dict[str, float]:
+    """How high each lane of a view is drawn, in pixels."""
+    lanes = incident_figure(view, width=width)["layout"]["meta"]["lanes"]
+    return {name: bottom - top for name, (top, bottom) in lanes.items()}
 
 
 async def get_export(request: web.Request) -> web.Response:

@@ -26,7 +26,7 @@ from incidents.view import SourceHealth, Viewer
 from service import clock
 from service.access import LINK, SESSION, Identity
 from service.asking import AskingError, act, compute, cursor_text, identity, read, zone_of
-from service.incidents_api import asked_of, gather, incident_filter, public_url
+from service.incidents_api import asked_of, gather_still, incident_filter, public_url
 from service.keys import ACCESS, CONFIG, DEMO, SETTINGS
 from service.settings import shown
 from service.shell import SESSION_COOKIE, page_error
@@ -73,7 +73,7 @@ async def incidents(request: web.Request) -> web.Response:
 async def incident(request: web.Request) -> web.Response:
     viewer = viewer_of(request)
     zone = await shown_zone(request)
-    view = await gather(request, asked_of(request, zone=zone))
+    view, _ = await gather_still(request, asked_of(request, zone=zone))
     viewer = replace(viewer, zone=view.zone)
     kept = {k: request.query[k] for k in ("from", "to", "as_of", "tz") if k in request.query}
     kept.setdefault("tz", zone)
