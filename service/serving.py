@@ -142,7 +142,7 @@ async def _serve(settings: Settings, store: Store, *, demo: bool) -> None:
         access_log=None,
         auto_decompress=False,
         lingering_time=LINGER_SECONDS,
-        keepalive_timeout=75,
+        keepalive_timeout=15,
         shutdown_timeout=DRAIN_SECONDS,
         handle_signals=False,
     )
