@@ -10,6 +10,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
+import orjson
+
 from dashboards import tracks, words
 from dashboards.paper import bar_scale, by_phase, render, standing
 from incidents import instants
@@ -212,6 +214,49 @@ def source_page(
         waiting=source.last_received_at is None,
         test=f"curl -i -H 'Authorization: Bearer {shown}' \\\n  --data-binary @body.json {address}",
         yaml_parts=_yaml_parts,
+    )
+
+
+def new_source_page(
+    adapters: Sequence[Mapping[str, Any]],
+    viewer: Viewer,
+    *,
+    now: datetime,
+    chosen: str = "",
+    name: str = "",
+    error: str = "",
+) -> str:
+    """`chosen` is the adapter that was picked; `error` says why the last attempt did not do."""
+    return _page(
+        "new_source.html",
+        viewer,
+        now,
+        adapters=sorted(adapters, key=lambda a: str(a["title"]).lower()),
+        chosen=chosen,
+        name=name or chosen.replace("_", "-"),
+        error=error,
+    )
+
+
+def delivery_page(
+    delivery: Mapping[str, Any],
+    said: Sequence[Mapping[str, Any]],
+    headers: Mapping[str, str],
+    body: str,
+    viewer: Viewer,
+    *,
+    now: datetime,
+) -> str:
+    """`delivery` has the API's fields with `received_at` as a datetime; `body` is shown to admins only."""
+    return _page(
+        "delivery.html",
+        viewer,
+        now,
+        delivery=delivery,
+        said=[words.clean(orjson.dumps(one, option=orjson.OPT_INDENT_2).decode()) for one in said],
+        headers=sorted(headers.items()),
+        body=words.clean(body[:20_000]),
+        cut=len(body) > 20_000,
     )
 
 

@@ -41,9 +41,11 @@ def load(connection: sa.Connection) -> Config:
     return Config(tuple(found["site"]), tuple(found["source"]), tuple(found["rule"]) or DEFAULT_RULES)
 
 
-def owners(connection: sa.Connection) -> dict[tuple[str, str], str]:
-    """Who owns each row in force, by (kind, name)."""
-    query = sa.select(CONFIGURED.c.kind, CONFIGURED.c.name, CONFIGURED.c.owner).where(CONFIGURED.c.retired_at.is_(None))
+def owners(connection: sa.Connection, *, retired: bool = False) -> dict[tuple[str, str], str]:
+    """Who owns each row in force, by (kind, name); on request the retired ones too."""
+    query = sa.select(CONFIGURED.c.kind, CONFIGURED.c.name, CONFIGURED.c.owner)
+    if not retired:
+        query = query.where(CONFIGURED.c.retired_at.is_(None))
     return {(row.kind, row.name): row.owner for row in connection.execute(query)}
 
 

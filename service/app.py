@@ -17,7 +17,7 @@ from incidents import configured
 from incidents.config import Config
 from incidents.deliveries import BODY_BOUND
 from incidents.store import Store
-from service import inbox, metrics, openapi, people, schedule
+from service import inbox, metrics, openapi, people, schedule, source_pages
 from service.access import Access
 from service.apply import apply
 from service.hub import Hub
@@ -154,8 +154,10 @@ def _page_routes(app: web.Application) -> None:
         ("/", people.now),
         ("/incidents", people.incidents),
         ("/incidents/{incident}", people.incident),
-        ("/sources", people.sources),
-        ("/sources/{source}", people.source),
+        ("/sources", source_pages.sources),
+        ("/sources/new", source_pages.new_source),
+        ("/deliveries/{receipt}", source_pages.delivery),
+        ("/sources/{source}", source_pages.source),
         ("/sites", people.sites),
         ("/settings", people.settings),
         ("/sign-in", people.sign_in),
@@ -170,6 +172,9 @@ def _page_routes(app: web.Application) -> None:
         (r"/incidents/{incident}/entries/{entry:\d{1,18}}/retract", people.retract_form, "responder"),
         ("/incidents/{incident}/links/{link}/verdict", people.verdict_form, "responder"),
         ("/incidents/{incident}/patch", people.patch_form, "responder"),
+        ("/sources", source_pages.create_source, "admin"),
+        ("/sources/{source}/key", source_pages.create_key, "admin"),
+        ("/deliveries/{receipt}/reread", source_pages.reread_form, "admin"),
         ("/zone", people.zone_form, "viewer"),
         ("/theme", people.theme_form, "viewer"),
         ("/sign-in", people.sign_in_form, "viewer"),

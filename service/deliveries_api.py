@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import sqlalchemy as sa
@@ -61,7 +62,8 @@ def delivery_json(row: Any) -> dict[str, Any]:  # noqa: ANN401  # a row of `over
     }
 
 
-def _receipt(request: web.Request) -> int:
+def receipt_number(request: web.Request) -> int:
+    """The id behind the receipt in the address. Raises NotFoundError for what cannot be one."""
     number = delivery_id_of(request.match_info["receipt"])
     if number is None:
         raise NotFoundError("there is no delivery with this receipt")
@@ -69,37 +71,38 @@ def _receipt(request: web.Request) -> int:
 
 
 async def get_delivery(request: web.Request) -> web.Response:
-    number = _receipt(request)
-
-    def query(connection: sa.Connection) -> dict[str, Any] | None:
-        rows = overview.list_deliveries(connection, state=None, source=None, before=number + 1, limit=1)
-        if not rows or rows[0].id != number:
-            return None
-        return {**delivery_json(rows[0]), "events": _events(connection, rows[0])}
-
-    found = await read(request, query)
+    number = receipt_number(request)
+    found = await read(request, lambda c: read_delivery(c, number))
     if found is None:
         raise NotFoundError("there is no delivery with this receipt")
-    return answer(found)
+    fields, said, _ = found
+    return answer({**fields, "events": said})
 
 
-def _events(connection: sa.Connection, row: Any) -> list[dict[str, Any]]:  # noqa: ANN401
-    seen = sa.select(SIGHTING.c.event_id).where(SIGHTING.c.delivery_id == row.id)
-    query = (
-        sa.select(EVENT).where((EVENT.c.delivery_id == row.id) | EVENT.c.id.in_(seen)).order_by(EVENT.c.id).limit(1000)
-    )
+def read_delivery(connection: sa.Connection, number: int) -> tuple[dict[str, Any], list[dict[str, Any]], Any] | None:
+    """A delivery as the API gives it, the events it said, and its row of the log."""
+    rows = overview.list_deliveries(connection, state=None, source=None, before=number + 1, limit=1)
+    if not rows or rows[0].id != number:
+        return None
+    row = connection.execute(sa.select(DELIVERY).where(DELIVERY.c.id == number)).one()
+    return delivery_json(rows[0]), _events(connection, number), row
+
+
+def _events(connection: sa.Connection, number: int) -> list[dict[str, Any]]:
+    seen = sa.select(SIGHTING.c.event_id).where(SIGHTING.c.delivery_id == number)
+    query = sa.select(EVENT).where((EVENT.c.delivery_id == number) | EVENT.c.id.in_(seen)).order_by(EVENT.c.id)
     return [
         {
             "id": e.id,
             "occurrence": e.occurrence_id,
             **statement_json(event_of(e.statement, e.said_at), Delivery(e.source, b"", e.said_at)),
         }
-        for e in connection.execute(query)
+        for e in connection.execute(query.limit(1000))
     ]
 
 
 async def get_raw(request: web.Request) -> web.Response:
-    number = _receipt(request)
+    number = receipt_number(request)
     row = await read(
         request,
         lambda c: c.execute(sa.select(DELIVERY.c.body, DELIVERY.c.encoding).where(DELIVERY.c.id == number)).first(),
@@ -114,17 +117,28 @@ async def get_raw(request: web.Request) -> web.Response:
     return web.Response(body=row.body, content_type="application/octet-stream", headers=headers)
 
 
+def plain_body(body: bytes, encoding: str) -> str:
+    """A body as text for a page; what cannot be inflated is shown as it came."""
+    with contextlib.suppress(ValueError):
+        body = deliveries.inflate(body, encoding)
+    return body.decode("utf-8", "replace")
+
+
 async def reread_delivery(request: web.Request) -> web.Response:
-    number = _receipt(request)
-    store = request.app[STORE]
+    return answer({"queued": await queue_reread(request)}, status=202)
+
+
+async def queue_reread(request: web.Request) -> int:
+    """Queue the request's delivery for another reading; 0 when it waits to be read already."""
+    number, store = receipt_number(request), request.app[STORE]
+    known = await read(request, lambda c: c.execute(sa.select(DELIVERY.c.id).where(DELIVERY.c.id == number)).first())
+    if known is None:
+        raise NotFoundError("there is no delivery with this receipt")
 
     def queue() -> int:
         with store.writing() as connection:
             return deliveries.queue_again(connection, STAMP.c.delivery_id == number)
 
-    exists = await read(request, lambda c: c.execute(sa.select(DELIVERY.c.id).where(DELIVERY.c.id == number)).first())
-    if exists is None:
-        raise NotFoundError("there is no delivery with this receipt")
     count = await compute(request, queue)
     request.app[WORKER].wake.set()
-    return answer({"queued": count}, status=202)
+    return count

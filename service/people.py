@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo, available_timezones
 
-import sqlalchemy as sa
 from aiohttp import web
 
 import dashboards
@@ -18,15 +16,11 @@ from dashboards import captions, pages
 from dashboards.strips import strips_svg
 from dashboards.svg import phone_svg
 from incidents import entries, instants, overview
-from incidents.acts import NotFoundError
-from incidents.adapters import adapters, listing
-from incidents.silence import source_gaps
-from incidents.store import receipt_of
-from incidents.view import SourceHealth, Viewer
+from incidents.view import Viewer
 from service import clock
 from service.access import LINK, SESSION, Identity
 from service.asking import AskingError, act, compute, cursor_text, identity, read, zone_of
-from service.incidents_api import asked_of, gather_still, incident_filter, public_url
+from service.incidents_api import asked_of, gather_still, incident_filter
 from service.keys import ACCESS, CONFIG, DEMO, SETTINGS
 from service.settings import shown
 from service.shell import SESSION_COOKIE, page_error
@@ -92,59 +86,6 @@ async def incident(request: web.Request) -> web.Response:
         )
 
     return html(await compute(request, draw))
-
-
-async def sources(request: web.Request) -> web.Response:
-    viewer, found = viewer_of(request), await _health(request)
-    rows = await read(
-        request, lambda c: overview.list_deliveries(c, state="quarantined", source=None, before=None, limit=50)
-    )
-    return html(
-        pages.sources_page(
-            found, overview.quarantine_rows(rows), listing(), viewer, public_url=public_url(request), now=clock.now()
-        )
-    )
-
-
-async def _health(request: web.Request) -> tuple[SourceHealth, ...]:
-    config, at = request.app[CONFIG].now, clock.now()
-
-    def query(connection: sa.Connection) -> tuple[SourceHealth, ...]:
-        return overview.source_health(
-            connection, config, at, source_gaps(connection, config, at - timedelta(days=1), at)
-        )
-
-    return await read(request, query)
-
-
-async def source(request: web.Request) -> web.Response:
-    viewer, name = viewer_of(request), request.match_info["source"]
-    found = next((s for s in await _health(request) if s.name == name), None)
-    if found is None:
-        raise NotFoundError(f"there is no source {name[:80]}")
-    rows = await read(request, lambda c: overview.list_deliveries(c, state=None, source=name, before=None, limit=20))
-    recent = [
-        {
-            "receipt": receipt_of(r.id),
-            "received_at": r.received_at,
-            "state": r.state or "unread",
-            "size": r.size,
-            "reason": r.reason,
-        }
-        for r in rows
-    ]
-    adapter = adapters().get(found.adapter)
-    return html(
-        pages.source_page(
-            found,
-            adapter.setup if adapter else None,
-            recent,
-            viewer,
-            public_url(request),
-            now=clock.now(),
-            title=adapter.title if adapter else None,
-        )
-    )
 
 
 async def sites(request: web.Request) -> web.Response:

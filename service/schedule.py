@@ -67,12 +67,14 @@ async def _settle(app: web.Application) -> None:
 
 
 async def _reload(app: web.Application) -> None:
-    def load() -> None:
-        with app[STORE].reading() as connection:
-            app[CONFIG].now = configured.load(connection)
-        app[ACCESS].refresh()
+    await asyncio.to_thread(reload_now, app)
 
-    await asyncio.to_thread(load)
+
+def reload_now(app: web.Application) -> None:
+    """Read the configuration and the keys in force."""
+    with app[STORE].reading() as connection:
+        app[CONFIG].now = configured.load(connection)
+    app[ACCESS].refresh()
 
 
 async def _keep_house(app: web.Application) -> None:
