@@ -20,6 +20,7 @@ from incidents.entries import INCIDENT, Changes, read_incident
 from incidents.ingest import Ingest
 from incidents.settling import settle_due
 from incidents.store import DeliveryIds, Store
+from service import clock
 
 _OFFSET = re.compile(r"(-?)P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?")
 _PLACED = {
@@ -160,17 +161,17 @@ class Player:
 
     def _configure(self, story: Story) -> None:
         with self.store.writing() as connection:
-            at = min([at for at, *_ in story.deliveries] + [at for at, *_ in story.actions])
+            now = clock.now()
             steps = configured.plan(connection, story.config, owner="story", prune=False)
             configured.write(
-                connection, story.config, [s for s in steps if s.act in ("add", "change")], owner="story", now=at
+                connection, story.config, [s for s in steps if s.act in ("add", "change")], owner="story", now=now
             )
             configured.put(
                 connection,
                 ("story", story.name),
                 {"title": story.title, "provenance": story.provenance},
                 owner="story",
-                now=at,
+                now=now,
             )
 
     @staticmethod
