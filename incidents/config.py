@@ -6,6 +6,7 @@ import re
 import zoneinfo
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import Any
 
 from incidents import severities
@@ -16,6 +17,12 @@ SLUG = re.compile(r"[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?")
 _SPAN = re.compile(r"(\d+)\s*(s|m|h|d)")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 LEAST_KEY_LENGTH = 32
+
+
+@cache
+def _zones() -> frozenset[str]:
+    """The names of the IANA database; listing them walks through a folder of files."""
+    return frozenset(zoneinfo.available_timezones())
 
 
 class ConfigError(ValueError):
@@ -98,7 +105,7 @@ def site_of(row: Any, where: str = "sites") -> Site:  # noqa: ANN401  # TOML or 
     table = _Table(where, row)
     name = table.slug()
     zone = str(table.take("timezone", str, "UTC"))
-    if zone not in zoneinfo.available_timezones():
+    if zone not in _zones():
         raise table.error("timezone", f"{zone[:60]!r} is not a time zone of the IANA database")
     limits = table.take("limits", dict, {})
     if not all(isinstance(v, int | float) and not isinstance(v, bool) for v in limits.values()):
@@ -137,7 +144,7 @@ def source_of(row: Any, adapters: Iterable[str], where: str = "sources") -> Sour
         raise table.error("key", f"shorter than {LEAST_KEY_LENGTH} characters")
     every = table.take("every", str)
     zone = table.take("timezone", str)
-    if zone is not None and zone not in zoneinfo.available_timezones():
+    if zone is not None and zone not in _zones():
         raise table.error("timezone", f"{zone[:60]!r} is not a time zone of the IANA database")
     mapping = table.take("mapping", dict, {})
     if not all(isinstance(v, str) for v in mapping.values()):

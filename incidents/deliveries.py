@@ -125,11 +125,15 @@ def inflate(body: bytes, encoding: str, bound: int = BODY_BOUND) -> bytes:
         raise ValueError(f"inflates to more than {bound} bytes")
     if not inflater.eof:
         raise ValueError(f"the {encoding} stream is cut off")
+    if inflater.unused_data:
+        raise ValueError(f"{len(inflater.unused_data)} bytes follow the {encoding} stream")
     return plain
 
 
 def stamp(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Record how deliveries were read, over what an earlier reading said."""
+    if not rows:
+        return
     names = [row["delivery_id"] for row in rows]
     again = [row for row in rows if row["again"]]
     if again:

@@ -204,6 +204,12 @@ class Changes:
         self.connection.execute(sa.insert(MEMBER), rows)
         self.recounts.add(incident)
 
+    def recount_members_of(self, occurrences: list[str]) -> None:
+        """Count incidents afresh that these alerts, which are no more, had belonged to."""
+        for part in chunks(occurrences):
+            query = sa.select(MEMBER.c.incident_id).where(MEMBER.c.occurrence_id.in_(part))
+            self.recounts |= set(self.connection.execute(query).scalars())
+
     def settle(self) -> dict[str, Incident]:
         """Write the folds of all touched incidents, with what rules now say of their status; them by id."""
         names = sorted(set(self.touched) | set(self.joined) | set(self.moved) | self.recounts)
@@ -212,7 +218,10 @@ class Changes:
         rows = {
             row.id: row
             for part in chunks(names)
-            for row in self.connection.execute(sa.select(INCIDENT).where(INCIDENT.c.id.in_(part)))
+            # An alert attached by hand belongs to another group, whose lock its own sender's transaction does not hold.
+            for row in self.connection.execute(
+                sa.select(INCIDENT).where(INCIDENT.c.id.in_(part)).order_by(INCIDENT.c.id).with_for_update()
+            )
         }
         logs = decisions(self.connection, list(rows))
         folded = {name: self._settle_one(row, logs[name]) for name, row in rows.items()}
@@ -254,7 +263,8 @@ def append_status(
             {"status": settling.status, "note": settling.reason},
             rules.QUIET_ACTOR,
             happened_at,
-            decision=f"{rules.QUIET_ACTOR}|{incident.id}|{settling.status}|{happened_at.isoformat()}",
+            # With the version: late words may undo a decision and bring the same one about again.
+            decision=f"{rules.QUIET_ACTOR}|{incident.id}|{settling.status}|{happened_at.isoformat()}|{incident.version}",
         )
     )
 

@@ -22,7 +22,7 @@ def fields_in(delivery: Delivery, *wrappers: str) -> Mapping[str, Any]:
     body = delivery.body.strip()
     if body.startswith(b"--"):
         fields: Any = _multipart(body)
-    elif b"=" in body and body[:1] not in b"{[\"" and body.isascii():
+    elif b"=" in body and body[:1] not in b'{["' and body.isascii():
         fields = _urlencoded(body)
     else:
         fields = payload.decode(delivery.body)

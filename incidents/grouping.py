@@ -36,6 +36,11 @@ class Change:
     now: Occurrence
 
 
+def _is_grouped(seen: Occurrence) -> bool:
+    """Whether rules look at it."""
+    return seen.kind == "alert" and not seen.test
+
+
 def groups_of(alert: Occurrence, matcher: SiteMatcher, kinds: Iterable[str]) -> tuple[str, ...]:
     """The keys of the groups that rules look at an alert in: its sites, else the sender's own group."""
     sites = matcher.sites_of(alert.labels)
@@ -65,9 +70,8 @@ class Grouping:
 
     def apply(self, changed: Sequence[Change]) -> None:
         """Join, open and absorb for these alerts. Locks their groups until the transaction ends."""
-        alerts = [c for c in changed if c.now.kind == "alert" and not c.now.test]
-        if not alerts:
-            return
+        self._leave_groups(changed)
+        alerts = [c for c in changed if _is_grouped(c.now)]
         keys = {c.now.id: groups_of(c.now, self._matcher, self._kinds) for c in alerts}
         by_group: dict[str, list[Change]] = defaultdict(list)
         for change in alerts:
@@ -75,11 +79,25 @@ class Grouping:
                 by_group[key].append(change)
         self._sited = {name for name, found in keys.items() if found[0].startswith("site:")}
         self.changes.store.lock(self.connection, [f"group:{key}" for key in by_group])
-        self._write_groups(alerts, keys)
-        bonds = self._bonds([c.now.id for c in alerts if c.was is not None])
-        self._move(alerts, bonds)
+        if alerts:
+            self._write_groups(alerts, keys)
+        bonds = self._bonds([c.now.id for c in changed if c.was and (_is_grouped(c.was) or _is_grouped(c.now))])
+        self._move(changed, bonds)
         for key in sorted(by_group):
             self._apply_group(key, by_group[key], bonds)
+
+    def _leave_groups(self, changed: Sequence[Change]) -> None:
+        """Take alerts out of groups that they were in and are no more, as their labels, group or kind changed."""
+        for change in changed:
+            if change.was is None or not _is_grouped(change.was):
+                continue
+            left = set(groups_of(change.was, self._matcher, self._kinds))
+            if _is_grouped(change.now):
+                left -= set(groups_of(change.now, self._matcher, self._kinds))
+            if left:
+                self.connection.execute(
+                    sa.delete(GROUP).where(GROUP.c.occurrence_id == change.now.id, GROUP.c.group_key.in_(sorted(left)))
+                )
 
     def _write_groups(self, alerts: Sequence[Change], keys: dict[str, tuple[str, ...]]) -> None:
         rows = [

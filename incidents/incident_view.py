@@ -16,15 +16,15 @@ from incidents.config import Config
 from incidents.configured import CONFIGURED
 from incidents.deliveries import DELIVERY
 from incidents.entries import INCIDENT, MEMBER, OCCURRENCE
-from incidents.ingest import EVENT, READING, SUPERSESSION
+from incidents.ingest import EVENT, READING, holds
 from incidents.model import Entry, Incident, Lane, Severity, Site
 from incidents.places import SiteMatcher
 from incidents.records import members_of, said_of
-from incidents.silence import silence_of, source_gaps
+from incidents.silence import gaps_at, silence_of, source_gaps
 from incidents.store import chunks, receipt_of
 from incidents.tables import instant
 from incidents.timeline import Known, Sentence
-from incidents.view import Bin, Density, IncidentView, Line, Point, Series, Trace
+from incidents.view import Bin, Density, Gap, IncidentView, Line, Point, Series, Trace
 
 MARKS = 5000
 """Most alerts that are drawn and listed one by one."""
@@ -99,7 +99,7 @@ class _Gathering:
                 bars=tuple(sorted(bars, key=lambda b: (b.occurrence.starts_at, b.occurrence.id))),
                 marks=timeline.marks(own),
                 series=series,
-                gaps=source_gaps(self.connection, self.config, since, min(until, self.as_of)),
+                gaps=self._gaps(sites, since, until),
                 density=self._density(row.id, since, until) if crowded else None,
                 phases=timeline.phases(incident, since, until),
                 measurements=measurements.measure(incident),
@@ -194,7 +194,7 @@ class _Gathering:
                 .where(
                     EVENT.c.occurrence_id.in_(part),
                     EVENT.c.recorded_at <= self.as_of,
-                    ~sa.exists().where(SUPERSESSION.c.event_id == EVENT.c.id),
+                    holds(),
                 )
             )
             for row in self.connection.execute(query):
@@ -225,6 +225,10 @@ class _Gathering:
 
     def _series(self, site: Site, since: datetime, until: datetime) -> list[Series]:
         return series(self.connection, site, since, until, as_of=self.as_of)
+
+    def _gaps(self, sites: Sequence[Site], since: datetime, until: datetime) -> tuple[Gap, ...]:
+        found = source_gaps(self.connection, self.config, since, min(until, self.as_of))
+        return gaps_at(self.connection, found, sites)
 
     def _provenance(self, log: Iterable[Entry]) -> str | None:
         name = next((e.params.get("story") for e in log if e.kind == "opened"), None)

@@ -104,8 +104,8 @@ class Ingest:
             sources = {s.name: s for s in config.sources}
             heard = [self._hear(row, sources.get(row.source)) for row in rows]
             self.store.lock(connection, [f"source:{h.source}" for h in heard])
-            changed = self._record([h for h in heard if not h.older], connection, now)
-            topics = self._decide(config, connection, changed, now)
+            changed, gone = self._record([h for h in heard if not h.older], connection, now)
+            topics = self._decide(config, connection, changed, gone, now)
             deliveries.stamp(connection, [_stamp(h, now) for h in heard if not h.older])
             pulse(self.store, connection, topics, now)
         return Worked(len(heard), sum(len(h.events) + len(h.readings) for h in heard), topics)
@@ -124,9 +124,10 @@ class Ingest:
         return Worked(len(heard), 0, frozenset({"deliveries"})) if heard else None
 
     def _decide(
-        self, config: Config, connection: sa.Connection, changed: Sequence[Change], now: datetime
+        self, config: Config, connection: sa.Connection, changed: Sequence[Change], gone: list[str], now: datetime
     ) -> frozenset[str]:
         changes = Changes(self.store, connection, now)
+        changes.recount_members_of(gone)
         Grouping(config, changes, story=self.story).apply(changed)
         incidents = changes.settle()
         linking = Linking(config, changes)
@@ -193,7 +194,10 @@ class Ingest:
 
     # --- recording --------------------------------------------------------------------------------------------------
 
-    def _record(self, heard: Sequence[Heard], connection: sa.Connection, now: datetime) -> list[Change]:
+    def _record(
+        self, heard: Sequence[Heard], connection: sa.Connection, now: datetime
+    ) -> tuple[list[Change], list[str]]:
+        """Record what is new and fold it; what changed, and the ids of occurrences that nobody speaks of any more."""
         self._record_readings(heard, connection, now)
         said: dict[str, dict[str, tuple[Heard, Event]]] = defaultdict(dict)
         repeats: list[tuple[str, str, int]] = []
@@ -205,12 +209,13 @@ class Ingest:
                 else:
                     said[name][identity] = (one, event)
         cached = self._cached(connection, list(said))
-        known = self._known(connection, [name for name in said if name in cached])
+        known = self._known(connection, list(said))
         fresh, rows = self._fresh(said, known, repeats, now)
         if rows:
             insert_many(connection, EVENT, rows)
         self._see_again(connection, repeats)
-        undone = self._supersede([h for h in heard if h.again], said, connection, now)
+        undone = self._supersede([h for h in heard if h.again], connection, now)
+        undone |= {name for name, identity, _ in repeats if known.get((name, identity))}
         return self._fold(connection, cached, fresh, undone)
 
     def _cached(self, connection: sa.Connection, names: list[str]) -> dict[str, Occurrence]:
@@ -221,19 +226,21 @@ class Ingest:
         }
 
     @staticmethod
-    def _known(connection: sa.Connection, names: list[str]) -> set[tuple[str, str]]:
+    def _known(connection: sa.Connection, names: list[str]) -> dict[tuple[str, str], bool]:
+        """The statements of these occurrences by (id, digest), and whether each was superseded."""
+        superseded = sa.exists().where(SUPERSESSION.c.event_id == EVENT.c.id).label("superseded")
         return {
-            (row.occurrence_id, row.digest)
+            (row.occurrence_id, row.digest): bool(row.superseded)
             for part in chunks(names)
             for row in connection.execute(
-                sa.select(EVENT.c.occurrence_id, EVENT.c.digest).where(EVENT.c.occurrence_id.in_(part))
+                sa.select(EVENT.c.occurrence_id, EVENT.c.digest, superseded).where(EVENT.c.occurrence_id.in_(part))
             )
         }
 
     @staticmethod
     def _fresh(
         said: Mapping[str, Mapping[str, tuple[Heard, Event]]],
-        known: set[tuple[str, str]],
+        known: Mapping[tuple[str, str], bool],
         repeats: list[tuple[str, str, int]],
         now: datetime,
     ) -> tuple[dict[str, list[Said]], list[dict[str, Any]]]:
@@ -282,38 +289,27 @@ class Ingest:
             connection.execute(insert(connection, SIGHTING).on_conflict_do_nothing(), rows)
 
     @staticmethod
-    def _supersede(
-        again: Sequence[Heard],
-        said: Mapping[str, Mapping[str, tuple[Heard, Event]]],
-        connection: sa.Connection,
-        now: datetime,
-    ) -> set[str]:
-        """Mark events that deliveries read again no longer say and no other delivery says; their occurrences."""
+    def _supersede(again: Sequence[Heard], connection: sa.Connection, now: datetime) -> set[str]:
+        """Mark what deliveries read again no longer say, unmark what they say again; the occurrences concerned."""
         undone: set[str] = set()
         for one in again:
-            still = {
-                (name, identity)
-                for name, events in said.items()
-                for identity, (who, _) in events.items()
-                if who.id == one.id
-            }
-            before = connection.execute(
-                sa.select(EVENT.c.id, EVENT.c.occurrence_id, EVENT.c.digest).where(EVENT.c.delivery_id == one.id)
-            ).all()
-            for row in before:
-                seen_elsewhere = connection.execute(
-                    sa.select(SIGHTING.c.delivery_id)
-                    .where(SIGHTING.c.event_id == row.id, SIGHTING.c.delivery_id != one.id)
-                    .limit(1)
-                ).first()
-                gone = (row.occurrence_id, row.digest) not in still and not seen_elsewhere
-                if gone:
-                    statement = insert(connection, SUPERSESSION).values(
+            still = {(fold.occurrence_id(one.source, event.key), digest(event)) for event in one.events}
+            spoken = sa.select(EVENT.c.id, EVENT.c.occurrence_id, EVENT.c.digest)
+            for row in connection.execute(spoken.where(EVENT.c.delivery_id == one.id)).all():
+                if (row.occurrence_id, row.digest) not in still:
+                    mark = insert(connection, SUPERSESSION).values(
                         event_id=row.id, recorded_at=now, adapter=f"{one.adapter}@{one.version}"
                     )
-                    connection.execute(statement.on_conflict_do_nothing())
+                    connection.execute(mark.on_conflict_do_nothing())
                     undone.add(row.occurrence_id)
                 elif connection.execute(sa.delete(SUPERSESSION).where(SUPERSESSION.c.event_id == row.id)).rowcount:
+                    undone.add(row.occurrence_id)
+            repeated = spoken.join(SIGHTING, SIGHTING.c.event_id == EVENT.c.id).where(SIGHTING.c.delivery_id == one.id)
+            for row in connection.execute(repeated).all():
+                if (row.occurrence_id, row.digest) not in still:
+                    connection.execute(
+                        sa.delete(SIGHTING).where(SIGHTING.c.event_id == row.id, SIGHTING.c.delivery_id == one.id)
+                    )
                     undone.add(row.occurrence_id)
         return undone
 
@@ -349,7 +345,7 @@ class Ingest:
         cached: Mapping[str, Occurrence],
         fresh: Mapping[str, Sequence[Said]],
         undone: Iterable[str],
-    ) -> list[Change]:
+    ) -> tuple[list[Change], list[str]]:
         changed, whole = [], set(undone)
         for name, statements in fresh.items():
             now = None if name in whole else fold.extend(cached.get(name), statements)
@@ -369,14 +365,19 @@ class Ingest:
         if gone:
             connection.execute(sa.delete(OCCURRENCE).where(OCCURRENCE.c.id.in_(gone)))
             connection.execute(sa.delete(GROUP).where(GROUP.c.occurrence_id.in_(gone)))
-        return changed
+        return changed, gone
+
+
+def holds() -> sa.ColumnElement[bool]:
+    """That an event stands: the delivery it came with says it when read again, or another one repeated it."""
+    return ~sa.exists().where(SUPERSESSION.c.event_id == EVENT.c.id) | sa.exists().where(
+        SIGHTING.c.event_id == EVENT.c.id
+    )
 
 
 def statements_of(connection: sa.Connection, occurrence: str) -> list[Said]:
     """Every statement of an occurrence that holds, in no particular order."""
-    query = sa.select(EVENT).where(
-        EVENT.c.occurrence_id == occurrence, ~sa.exists().where(SUPERSESSION.c.event_id == EVENT.c.id)
-    )
+    query = sa.select(EVENT).where(EVENT.c.occurrence_id == occurrence, holds())
     return [records.said_of(row) for row in connection.execute(query)]
 
 

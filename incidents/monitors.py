@@ -70,6 +70,11 @@ def event_of(
     )
 
 
+def down(over: bool) -> Severity:
+    """What a monitor that knows only up and down says of gravity: down is critical, and up says nothing of it."""
+    return Severity.UNKNOWN if over else Severity.CRITICAL
+
+
 def is_said(value: object) -> bool:
     """Whether a member says anything: not null, blank, an empty list or an empty object."""
     return value is not None and value not in ([], {}) and not (isinstance(value, str) and not value.strip())
@@ -112,6 +117,14 @@ def instant(value: object, name: str, delivery: Delivery) -> datetime | None:
         raise UnrecognisedError(f"{name}: {error}") from None
 
 
+def moment(value: object, delivery: Delivery) -> datetime | None:
+    """The instant, None where none can be read: for ends and moments of speaking, which have the receipt to fall to."""
+    try:
+        return instants.parse(value, zone=delivery.timezone)
+    except ValueError:
+        return None
+
+
 def tags_of(value: object) -> dict[str, str]:
     """Tags as labels: `name:value` and `name=value` by their names, bare ones joined under `tags`.
 
@@ -126,6 +139,12 @@ def tags_of(value: object) -> dict[str, str]:
         elif name:
             bare.append(name)
     return labels | ({"tags": ", ".join(bare)} if bare else {})
+
+
+def joined(value: object) -> str | None:
+    """A list of words as one text with commas; one word as it is."""
+    words = [payload.title_of(item) for item in (value if isinstance(value, list) else [value])]
+    return ", ".join(word for word in words if word) or None
 
 
 def _tag(item: object) -> tuple[str | None, str | None]:

@@ -23,7 +23,7 @@ from incidents.lanes import lane_of, service_of
 from incidents.model import Incident, Occurrence, Severity, Site
 from incidents.places import SiteMatcher, relation
 from incidents.records import occurrence_of
-from incidents.silence import source_gaps
+from incidents.silence import gaps_at, source_gaps
 from incidents.store import chunks, receipt_of
 from incidents.tables import KeyRow, RefusalRow, instant, micros
 from incidents.view import (
@@ -209,7 +209,7 @@ def _strip(
         site=site,
         bars=bars,
         density=_site_density(connection, site, since, now),
-        gaps=tuple(gaps),
+        gaps=gaps_at(connection, gaps, [site]),
         latest=latest,
         latest_basis=next((s.basis for s in found if latest in s.points), None),
         limit=site.limits.get(WEATHER["temperature_c"]),

@@ -13,7 +13,7 @@ from incidents import entries, fold
 from incidents.config import Config
 from incidents.entries import ENTRY, INCIDENT, OCCURRENCE
 from incidents.grouping import GROUP, STILL_ON, groups_of
-from incidents.ingest import EVENT, SUPERSESSION
+from incidents.ingest import EVENT, holds
 from incidents.lanes import lane_of
 from incidents.model import Occurrence
 from incidents.places import SiteMatcher
@@ -77,10 +77,7 @@ def _batches(connection: sa.Connection) -> Iterator[list[Occurrence]]:
         after = names[-1]
         rows = connection.execute(
             sa.select(EVENT)
-            .where(
-                EVENT.c.occurrence_id.between(names[0], after),
-                ~sa.exists().where(SUPERSESSION.c.event_id == EVENT.c.id),
-            )
+            .where(EVENT.c.occurrence_id.between(names[0], after), holds())
             .order_by(EVENT.c.occurrence_id)
         )
         folded = [

@@ -95,7 +95,7 @@ def settle(incident: Incident, now: datetime, *, by_rule: bool) -> Settling | No
     if sums.on:
         if incident.status == "mitigated" and by_rule:
             before = "acknowledged" if incident.acknowledged_at else "open"
-            return Settling(before, now, f"{sums.on} alerts are on again")
+            return Settling(before, now, "1 alert is on again" if sums.on == 1 else f"{sums.on} alerts are on again")
         return None
     assert sums.last_ends_at is not None
     quiet_at = sums.last_ends_at + QUIET

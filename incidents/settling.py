@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from incidents import entries, rules
 from incidents.config import Config
-from incidents.entries import INCIDENT, Changes
+from incidents.entries import ENTRY, INCIDENT, Changes
 from incidents.ingest import pulse
 from incidents.linking import Linking
 from incidents.store import Store
@@ -20,15 +20,17 @@ MOST = 200
 def settle_due(store: Store, config: Config, now: datetime, *, virtual: bool = False) -> int:
     """Settle every incident that is due by `now`; how many decisions were taken.
 
-    In virtual time each decision is recorded at the instant at which it fell due, as it would have been live.
+    In virtual time each decision is recorded at the instant at which it fell due, as it would have been live; what
+    late words made due is recorded with the last of them.
     """
     taken = 0
     while True:
         with store.reading() as connection:
             due = connection.execute(sa.select(sa.func.min(INCIDENT.c.due_at)).where(INCIDENT.c.due_at <= now)).scalar()
+            spoken = connection.execute(sa.select(sa.func.max(ENTRY.c.recorded_at))).scalar() if virtual else None
         if due is None:
             return taken
-        taken += _settle_some(store, config, due if virtual else now, now)
+        taken += _settle_some(store, config, min(now, max(due, spoken)) if spoken else now, now)
 
 
 def _settle_some(store: Store, config: Config, by: datetime, now: datetime) -> int:

@@ -13,7 +13,7 @@ from incidents.config import Config
 from incidents.deliveries import DELIVERY
 from incidents.entries import OCCURRENCE
 from incidents.ingest import READING
-from incidents.model import Lane, Source
+from incidents.model import Lane, Site, Source
 from incidents.tables import micros
 from incidents.view import Gap
 
@@ -60,6 +60,21 @@ def source_gaps(connection: sa.Connection, config: Config, since: datetime, unti
         if source.every_seconds:
             found += _gaps(connection, source, since, until)
     return tuple(sorted(found, key=lambda gap: (gap.since, gap.source)))
+
+
+def gaps_at(connection: sa.Connection, gaps: Iterable[Gap], sites: Sequence[Site]) -> tuple[Gap, ...]:
+    """The gaps that matter at these sites: a source of readings concerns only the places that it has measured."""
+    return tuple(gap for gap in gaps if gap.lane != "weather" or _measures(connection, gap.source, sites))
+
+
+def _measures(connection: sa.Connection, source: str, sites: Sequence[Site]) -> bool:
+    near = [
+        READING.c.latitude.between(site.latitude - 0.5, site.latitude + 0.5)
+        & READING.c.longitude.between(site.longitude - 0.7, site.longitude + 0.7)
+        for site in sites
+    ]
+    query = sa.select(READING.c.id).where(READING.c.source == source, sa.or_(sa.false(), *near)).limit(1)
+    return connection.execute(query).first() is not None
 
 
 def _gaps(connection: sa.Connection, source: Source, since: datetime, until: datetime) -> list[Gap]:

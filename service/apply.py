@@ -37,11 +37,16 @@ def apply(store: Store, path: Path, *, secret_key: bytes, prune: bool = False, d
         if dry_run:
             return steps
         configured.write(connection, config, steps, owner="file", now=clock.now())
+        taken = {step.name for step in steps if step.kind == "source" and step.act == "taken"}
         for source, key in keys.items():
+            if source in taken:
+                continue
             write_key(
                 connection, key, kind="ingest", role="ingest", name=f"{source} (file)", source=source, owner="file"
             )
         for source, found in secrets.items():
+            if source in taken:
+                continue
             keep(connection, secret_key, source, found)
     return steps
 

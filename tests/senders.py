@@ -70,8 +70,8 @@ def text(at: datetime) -> str:
     return instants.text(at.astimezone(UTC))
 
 
-def alert(name: str, starts_at: datetime, *, ends_at: datetime | None = None, **labels: str) -> dict[str, Any]:
-    """One alert of a message, critical at the site smf unless its labels say otherwise."""
+def alert(name: str, starts_at: datetime, *, ends_at: datetime | None = None, **labels: Any) -> dict[str, Any]:
+    """One alert of a message, critical at the site smf unless its labels, which are texts, say otherwise."""
     labels = {"alertname": name, "severity": "critical", "datacenter": "smf1", **labels}
     return {
         "status": "resolved" if ends_at else "firing",

@@ -7,6 +7,7 @@ import http.client
 import json
 import threading
 import time
+import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -14,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from isal import igzip
 
 from incidents.deliveries import BODY_BOUND
 from tests import databases
@@ -155,6 +155,7 @@ def test_content_encodings(service: Barograph) -> None:
     for name, body, encoding, words in (
         ("corrupt", packed[:20] + b"\x00" * 20 + packed[40:], "gzip", "gzip"),
         ("cut off", packed[:-12], "gzip", "cut off"),
+        ("two of them", packed + packed, "gzip", "follow the gzip stream"),
         ("no gzip at all", good(), "gzip", "gzip"),
         ("unknown", good(), "br", "'br'"),
         ("a list", packed, "gzip, gzip", "gzip, gzip"),
@@ -167,12 +168,8 @@ def test_content_encodings(service: Barograph) -> None:
 
 
 def test_ten_gzip_bombs_at_once_harm_nobody(service: Barograph) -> None:
-    packer = igzip.IGzipFile(fileobj=(bomb := _Sink()), mode="wb", compresslevel=3)
-    zeros = bytes(16 * 1024 * 1024)
-    for _ in range(64):
-        packer.write(zeros)
-    packer.close()
-    body = b"".join(bomb.parts)
+    packer = zlib.compressobj(1, wbits=31)
+    body = b"".join([packer.compress(bytes(1 << 24)) for _ in range(64)] + [packer.flush()])
     with ThreadPoolExecutor(10) as pool:
         bombs = [pool.submit(post, service, body, Content_Encoding="gzip") for _ in range(10)]
         answer = post(service, good())
@@ -185,20 +182,6 @@ def test_ten_gzip_bombs_at_once_harm_nobody(service: Barograph) -> None:
         assert "inflates to more than" in delivery["reason"]
     assert service.read(answer.json()["receipt"])["state"] == "read"
     assert _peak_memory(service) < 600 * 1024 * 1024
-
-
-class _Sink:
-    """A file that keeps what is written to it."""
-
-    def __init__(self) -> None:
-        self.parts: list[bytes] = []
-
-    def write(self, part: bytes) -> int:
-        self.parts.append(bytes(part))
-        return len(part)
-
-    def flush(self) -> None:
-        """Nothing is held back."""
 
 
 def _peak_memory(service: Barograph) -> int:

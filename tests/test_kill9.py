@@ -9,6 +9,7 @@ import threading
 import time
 from contextlib import closing
 from datetime import datetime
+from typing import Self
 
 import pytest
 
@@ -18,7 +19,7 @@ from tests.conftest import StartBarograph
 from tests.senders import CONFIG, KEY, ago, alert, message, walk
 from tests.servers import Barograph
 
-THREADS = 6
+THREADS = 16
 
 
 class Pouring:
@@ -34,7 +35,7 @@ class Pouring:
         self._stop = threading.Event()
         self._threads = [threading.Thread(target=self._pour, args=(n,)) for n in range(THREADS)]
 
-    def __enter__(self) -> Pouring:
+    def __enter__(self) -> Self:
         for thread in self._threads:
             thread.start()
         return self
@@ -68,17 +69,16 @@ class Pouring:
 
 
 def cut_power(service: Barograph, *, kills: int, acknowledged: int) -> Pouring:
-    """Kill the service at unforeseen moments while alerts pour in, until both numbers are reached."""
+    """Kill the service at unforeseen moments while alerts pour in, then let them pour until enough is acknowledged."""
     chance = random.Random()
     with Pouring(service, ago(hours=1)) as pouring:
-        while kills > 0 or len(pouring.receipts) < acknowledged:
-            before = len(pouring.receipts)
-            service.until(lambda before=before: len(pouring.receipts) > before)  # type: ignore[misc]  # bound at once
-            time.sleep(chance.uniform(0.0, 0.5))
+        for kill in range(kills):
+            enough = acknowledged * kill // kills
+            service.until(lambda enough=enough: len(pouring.receipts) > enough, 60)  # type: ignore[misc]  # bound at once
+            time.sleep(chance.uniform(0.0, 0.3))
             service.kill9()
-            kills -= 1
             service.start()
-        service.until(lambda: len(pouring.receipts) >= acknowledged)
+        service.until(lambda: len(pouring.receipts) >= acknowledged, 60)
     return pouring
 
 

@@ -15,7 +15,7 @@ from tests.world import DAY
 
 
 def at(minute: float) -> datetime:
-    """This many minutes after the beginning of the day."""
+    """The instant so many minutes after the beginning of the day."""
     return DAY + timedelta(minutes=minute)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from incidents import rules
 from incidents.fold import members, occurrence
-from incidents.model import Event, Match, Occurrence, Rule, Said, Severity
+from incidents.model import Event, Match, Moment, Occurrence, Rule, Said, Severity
 from incidents.store import Store
 from tests.world import DAY, World, config, firing, instant, resolved
 
@@ -275,6 +275,17 @@ def test_an_alert_that_is_on_again_reopens_what_a_rule_mitigated(world: World) -
     world.at("11:10").alertmanager(resolved("db-1"))
     world.at("11:40")
     assert statuses(world)[2:] == ["11:40 mitigated rule:quiet@1"]
+
+
+def test_late_words_may_undo_a_decision_and_bring_it_about_again(world: World) -> None:
+    world.at("10:00").alertmanager(firing("db-1"))
+    world.at("10:30").alertmanager(resolved("db-1"))
+    world.at("14:00").alertmanager(firing("ups-1", "warning", since="10:02"))
+    assert world.only().status == "open"
+    world.at("14:10").alertmanager(resolved("ups-1", "warning", since="10:02", until="10:20"))
+    # Quiet since 10:30 as before, so the same decision at the same instant as before.
+    world.at("14:11")
+    assert (world.only().status, world.only().mitigated_at) == ("mitigated", Moment(instant("11:00")))
 
 
 def test_what_was_acknowledged_is_so_again_after_renewed_noise(world: World) -> None:

@@ -20,8 +20,8 @@ from incidents.entries import Changes, current_members, everything, read_inciden
 from incidents.incident_view import Asked, gather
 from incidents.ingest import EVENT, Ingest
 from incidents.model import Entry, Incident
-from incidents.records import alert_name
 from incidents.rebuild import rebuild, state_digest
+from incidents.records import alert_name
 from incidents.settling import settle_due
 from incidents.store import Store
 from incidents.tables import METADATA, EntryRow, MemberRow, OccurrenceRow
@@ -70,8 +70,11 @@ def config(*rules: Mapping[str, Any], sites: Sequence[Mapping[str, Any]] = SITES
     return config_of({"sites": list(sites), "sources": SOURCES, "rules": list(rules)}, adapters())
 
 
+TWO_SITES = config()
+
+
 def instant(clock: str) -> datetime:
-    """ "10:00" on `DAY`, "10:00:30", or "+2 10:00" two days later."""
+    """The instant of "10:00" or "10:00:30" on `DAY`, or of "+2 10:00" two days later."""
     days, _, time = clock.rpartition(" ")
     hours, minutes, *seconds = (int(part) for part in time.split(":"))
     return DAY + timedelta(days=int(days or 0), hours=hours, minutes=minutes, seconds=seconds[0] if seconds else 0)
@@ -128,7 +131,7 @@ class World:
     """The clock goes forward with `at`; everything else happens at that moment."""
 
     store: Store
-    config: Config = field(default_factory=config)
+    config: Config = TWO_SITES
     adapters: Mapping[str, Adapter] = field(default_factory=adapters)
     now: datetime = DAY
     _starts: dict[tuple[str, str], datetime] = field(default_factory=dict)

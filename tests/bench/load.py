@@ -7,6 +7,7 @@ A process of its own, with plain non-blocking sockets, so that it costs a small 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import re
 import selectors
 import socket
@@ -92,10 +93,8 @@ class Sender:
         return connection
 
     def _write(self, connection: _Connection) -> None:
-        try:
+        with contextlib.suppress(BlockingIOError):
             connection.unsent = connection.unsent[connection.socket.send(connection.unsent) :]
-        except BlockingIOError:
-            pass
         if connection.unsent:
             self._selector.modify(connection.socket, selectors.EVENT_READ | selectors.EVENT_WRITE, connection)
 

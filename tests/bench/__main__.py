@@ -1,0 +1,70 @@
+"""`python -m tests.bench`: all measurements in one run, as a table of ratios that ends with what missed its target."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
+
+import orjson
+
+from service import clock
+from tests.bench import answering, burst, figures, intake, reading, report
+from tests.bench.measured import FULL, QUICK, Plan, Row
+from tests.databases import Cluster, cluster
+
+PARTS = ("intake", "answering", "burst", "figures", "reading")
+
+
+def run(plan: Plan, parts: tuple[str, ...], show: Callable[[str], None]) -> list[Row]:
+    """Measure these parts one after the other, and show the table of each as soon as it is there."""
+    rows: list[Row] = []
+    with ExitStack() as stack:
+        for part in parts:
+            print(f"measuring {part} …", file=sys.stderr, flush=True)
+            if part == "intake":
+                running: Cluster = stack.enter_context(cluster())
+                found = intake.measure(plan, running)
+                stack.close()
+            else:
+                found = _MEASURES[part](plan)
+            show(report.table(found) + "\n")
+            rows += found
+    return rows
+
+
+_MEASURES: dict[str, Callable[[Plan], list[Row]]] = {
+    "answering": answering.measure,
+    "burst": burst.measure,
+    "figures": figures.measure,
+    "reading": reading.measure,
+}
+
+
+def main() -> int:
+    """Always 0: this measures, it does not judge."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="one short round of each, about a minute")
+    parser.add_argument(
+        "--json", action="store_true", help="the values of every round as JSON on stdout, the tables on stderr"
+    )
+    parser.add_argument("--only", choices=PARTS, action="append", help="only this part; may be given several times")
+    asked = parser.parse_args()
+    machine = report.machine(clock.now())
+    plan = QUICK if asked.quick else FULL
+    chosen = tuple(part for part in PARTS if not asked.only or part in asked.only)
+    out = sys.stderr if asked.json else sys.stdout
+    show = partial(print, file=out, flush=True)
+    show(", ".join(f"{name} {value}" for name, value in machine.items()) + "\n")
+    rows = run(plan, chosen, show)
+    show(report.verdict(rows))
+    if asked.json:
+        told = {"machine": machine, "quick": asked.quick, "rows": [row.fields() for row in rows]}
+        print(orjson.dumps(told, option=orjson.OPT_INDENT_2).decode())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,160 @@
+"""A real Prometheus and a real Alertmanager post to the real service: an incident opens by itself, nothing is lost."""
+
+from __future__ import annotations
+
+import http.server
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from incidents import instants
+from tests.conftest import StartBarograph, StartServer
+from tests.senders import CONFIG, KEY
+from tests.servers import Barograph, Server
+
+ROUTING = """
+route:
+  receiver: barograph
+  group_by: [alertname]
+  group_wait: 1s
+  group_interval: 1s
+  repeat_interval: 1h
+receivers:
+  - name: barograph
+    webhook_configs:
+      - url: {url}/in/am
+        send_resolved: true
+        max_alerts: 0
+        http_config:
+          authorization:
+            credentials: {key}
+"""
+PROMETHEUS = """
+global:
+  evaluation_interval: 1s
+  scrape_interval: 1s
+  scrape_timeout: 1s
+scrape_configs:
+  - job_name: room
+    static_configs:
+      - targets: ["127.0.0.1:{room}"]
+alerting:
+  alertmanagers:
+    - static_configs:
+        - targets: ["127.0.0.1:{router}"]
+rule_files: [rules.yml]
+"""
+RULES = """
+groups:
+  - name: room
+    rules:
+      - alert: RoomTooHot
+        expr: room_temperature_celsius > 30
+        labels: {severity: critical, datacenter: smf1}
+        annotations: {summary: "Too hot in Sacramento"}
+      - alert: PumpStopped
+        expr: pump_running == 0
+        labels: {severity: critical, datacenter: smf1}
+        annotations: {summary: "A pump stands still in Sacramento"}
+"""
+
+
+@contextmanager
+def room() -> Iterator[tuple[dict[str, int], int]]:
+    """A room that Prometheus scrapes: its gauges, to be set by the test, and its port."""
+    gauges = {"room_temperature_celsius": 24, "pump_running": 1}
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = "".join(f"{name} {value}\n" for name, value in gauges.items()).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "text/plain; version=0.0.4")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 # the name is the library's
+            """Say nothing."""
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield gauges, server.server_port
+        finally:
+            server.shutdown()
+            thread.join(10)
+
+
+def starts_by_prometheus(prometheus: Server) -> dict[str, datetime]:
+    """When each alert that is on began, as Prometheus itself says."""
+    found = {}
+    for alert in prometheus.request("GET", "/api/v1/alerts").json()["data"]["alerts"]:
+        at = instants.parse(alert["activeAt"])
+        assert at
+        found[alert["labels"]["alertname"]] = at
+    return found
+
+
+def alerts_of(barograph: Barograph, incident: str) -> dict[str, dict[str, Any]]:
+    """Alerts by name."""
+    items = barograph.json(f"/api/v1/incidents/{incident}/alerts")["items"]
+    found = {item["labels"]["alertname"]: item for item in items}
+    assert len(found) == len(items), "an alert is there twice"
+    return found
+
+
+@pytest.mark.slow
+def test_an_alert_opens_an_incident_and_resolves(
+    barograph: StartBarograph, alertmanager: StartServer, prometheus: StartServer
+) -> None:
+    service = barograph(CONFIG)
+    router = alertmanager(ROUTING.format(url=service.url, key=KEY))
+    with room() as (gauges, port):
+        monitor = prometheus(PROMETHEUS.format(room=port, router=router.port), {"rules.yml": RULES})
+        # What fires before Prometheus knows its Alertmanager is sent again only a minute later.
+        monitor.until(lambda: monitor.request("GET", "/api/v1/alertmanagers").json()["data"]["activeAlertmanagers"], 60)
+        gauges["room_temperature_celsius"] = 41
+        incident = service.until(lambda: service.json("/api/v1/incidents")["items"], 60)[0]
+        began = starts_by_prometheus(monitor)["RoomTooHot"]
+        # Prometheus tells its own users nanoseconds and Alertmanager milliseconds of the same evaluation.
+        opened = instants.parse(incident["opened_at"])
+        assert opened
+        assert abs((opened - began).total_seconds()) < 0.002
+        assert (incident["status"], incident["severity"], incident["sites"]) == ("open", "critical", ["smf"])
+        alert = alerts_of(service, incident["id"])["RoomTooHot"]
+        assert alert["title"] == "Too hot in Sacramento"
+        assert alert["starts_at"] == incident["opened_at"]
+        assert alert["ends_at"] is None
+
+        service.kill9()
+        gauges["pump_running"] = 0
+        router.until(lambda: _failed(router) > 0, 60)
+        service.start()
+        service.until(lambda: "PumpStopped" in alerts_of(service, incident["id"]), 90)
+
+        gauges |= {"room_temperature_celsius": 24, "pump_running": 1}
+        service.until(lambda: all(a["ends_at"] for a in alerts_of(service, incident["id"]).values()), 90)
+    lines = service.json(f"/api/v1/incidents/{incident['id']}/timeline")["items"]
+    told = [(line["kind"], line["text"]) for line in lines]
+    for title in ("Too hot in Sacramento", "A pump stands still"):
+        assert any(kind == "alert" and title in text for kind, text in told), told
+        assert any(kind == "alert_ended" and title in text for kind, text in told), told
+    assert any(kind == "opened" for kind, _ in told), told
+    for line in lines:
+        evidence = line["evidence"]
+        assert evidence["entry"] or (evidence["event"] and evidence["delivery"]), line
+    items = service.json("/api/v1/incidents")["items"]
+    assert [item["id"] for item in items] == [incident["id"]]
+    assert service.json("/api/v1/deliveries?state=quarantined")["items"] == []
+
+
+def _failed(router: Server) -> float:
+    """How many attempts to notify the webhook have failed, as Alertmanager counts them."""
+    lines = router.request("GET", "/metrics").text.splitlines()
+    name = 'alertmanager_notification_requests_failed_total{integration="webhook"}'
+    return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
