@@ -14,8 +14,7 @@ import sqlalchemy as sa
 from incidents import rules
 from incidents.config import Config
 from incidents.entries import INCIDENT, MEMBER, OCCURRENCE, Changes, Draft, name_base
-from incidents.lanes import lane_of
-from incidents.model import Occurrence
+from incidents.model import Lane, Occurrence
 from incidents.places import SiteMatcher
 from incidents.records import occurrence_of
 from incidents.store import chunks, insert, insert_many
@@ -34,6 +33,8 @@ class Change:
 
     was: Occurrence | None
     now: Occurrence
+    lane: Lane
+    """Where `now` is drawn; found once, as words of a new alert take a while to search."""
 
 
 def _is_grouped(seen: Occurrence) -> bool:
@@ -107,7 +108,7 @@ class Grouping:
                 "starts_at": micros(c.now.starts_at),
                 "ends_at": STILL_ON if c.now.ends_at is None else micros(c.now.ends_at),
                 "severity": c.now.severity.rank,
-                "lane": lane_of(c.now),
+                "lane": c.lane,
             }
             for c in alerts
             for key in keys[c.now.id]

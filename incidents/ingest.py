@@ -18,6 +18,7 @@ from incidents.adapters import Adapter
 from incidents.config import Config
 from incidents.entries import OCCURRENCE, Changes
 from incidents.grouping import GROUP, Change, Grouping
+from incidents.lanes import lane_of
 from incidents.linking import Linking
 from incidents.model import Delivery, Event, Loss, Occurrence, Reading, Said, Source, UnrecognisedError
 from incidents.spoken import digest, reading_digest
@@ -352,13 +353,14 @@ class Ingest:
             if now is None:
                 whole.add(name)
             else:
-                changed.append(Change(cached.get(name), now))
+                changed.append(Change(cached.get(name), now, lane_of(now)))
         gone = []
         for name in sorted(whole):
             statements = statements_of(connection, name)
             was = cached.get(name) or self._cached(connection, [name]).get(name)
             if statements:
-                changed.append(Change(was, fold.occurrence(statements)))
+                whole_fold = fold.occurrence(statements)
+                changed.append(Change(was, whole_fold, lane_of(whole_fold)))
             else:
                 gone.append(name)
         write_occurrences(connection, changed)
@@ -383,9 +385,9 @@ def statements_of(connection: sa.Connection, occurrence: str) -> list[Said]:
 
 def write_occurrences(connection: sa.Connection, changed: Sequence[Change]) -> None:
     """Write folds of occurrences into the cache."""
-    insert_many(connection, OCCURRENCE, [records.occurrence_row(c.now) for c in changed if c.was is None])
+    insert_many(connection, OCCURRENCE, [records.occurrence_row(c.now, c.lane) for c in changed if c.was is None])
     moved = [
-        {f"_{k}" if k == "id" else k: v for k, v in records.occurrence_row(c.now).items()}
+        {f"_{k}" if k == "id" else k: v for k, v in records.occurrence_row(c.now, c.lane).items()}
         for c in changed
         if c.was is not None
     ]

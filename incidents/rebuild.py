@@ -39,7 +39,7 @@ def _occurrences(connection: sa.Connection, config: Config) -> int:
     matcher, kinds = SiteMatcher(config.sites), {rule.group_by for rule in config.rules}
     count = 0
     for part in _batches(connection):
-        connection.execute(sa.insert(OCCURRENCE), [occurrence_row(seen) for seen in part])
+        connection.execute(sa.insert(OCCURRENCE), [occurrence_row(seen, lane_of(seen)) for seen in part])
         groups = [
             {
                 "group_key": key,

@@ -9,8 +9,7 @@ from typing import Any
 import orjson
 
 from incidents import instants
-from incidents.lanes import lane_of
-from incidents.model import Area, Entry, Event, Members, Occurrence, Post, Said, Severity
+from incidents.model import Area, Entry, Event, Lane, Members, Occurrence, Post, Said, Severity
 
 _RARE = ("text", "group", "url", "event")
 
@@ -126,7 +125,7 @@ def said_of(row: Any) -> Said:  # noqa: ANN401  # a row of EventRow's columns
     )
 
 
-def occurrence_row(seen: Occurrence) -> dict[str, Any]:
+def occurrence_row(seen: Occurrence, lane: Lane) -> dict[str, Any]:
     """The columns of an occurrence. What no query asks for goes into `rest`."""
     rest: dict[str, Any] = {"labels": dict(seen.labels), "digest": seen.digest}
     for name in (*_RARE, "starts_until", "first_said_at"):
@@ -147,7 +146,7 @@ def occurrence_row(seen: Occurrence) -> dict[str, Any]:
         "kind": seen.kind,
         "title": seen.title,
         "severity": seen.severity.rank,
-        "lane": lane_of(seen),
+        "lane": lane,
         "name": alert_name(seen),
         "starts_at": seen.starts_at,
         "ends_at": seen.ends_at,

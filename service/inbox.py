@@ -36,6 +36,7 @@ KEPT_HEADERS = (
     "x-webhook-",
     "x-event-",
     "sentry-hook-resource",
+    "sentry-hook-timestamp",
     "webhook-",
     "ce-",
     "x-checkly-",

@@ -235,6 +235,13 @@ def document(routes: Iterable[Route], server: str = "/api/v1") -> dict[str, Any]
     paths: dict[str, Any] = {}
     for route in routes:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
+    paths["/openapi.json"] = {
+        "get": {
+            "operationId": "openapi",
+            "summary": "This document",
+            "responses": {"200": {"description": "OpenAPI 3.1"}},
+        }
+    }
     return {
         "openapi": "3.1.0",
         "info": {

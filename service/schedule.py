@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 RULES_SECONDS = 5
 """How often the rules' clock ticks."""
-RELOAD_SECONDS = 5
+RELOAD_SECONDS = 2
 """How long a configuration or a key that another process wrote may go unnoticed."""
 HOUSE_SECONDS = 30
 PULSES_KEPT = timedelta(days=1)

@@ -164,6 +164,7 @@ def test_the_configuration_of_the_reference_applies(barograph: StartBarograph) -
     service.config_path.write_text(example)
     first = service.cli("apply", str(service.config_path))
     assert first.returncode == 0, first.stderr
+    service.until(lambda: service.json("/api/v1/sites")["items"])
     assert {site["name"] for site in service.json("/api/v1/sites")["items"]} == {"smf"}
     assert {source["name"] for source in service.json("/api/v1/sources")["items"]} == {
         "alertmanager-eu",

@@ -70,7 +70,9 @@ def fill(store: Store, alerts: int, since: datetime) -> str:
     incident = _open(store, since)
     for batch in _batches(alerts, since):
         with store.writing() as connection:
-            connection.exec_driver_sql("PRAGMA cache_size=-400000")  # KiB; ids are hashes, so every index page is hot
+            # Ids are hashes, so every page of an index is hot: keep them, and copy them into the file now and then only.
+            connection.exec_driver_sql("PRAGMA cache_size=-400000")
+            connection.exec_driver_sql("PRAGMA wal_autocheckpoint=100000")
             for table, rows in (
                 (DELIVERY, batch.deliveries),
                 (STAMP, batch.stamps),
@@ -181,7 +183,7 @@ def _form(name: str, severity: Severity, at: datetime, *, is_on: bool) -> _Form:
     seen = fold.occurrence([Said(event, "", SOURCE, at, at)])
     moment = instants.text(at)
     statement = records.statement_text(event, at).replace(f'"{moment}"', '""')
-    return _Form(seen, records.occurrence_row(seen), statement, lane_of(seen))
+    return _Form(seen, records.occurrence_row(seen, lane_of(seen)), statement, lane_of(seen))
 
 
 def _mark(number: int) -> str:

@@ -1,0 +1,84 @@
+"""The pages of `docs/adapters/`, made from the adapters: `python -m tests.adapter_pages` writes them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from incidents.adapters import Adapter, adapters
+
+FOLDER = Path(__file__).parent.parent / "docs" / "adapters"
+REFERENCE = FOLDER.parent / "reference.md"
+PLACES = """\
+`{url}` stands for the address of the source, such as `https://barograph.example/in/NAME`, and `{key}` for its key, made
+with `barograph key create NAME`."""
+TABLE = "| adapter | reads |\n|---|---|\n"
+
+
+def pages() -> dict[str, str]:
+    """The text of each page by its file name, the index included."""
+    found = {f"{adapter.name}.md": page(adapter) for adapter in adapters().values()}
+    rows = [f"| [{a.title}]({a.name}.md) | `{a.name}` | {a.verifies} |" for a in by_title()]
+    found["README.md"] = "\n".join(
+        [
+            "# Connect a sender",
+            "",
+            "One page for each format that can be read. `/sources/new` does the same with key and address filled in.",
+            "",
+            "| sender | adapter | verifies |",
+            "|---|---|---|",
+            *rows,
+            "",
+        ]
+    )
+    return found
+
+
+def by_title() -> list[Adapter]:
+    """All adapters as a reader looks for them."""
+    return sorted(adapters().values(), key=lambda a: a.title.lower())
+
+
+def page(adapter: Adapter) -> str:
+    """One adapter's page."""
+    setup, families = adapter.setup or {}, ", ".join(adapter.reads)
+    parts = [
+        f"# {adapter.title}",
+        f"Adapter `{adapter.name}`, version {adapter.version}. It reads {families} and verifies: {adapter.verifies}.",
+        PLACES,
+    ]
+    for part in setup.get("snippets", ()):
+        parts += [f"## {part['title']}", f"~~~{part.get('language', '')}\n{part['text'].rstrip()}\n~~~"]
+        if part.get("note"):
+            parts.append(part["note"])
+    if setup.get("facts"):
+        rows = "\n".join(f"| {name} | {what} |" for name, what in setup["facts"])
+        parts += [f"## What {adapter.title} does", f"| | |\n|---|---|\n{rows}"]
+    return "\n\n".join(parts) + "\n"
+
+
+def table() -> str:
+    """The rows of the reference's table of adapters."""
+    rows = [f"| `{a.name}` | [{a.title}](adapters/{a.name}.md): {', '.join(a.reads)} |" for a in adapters().values()]
+    return TABLE + "\n".join(rows) + "\n"
+
+
+def reference(text: str) -> str:
+    """The reference with its table of adapters as it should be."""
+    head, _, tail = text.partition(TABLE)
+    return head + table() + "\n" + tail.partition("\n\n")[2]
+
+
+def write() -> None:
+    """Write every page, and take away those of adapters that are no more."""
+    FOLDER.mkdir(exist_ok=True)
+    wanted = pages()
+    for path in FOLDER.glob("*.md"):
+        if path.name not in wanted:
+            path.unlink()
+    for name, text in wanted.items():
+        (FOLDER / name).write_text(text, encoding="utf-8")
+    REFERENCE.write_text(reference(REFERENCE.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write()
