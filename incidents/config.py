@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Any
 
+import orjson
+
 from incidents import severities
 from incidents.model import Match, Rule, Severity, Site, Source
 from incidents.rules import DEFAULT_RULES
@@ -222,8 +224,11 @@ def config_of(document: Any, adapters: Iterable[str]) -> Config:  # noqa: ANN401
 
 
 def spec_of(value: Site | Source | Rule) -> dict[str, Any]:
-    """A configured value as plain JSON; `value_of` reads it back."""
-    return {k: v for k, v in asdict(_plain(value)).items() if v not in (None, (), {})}
+    """A configured value as plain JSON, lists and all, as a row holds it; `value_of` reads it back."""
+    spec: dict[str, Any] = orjson.loads(
+        orjson.dumps({k: v for k, v in asdict(_plain(value)).items() if v not in (None, (), {})})
+    )
+    return spec
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401  # asdict copies mappings that it can rebuild only

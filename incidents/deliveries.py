@@ -99,7 +99,9 @@ def queue_again(connection: sa.Connection, where: sa.ColumnElement[bool]) -> int
     chosen = sa.select(STAMP.c.delivery_id).where(
         where, ~sa.exists().where(UNREAD.c.delivery_id == STAMP.c.delivery_id)
     )
-    return connection.execute(sa.insert(UNREAD).from_select(["delivery_id"], chosen)).rowcount
+    statement = sa.insert(UNREAD).from_select(["delivery_id"], chosen)
+    # SQLAlchemy forgets the count of an INSERT unless it is told to keep it.
+    return connection.execute(statement, execution_options={"preserve_rowcount": True}).rowcount
 
 
 def queue_older(connection: sa.Connection, versions: Mapping[str, int]) -> int:

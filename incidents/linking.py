@@ -53,7 +53,7 @@ class Linking:
             OCCURRENCE.c.starts_at <= until,
             OCCURRENCE.c.ends_at.is_(None) | (OCCURRENCE.c.ends_at >= since - REACH),
         )
-        rows = self.connection.execute(query.order_by(OCCURRENCE.c.starts_at.desc()).limit(MOST))
+        rows = self.connection.execute(query.order_by(OCCURRENCE.c.starts_at.desc(), OCCURRENCE.c.id).limit(MOST))
         return [occurrence_of(row) for row in rows]
 
     def _met_by(self, seen: Occurrence) -> list[str]:
@@ -63,7 +63,7 @@ class Linking:
         )
         if seen.ends_at is not None:
             query = query.where(INCIDENT.c.since <= seen.ends_at + REACH)
-        rows = self.connection.execute(query.order_by(INCIDENT.c.since.desc()).limit(MOST)).scalars()
+        rows = self.connection.execute(query.order_by(INCIDENT.c.since.desc(), INCIDENT.c.id).limit(MOST)).scalars()
         return sorted(rows)
 
     def _signals(self, names: Sequence[str]) -> dict[str, Sequence[str]]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from incidents import instants, payload
-from incidents.model import Delivery, Event, Kind, Severity, UnrecognisedError
+from incidents.model import Delivery, Event, Kind, Loss, Severity, Statement, UnrecognisedError
 
 
 def event_of(
@@ -46,7 +46,7 @@ def event_of(
             ends_at, assumed = starts_at, True
     elif timeout:
         assumed = True
-        ends_at = (starts_at or said_at or delivery.received_at) + timeout
+        ends_at = shifted(starts_at or said_at or delivery.received_at, timeout) or delivery.received_at + timeout
     else:
         ends_at = None
     if said_at is None and starts_at is None and (ends_at is None or assumed):
@@ -93,6 +93,11 @@ def first(fields: Mapping[str, Any], *names: str) -> Any:  # noqa: ANN401 - a me
     return next((fields[name] for name in names if is_said(fields.get(name))), None)
 
 
+def word(*values: object, default: str = "") -> str:
+    """The first value that is text or a number, on one line, else `default`: for titles made of several."""
+    return next((found for value in values if (found := payload.title_of(value))), default)
+
+
 def key_from(*parts: object) -> str | None:
     """The parts joined by `/`, without those that are absent; None when the first is."""
     said = [payload.key_of(part) for part in parts]
@@ -123,6 +128,33 @@ def moment(value: object, delivery: Delivery) -> datetime | None:
         return instants.parse(value, zone=delivery.timezone)
     except ValueError:
         return None
+
+
+def shifted(at: datetime, by: timedelta) -> datetime | None:
+    """The instant so much later (or earlier), None where the calendar ends."""
+    try:
+        return at + by
+    except OverflowError:
+        return None
+
+
+def several(items: Iterable[object], read: Callable[[object], Statement], what: str) -> list[Statement]:
+    """What is read in each of a batch; those that cannot be read are a loss of so many `what`, with the first reason.
+
+    Raises UnrecognisedError when there are some and none can be read.
+    """
+    statements: list[Statement] = []
+    reasons = []
+    for index, item in enumerate(items):
+        try:
+            statements.append(read(item))
+        except ValueError as error:
+            reasons.append(f"{what} {index}: {error}")
+    if reasons and not statements:
+        raise UnrecognisedError(reasons[0])
+    if reasons:
+        statements.append(Loss(len(reasons), f"{what}s that could not be read: {reasons[0]}"))
+    return statements
 
 
 def tags_of(value: object) -> dict[str, str]:

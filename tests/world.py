@@ -116,10 +116,11 @@ def resolved(
     site: str | None = "smf",
     since: str | None = None,
     until: str | None = None,
+    says: str | None = None,
     **labels: str,
 ) -> Alert:
     """The end of an alert: of the one that fired last, or of the one that began at `since`."""
-    return Alert(instance, severity, name, _labels(site, labels), since, until, is_resolved=True)
+    return Alert(instance, severity, name, _labels(site, labels), since, until, is_resolved=True, says=says)
 
 
 def _labels(site: str | None, labels: Mapping[str, str]) -> dict[str, str]:

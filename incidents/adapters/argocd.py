@@ -81,7 +81,8 @@ def normalise(delivery: Delivery) -> list[Statement]:
     if about == "health":
         health = payload.object_of(said.get("health"))
         # Healthy again is no end: its turn has a time of its own, and each deployment passes through it.
-        return [] if payload.title_of(health.get("status")) in {"Healthy", "Progressing"} else [_health(said, health, delivery)]
+        well = payload.title_of(health.get("status")) in {"Healthy", "Progressing"}
+        return [] if well else [_health(said, health, delivery)]
     raise UnrecognisedError("not an Argo CD message of our templates: `about` is neither operation nor health")
 
 
@@ -94,7 +95,7 @@ def _operation(said: Mapping[str, Any], operation: Mapping[str, Any], delivery: 
         delivery,
         key=_key(said, starts_at),
         kind="change",
-        title=f"Sync of {said.get('app')} to {str(sync.get('revision') or 'its target')[:12]}",
+        title=f"Sync of {monitors.word(said.get('app'))} to {monitors.word(sync.get('revision'), default='?')[:12]}",
         over=over,
         severity=Severity.ERROR if phase in {"Failed", "Error"} else Severity.INFO,
         starts_at=starts_at,
@@ -111,7 +112,7 @@ def _health(said: Mapping[str, Any], health: Mapping[str, Any], delivery: Delive
     return monitors.event_of(
         delivery,
         key=monitors.key_from(_key(said, starts_at or delivery.received_at), "health"),
-        title=f"{said.get('app')} is {health.get('status') or 'in an unknown state'}",
+        title=f"{monitors.word(said.get('app'))} is {monitors.word(health.get('status'), default='Unknown')}",
         over=False,
         severity=Severity.ERROR if health.get("status") == "Degraded" else Severity.WARNING,
         starts_at=starts_at,

@@ -45,7 +45,7 @@ def normalise(delivery: Delivery) -> list[Statement]:
     over = said.get("event") == "resolved" or ends_at is not None
     related = payload.object_of(spoken_of.get("relationships"))
     monitor = payload.object_of(payload.object_of(related.get("monitor")).get("data"))
-    cause, name = incident.get("cause"), payload.title_of(incident.get("name"))
+    cause, name = payload.title_of(incident.get("cause")), payload.title_of(incident.get("name"))
     event = monitors.event_of(
         delivery,
         key=spoken_of.get("id"),

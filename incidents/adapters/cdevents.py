@@ -45,7 +45,8 @@ _GRAVE = {"failure", "error", "fail"}
 def normalise(delivery: Delivery) -> list[Statement]:
     """An alert for an incident's subject; a change for a run's, and for each other event at its moment."""
     said = payload.decode(delivery.body)
-    return [_event(_unwrapped(one), delivery) for one in (said if isinstance(said, list) else [said])]
+    batch = said if isinstance(said, list) else [said]
+    return monitors.several(batch, lambda one: _event(_unwrapped(one), delivery), "event")
 
 
 def _unwrapped(said: object) -> Mapping[str, Any]:
@@ -55,19 +56,17 @@ def _unwrapped(said: object) -> Mapping[str, Any]:
 
 def _event(said: Mapping[str, Any], delivery: Delivery) -> Event:
     context, subject = payload.object_of(said.get("context")), payload.object_of(said.get("subject"))
-    parts = str(context.get("type")).split(".")
+    parts = monitors.word(context.get("type")).split(".")
     if parts[:2] != ["dev", "cdevents"] or len(parts) < 4:
         raise UnrecognisedError("not a CDEvent: context.type does not begin with dev.cdevents")
-    what, turn = parts[2], parts[3]
-    content = payload.object_of(subject.get("content"))
+    what, turn, content = parts[2], parts[3], payload.object_of(subject.get("content"))
     at = monitors.instant(context.get("timestamp"), "context.timestamp", delivery)
     subject_key = monitors.key_from(
         subject.get("id") and what, subject.get("source") or context.get("source"), subject.get("id")
     )
     incident, run = what == "incident", what in _RUNS
     over = bool(monitors.state_of(turn, _INCIDENT, "context.type")) if incident else not run or turn == "finished"
-    begins = turn == "started" or (incident and not over)
-    failed = str(content.get("outcome")) in _GRAVE
+    failed = monitors.word(content.get("outcome")) in _GRAVE
     return monitors.event_of(
         delivery,
         key=subject_key if incident or run else monitors.key_from(context.get("source") or what, context.get("id")),
@@ -76,7 +75,7 @@ def _event(said: Mapping[str, Any], delivery: Delivery) -> Event:
         over=over,
         severity=Severity.UNKNOWN if incident else Severity.ERROR if failed else Severity.INFO,
         said_at=at,
-        starts_at=at if begins or not (incident or run) else None,
+        starts_at=at if turn in {"started", "detected"} or not (incident or run) else None,
         ends_at=at if over else None,
         final=True,
         labels={
@@ -93,11 +92,12 @@ def _event(said: Mapping[str, Any], delivery: Delivery) -> Event:
 
 
 def _service(what: str, subject: Mapping[str, Any], content: Mapping[str, Any]) -> object:
-    named = payload.object_of(content.get("service")).get("id") or content.get("pipelineName")
-    return subject.get("id") if what == "service" else named
+    about = subject if what == "service" else payload.object_of(content.get("service"))
+    return about.get("id") or content.get("pipelineName")
 
 
 def _title(what: str, turn: str, subject: Mapping[str, Any], content: Mapping[str, Any]) -> str:
-    name = monitors.first(content, "pipelineName", "taskName", "name") or subject.get("id") or "without a name"
+    named = (content.get(part) for part in ("pipelineName", "taskName", "name"))
+    name = monitors.word(*named, subject.get("id"), default="without a name")
     # A run keeps one title from start to finish; what it came to is its severity and its label.
     return f"{what} {name}" if what in _RUNS else f"{what} {name} {turn}"

@@ -73,7 +73,7 @@ def normalise(delivery: Delivery) -> list[Statement]:
     """One alert by the check's id, which later failures of the check share; a certificate by itself."""
     sent = placeholders.filled(monitors.object_in(delivery, "a Checkly message"))
     said = {name.casefold(): value for name, value in sent.items()}
-    kind = str(said.get("alert_type")).casefold()
+    kind = monitors.word(said.get("alert_type")).casefold()
     over = monitors.state_of(said.get("alert_type"), _TYPES, "alert_type")
     if over is None:
         return []
@@ -82,7 +82,9 @@ def normalise(delivery: Delivery) -> list[Statement]:
     event = monitors.event_of(
         delivery,
         key=monitors.key_from(said.get("check_id"), "certificate" if certificate else None),
-        title=None if over else f"{said.get('check_name') or 'Check without a name'} {_turn(certificate, degraded)}",
+        title=None
+        if over
+        else f"{monitors.word(said.get('check_name'), default='Check without a name')} {_turn(certificate, degraded)}",
         over=over,
         severity=Severity.WARNING if certificate or degraded else monitors.down(over),
         said_at=monitors.moment(delivery.headers.get("x-checkly-timestamp"), delivery) or at,

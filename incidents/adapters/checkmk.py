@@ -89,6 +89,6 @@ def _ours(said: Mapping[str, Any], what: str, delivery: Delivery) -> list[Statem
 
 def _spoken(said: Mapping[str, Any], delivery: Delivery) -> datetime | None:
     """The time of `date` ("Sat Oct 26 23:20:39 UTC 2024"), else the short one in the source's zone."""
-    found = re.fullmatch(r"\w{3} (\w{3}) +(\d+) ([\d:]+) (\w+) (\d{4})", str(said.get("long_date_time")))
+    found = re.fullmatch(r"\w{3} (\w{3}) +(\d+) ([\d:]+) (\w+) (\d{4})", monitors.word(said.get("long_date_time")))
     long = monitors.moment(f"{found[2]} {found[1]} {found[5]} {found[3]} {found[4]}", delivery) if found else None
     return long or monitors.moment(said.get("short_date_time"), delivery)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from incidents import items, monitors, payload
-from incidents.model import Delivery, Event, Loss, Severity, Statement, UnrecognisedError
+from incidents.model import Delivery, Event, Severity, Statement, UnrecognisedError
 
 VERSION = 1
 TITLE = "CloudEvents"
@@ -57,18 +57,7 @@ def normalise(delivery: Delivery) -> list[Statement]:
 
     Events of a batch that cannot be read are a loss with the first reason; UnrecognisedError when none can be.
     """
-    statements: list[Statement] = []
-    reasons = []
-    for index, event in enumerate(_events(delivery)):
-        try:
-            statements.append(_statement(event, delivery))
-        except ValueError as error:
-            reasons.append(f"event {index}: {error}")
-    if reasons and not statements:
-        raise UnrecognisedError(reasons[0])
-    if reasons:
-        statements.append(Loss(len(reasons), f"events that could not be read: {reasons[0]}"))
-    return statements
+    return monitors.several(_events(delivery), lambda event: _statement(event, delivery), "event")
 
 
 def _events(delivery: Delivery) -> list[Any]:
@@ -112,7 +101,7 @@ def _change(event: Mapping[str, Any], said: Mapping[str, Any], delivery: Deliver
         delivery,
         key=monitors.key_from(event["source"], event["id"]),
         kind="change",
-        title=" ".join(str(event[name]) for name in ("type", "subject") if monitors.is_said(event.get(name))),
+        title=f"{monitors.word(event['type'])} {monitors.word(event.get('subject'))}",
         over=True,
         severity=Severity.INFO,
         starts_at=at,

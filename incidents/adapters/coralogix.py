@@ -54,7 +54,7 @@ def normalise(delivery: Delivery) -> list[Statement]:
         raise UnrecognisedError("not a Coralogix message: it has no alert_action")
     over = bool(monitors.state_of(said["alert_action"], _ACTIONS, "alert_action"))
     fields = {
-        str(field.get("key")): field.get("value")
+        monitors.word(field.get("key")): field.get("value")
         for field in map(payload.object_of, payload.list_of(said.get("fields")))
         if isinstance(field.get("value"), str | int) and field["value"] not in {"null", "Multiple IPs"}
     }

@@ -37,11 +37,12 @@ def normalise(delivery: Delivery) -> list[Statement]:
         raise UnrecognisedError("not an Errbit message: it has no problem")
     at = monitors.instant(monitors.first(problem, "last_notice_at", "updated_at"), "problem.last_notice_at", delivery)
     resolved = payload.flag_of(problem.get("resolved")) or False
+    app = monitors.word(problem.get("app_name"), default="an application")
     spoken = (at or delivery.received_at).isoformat()
     event = monitors.event_of(
         delivery,
         key=monitors.key_from(problem.get("_id") or problem.get("id"), spoken),
-        title=f"{problem.get('error_class') or 'Error'} in {problem.get('app_name') or 'an application'}",
+        title=f"{monitors.word(problem.get('error_class'), default='Error')} in {app}",
         over=resolved,
         severity=Severity.ERROR,
         starts_at=at,

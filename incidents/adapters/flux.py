@@ -76,12 +76,13 @@ def normalise(delivery: Delivery) -> list[Statement]:
     at = monitors.instant(said.get("timestamp"), "timestamp", delivery)
     failed, name = severity == "error", about.get("name")
     identity = (about.get("kind"), about.get("namespace"), name, said.get("reason"), metadata.get("revision"))
+    reason = monitors.word(said.get("reason"), default=severity)
     moment = None if failed else (at or delivery.received_at).isoformat()
     event = monitors.event_of(
         delivery,
         key=monitors.key_from(*identity, moment),
         kind="alert" if failed else "change",
-        title=f"{about.get('kind')} {name}: {said.get('reason')}",
+        title=f"{monitors.word(about.get('kind'))} {monitors.word(name)}: {reason}",
         over=not failed,
         severity=Severity.ERROR if failed else Severity.INFO,
         said_at=at,

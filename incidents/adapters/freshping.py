@@ -48,7 +48,7 @@ def normalise(delivery: Delivery) -> list[Statement]:
     event = monitors.event_of(
         delivery,
         key=monitors.first(check, "check_id"),
-        title=f"{check.get('check_name') or 'Check without a name'} is down",
+        title=f"{monitors.word(check.get('check_name'), default='Check without a name')} is down",
         over=over,
         severity=monitors.down(over),
         said_at=at,

@@ -35,13 +35,13 @@ Events        all of incidents and of scheduled maintenance
 def normalise(delivery: Delivery) -> list[Statement]:
     """One provider incident by its id; notes, whose own id is another, are its posts."""
     said = {name: None if value == "None" else value for name, value in _fields(delivery).items()}
-    kind = str(payload.object_of(said.get("event_data")).get("event_type")).upper()
+    kind = monitors.word(payload.object_of(said.get("event_data")).get("event_type")).upper()
     if not kind.startswith(("INCIDENT_", "MAINTENANCE_")):
         raise UnrecognisedError("not a Freshstatus message: event_type is neither of an incident nor of maintenance")
     at = monitors.moment(payload.object_of(said["event_data"]).get("event_created_on"), delivery)
     maintenance, state = (
         kind.startswith("MAINTENANCE_"),
-        str(monitors.first(said, "incident_status", "status")).casefold(),
+        monitors.word(monitors.first(said, "incident_status", "status")).casefold(),
     )
     over = kind.endswith(("_CLOSE", "_CLOSED", "_RESOLVE")) or state in {"closed", "resolved"}
     text = payload.text_of(monitors.first(said, "message", "description"))

@@ -62,15 +62,15 @@ def normalise(delivery: Delivery) -> list[Statement]:
 
 def _deployment(deployment: Mapping[str, Any], said: Mapping[str, Any], delivery: Delivery) -> Event | None:
     status = payload.object_of(said.get("deployment_status"))
-    state = str(status.get("state") or "pending")
+    state = monitors.word(status.get("state"), default="pending")
     if status and state not in _DEPLOYED:
         return None  # `inactive` says that a later one took its place, not when this one was over
-    repository, environment = _repository(said), deployment.get("environment")
+    repository, environment = _repository(said), monitors.word(deployment.get("environment"), default="an environment")
     return monitors.event_of(
         delivery,
         key=monitors.key_from("deployment" if deployment.get("id") else None, deployment.get("id")),
         kind="change",
-        title=f"Deploy {deployment.get('ref') or ''} of {repository} to {environment or 'an environment'}",
+        title=f"Deploy {monitors.word(deployment.get('ref'))} of {repository} to {environment}",
         over=_DEPLOYED[state],
         severity=Severity.ERROR if state in _GRAVE else Severity.INFO,
         said_at=monitors.moment(monitors.first(status, "created_at") or deployment.get("created_at"), delivery),
@@ -85,12 +85,13 @@ def _deployment(deployment: Mapping[str, Any], said: Mapping[str, Any], delivery
 
 def _run(run: Mapping[str, Any], said: Mapping[str, Any], delivery: Delivery) -> Event:
     over = said.get("action") == "completed" or run.get("status") == "completed"
-    conclusion = payload.title_of(run.get("conclusion"))
+    conclusion, workflow = payload.title_of(run.get("conclusion")), payload.object_of(said.get("workflow"))
+    name = monitors.word(run.get("name"), workflow.get("name"), default="Workflow")
     return monitors.event_of(
         delivery,
         key=monitors.key_from("run" if run.get("id") else None, run.get("id"), run.get("run_attempt")),
         kind="change",
-        title=f"{run.get('name') or 'Workflow'} #{run.get('run_number') or '?'} of {_repository(said)}",
+        title=f"{name} #{monitors.word(run.get('run_number'), default='?')} of {_repository(said)}",
         over=over,
         severity=Severity.ERROR if conclusion in _GRAVE else Severity.INFO,
         said_at=monitors.moment(run.get("updated_at"), delivery),

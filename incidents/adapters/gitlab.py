@@ -58,14 +58,14 @@ def normalise(delivery: Delivery) -> list[Statement]:
 
 
 def _deployment(said: Mapping[str, Any], delivery: Delivery) -> Event:
-    status, environment = said.get("status"), said.get("environment")
+    status, environment = said.get("status"), monitors.word(said.get("environment"), default="an environment")
     over = bool(monitors.state_of(status, _STATES, "status"))
     at = monitors.instant(said.get("status_changed_at"), "status_changed_at", delivery)
     return monitors.event_of(
         delivery,
         key=monitors.key_from("deployment" if said.get("deployment_id") else None, said.get("deployment_id")),
         kind="change",
-        title=f"Deploy {said.get('ref') or said.get('short_sha') or ''} of {_project(said)} to {environment}",
+        title=f"Deploy {monitors.word(said.get('ref'), said.get('short_sha'))} of {_project(said)} to {environment}",
         over=over,
         severity=Severity.ERROR if status == "failed" else Severity.INFO,
         said_at=at,
@@ -86,7 +86,7 @@ def _pipeline(said: Mapping[str, Any], delivery: Delivery) -> Event:
         delivery,
         key=monitors.key_from("pipeline" if pipeline.get("id") else None, pipeline.get("id")),
         kind="change",
-        title=f"Pipeline {pipeline.get('name') or pipeline.get('ref') or pipeline.get('id')} of {_project(said)}",
+        title=f"Pipeline {monitors.word(*(pipeline.get(part) for part in ('name', 'ref', 'id')))} of {_project(said)}",
         over=over,
         severity=Severity.ERROR if status == "failed" else Severity.INFO,
         said_at=None if over else delivery.received_at,

@@ -52,7 +52,7 @@ def normalise(delivery: Delivery) -> list[Statement]:
     event = monitors.event_of(
         delivery,
         key=monitors.first(check, "uuid", "unique_key", "code"),
-        title=f"{check.get('name') or check.get('slug') or 'Check without a name'} is down",
+        title=f"{monitors.word(check.get('name'), check.get('slug'), default='Check without a name')} is down",
         over=over,
         severity=Severity.UNKNOWN if over else Severity.ERROR,
         said_at=at,

@@ -31,29 +31,46 @@ exec curl -sS --fail --retry 5 --max-time 20 -H 'Authorization: Bearer {key}' '{
 object NotificationCommand "barograph-host" {
   command = [ ConfigDir + "/scripts/barograph.sh" ]
   env = {
-    TYPE = "$notification.type$", HOST = "$host.name$", STATE = "$host.state$", OUTPUT = "$host.output$"
-    ADDRESS = "$host.address$", AT = "$icinga.timet$", CHANGED_AT = "$host.last_state_change$"
+    TYPE = "$notification.type$"
+    HOST = "$host.name$"
+    STATE = "$host.state$"
+    OUTPUT = "$host.output$"
+    ADDRESS = "$host.address$"
+    AT = "$icinga.timet$"
+    CHANGED_AT = "$host.last_state_change$"
     NUMBER = "$notification.notification_number$"
   }
 }
 object NotificationCommand "barograph-service" {
   command = [ ConfigDir + "/scripts/barograph.sh" ]
   env = {
-    TYPE = "$notification.type$", HOST = "$host.name$", SERVICE = "$service.name$"
-    STATE = "$service.state$", OUTPUT = "$service.output$", ADDRESS = "$host.address$"
-    AT = "$icinga.timet$", CHANGED_AT = "$service.last_state_change$"
+    TYPE = "$notification.type$"
+    HOST = "$host.name$"
+    SERVICE = "$service.name$"
+    STATE = "$service.state$"
+    OUTPUT = "$service.output$"
+    ADDRESS = "$host.address$"
+    AT = "$icinga.timet$"
+    CHANGED_AT = "$service.last_state_change$"
     NUMBER = "$notification.notification_number$"
   }
 }
-object User "barograph" { enable_notifications = true }
+object User "barograph" {
+  enable_notifications = true
+}
 apply Notification "barograph" to Host {
-  command = "barograph-host", users = [ "barograph" ], types = [ Problem, Recovery ], assign where true
+  command = "barograph-host"
+  users = [ "barograph" ]
+  types = [ Problem, Recovery ]
+  assign where true
 }
 apply Notification "barograph" to Service {
-  command = "barograph-service", users = [ "barograph" ], types = [ Problem, Recovery ], assign where true
+  command = "barograph-service"
+  users = [ "barograph" ]
+  types = [ Problem, Recovery ]
+  assign where true
 }
 """,
-            "note": "In Icinga 2 write each assignment on a line of its own where your version refuses commas.",
         },
         {
             "title": "Nagios: commands.cfg, with the same script",

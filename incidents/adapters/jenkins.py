@@ -47,13 +47,15 @@ def normalise(delivery: Delivery) -> list[Statement]:
     over = bool(monitors.state_of(phase, _PHASES, "build.phase"))
     starts_at = monitors.instant(build.get("timestamp"), "build.timestamp", delivery)
     length = payload.number_of(build.get("duration"))
-    ends_at = starts_at + timedelta(milliseconds=length) if starts_at and length and 0 < length < 10**11 else None
+    ends_at = None
+    if starts_at and length and 0 < length < 10**11:
+        ends_at = monitors.shifted(starts_at, timedelta(milliseconds=length))
     source, name = payload.object_of(build.get("scm")), monitors.first(said, "display_name", "name")
     event = monitors.event_of(
         delivery,
         key=monitors.first(build, "full_url", "url") or monitors.key_from(said.get("name"), build.get("number")),
         kind="change",
-        title=f"Build {build.get('number') or ''} of {name or 'a job'}",
+        title=f"Build {monitors.word(build.get('number'))} of {monitors.word(name, default='a job')}",
         over=over,
         severity=_GRAVITY.get(status or "", Severity.INFO),
         starts_at=starts_at,

@@ -57,7 +57,7 @@ def normalise(delivery: Delivery) -> list[Statement]:
     if over is None:
         return []
     at = monitors.instant(said.get("timestamp"), "timestamp", delivery)
-    host, rule = monitors.first(said, "hostname", "sysName"), payload.title_of(said.get("name"))
+    host, rule = payload.title_of(monitors.first(said, "hostname", "sysName")), payload.title_of(said.get("name"))
     event = monitors.event_of(
         delivery,
         key=monitors.first(said, "alert_id") or monitors.key_from(said.get("device_id"), said.get("rule_id")),

@@ -43,7 +43,8 @@ def normalise(delivery: Delivery) -> list[Statement]:
     said = monitors.object_in(delivery, "a Netdata message")
     if isinstance(said.get("status"), dict):
         return _reachability(said, delivery)
-    name, host = monitors.first(said, "alert", "alarm"), monitors.first(said, "host", "node", "hostname")
+    name = payload.title_of(monitors.first(said, "alert", "alarm"))
+    host = payload.title_of(monitors.first(said, "host", "node", "hostname"))
     if monitors.is_said(said.get("token")) and not (name and said.get("severity")):
         return []
     if not name:
@@ -52,10 +53,8 @@ def normalise(delivery: Delivery) -> list[Statement]:
     at = monitors.instant(said.get("date"), "date", delivery)
     event = monitors.event_of(
         delivery,
-        key="/".join(
-            str(part) for part in (said.get("space"), host, name, said.get("chart")) if monitors.is_said(part)
-        ),
-        title=f"{name} on {host or said.get('chart') or said.get('space') or 'a node'}",
+        key=monitors.key_from(name, said.get("space"), host, said.get("chart")),
+        title=f"{name} on {monitors.word(host, said.get('chart'), said.get('space'), default='a node')}",
         over=over,
         severity=Severity.UNKNOWN if over else severities.severity(said.get("severity")),
         said_at=at,

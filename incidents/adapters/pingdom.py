@@ -41,7 +41,7 @@ def normalise(delivery: Delivery) -> list[Statement]:
     event = monitors.event_of(
         delivery,
         key=said.get("check_id"),
-        title=f"{said.get('check_name') or 'Check without a name'} is down",
+        title=f"{monitors.word(said.get('check_name'), default='Check without a name')} is down",
         over=over,
         severity=Severity.WARNING if said.get("importance_level") == "LOW" else monitors.down(over),
         said_at=at,

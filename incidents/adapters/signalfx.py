@@ -42,7 +42,7 @@ def normalise(delivery: Delivery) -> list[Statement]:
     # A person's hand shows in the title even where statusExtended still says anomalous.
     over = over or (title or "").startswith("Manually resolved")
     at = monitors.instant(said.get("timestamp"), "timestamp", delivery)
-    rule, detector = monitors.first(said, "rule") or inputs.get("rule"), said.get("detector")
+    rule, detector = monitors.word(said.get("rule"), inputs.get("rule")), monitors.word(said.get("detector"))
     event = monitors.event_of(
         delivery,
         key=said.get("incidentId"),

@@ -42,7 +42,7 @@ def normalise(delivery: Delivery) -> list[Statement]:
     """One alert by the monitor's id, its link or its name, which later outages share."""
     sent = placeholders.filled(forms.fields_in(delivery))
     said = {name.upper(): value for name, value in sent.items()}
-    status = str(said.get("STATUS")).casefold().replace(" ", "_")
+    status = monitors.word(said.get("STATUS")).casefold().replace(" ", "_")
     over = monitors.state_of(said.get("STATUS") and status, {**_STATES, **_QUIET}, "STATUS")
     if over is None:
         return []
@@ -53,7 +53,9 @@ def normalise(delivery: Delivery) -> list[Statement]:
         delivery,
         key=monitors.first(said, "MONITOR_ID", "MONITORID", "MONITOR_DASHBOARD_LINK", "MONITORNAME"),
         # The monitor that is up again may have been in trouble only: its title stays as it was.
-        title=None if over else f"{name or 'Monitor without a name'} is {_CALLED.get(status, 'down')}",
+        title=None
+        if over
+        else f"{monitors.word(name, default='Monitor without a name')} is {_CALLED.get(status, 'down')}",
         over=over,
         severity=monitors.down(over) if status.endswith(("down", "up")) else _GRAVITY[status],
         said_at=at,

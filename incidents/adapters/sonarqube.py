@@ -56,11 +56,12 @@ def normalise(delivery: Delivery) -> list[Statement]:
         for condition in map(payload.object_of, payload.list_of(gate.get("conditions")))
         if condition.get("status") == "ERROR" and (name := payload.title_of(condition.get("metric")))
     ]
+    name = monitors.word(project.get("name"), project.get("key"), default="a project")
     event = monitors.event_of(
         delivery,
         key=monitors.first(said, "taskId") or monitors.key_from(project.get("key"), at.isoformat() if at else None),
         kind="change",
-        title=f"Quality gate of {project.get('name') or project.get('key')}: {verdict}",
+        title=f"Quality gate of {name}: {verdict}",
         over=True,
         severity=_GRAVITY.get(verdict, Severity.INFO),
         starts_at=at,

@@ -53,7 +53,7 @@ def normalise(delivery: Delivery) -> list[Statement]:
     event = monitors.event_of(
         delivery,
         key=monitors.first(said, "TestID") or monitors.key_from(name or address, address if name else None),
-        title=f"{name or address or 'Test without a name'} is down",
+        title=f"{monitors.word(name, address, default='Test without a name')} is down",
         over=over,
         severity=monitors.down(over),
         labels={

@@ -21,7 +21,7 @@ SETUP = {
 The provider's status page → Subscribe to updates → Webhook (</>)
 Webhook URL:  {url}/{key}
 """,
-            "note": "The page sends no header of ours, so the key stands in the address. One source may hold one page.",
+            "note": "The page sends no header of ours, so the key stands in the address. Pages may share a source.",
         },
     ],
     "facts": [

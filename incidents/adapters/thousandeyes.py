@@ -45,11 +45,11 @@ def normalise(delivery: Delivery) -> list[Statement]:
     if not alert:
         raise UnrecognisedError("not a ThousandEyes message: neither alert nor agentAlert")
     agents = [payload.object_of(agent).get("agentName") for agent in payload.list_of(alert.get("agents"))]
-    subject = monitors.first(alert, "testName", "agentName", "hostname")
+    subject = monitors.word(*(alert.get(name) for name in ("testName", "agentName", "hostname")), default="a test")
     event = monitors.event_of(
         delivery,
         key=monitors.first(alert, "alertId") or said.get("eventId"),
-        title=f"{alert.get('ruleName') or 'Alert without a rule'}: {subject}",
+        title=f"{monitors.word(alert.get('ruleName'), default='Alert without a rule')}: {subject}",
         over=over,
         severity=severities.severity(alert.get("severity")),
         starts_at=monitors.instant(monitors.first(alert, "dateStartZoned", "dateStart"), "dateStart", delivery),

@@ -59,7 +59,7 @@ def normalise(delivery: Delivery) -> list[Statement]:
     event = monitors.event_of(
         delivery,
         key=monitors.first(monitor, "id") or beat.get("monitorID"),
-        title=f"{monitor.get('name') or 'Monitor without a name'} is down",
+        title=f"{monitors.word(monitor.get('name'), default='Monitor without a name')} is down",
         over=over,
         # A beat that is no turn only repeats what holds: its time is not the start.
         starts_at=None if over or beat.get("important") is False else at,
@@ -104,7 +104,7 @@ def _time(beat: Mapping[str, Any], delivery: Delivery) -> datetime | None:
     if beat.get("time"):
         return monitors.instant(payload.text_of(beat["time"]), "heartbeat.time", _in_utc(delivery))
     if beat.get("localDateTime"):
-        local = f"{beat['localDateTime']}{beat.get('timezoneOffset') or ''}"
+        local = f"{monitors.word(beat['localDateTime'])}{monitors.word(beat.get('timezoneOffset'))}"
         return monitors.instant(local, "heartbeat.localDateTime", delivery)
     return None
 

@@ -44,9 +44,9 @@ def normalise(delivery: Delivery) -> list[Statement]:
     """One alert, down or up, by the monitor's id or else by its name and address; a certificate by itself."""
     sent = placeholders.filled(forms.fields_in(delivery))
     said = {name.replace("_", "").casefold(): value for name, value in sent.items()}
-    kind = monitors.first(said, "alerttype", "alerttypefriendlyname")
+    kind = monitors.word(monitors.first(said, "alerttype", "alerttypefriendlyname"))
     over = bool(monitors.state_of(kind, _TYPES, "alertType"))
-    certificate = str(kind) == "3"
+    certificate = kind == "3"
     name, address = said.get("monitorfriendlyname"), said.get("monitorurl")
     at = monitors.instant(said.get("alertdatetime"), "alertDateTime", delivery)
     event = monitors.event_of(
@@ -55,7 +55,7 @@ def normalise(delivery: Delivery) -> list[Statement]:
             monitors.first(said, "monitorid") or monitors.key_from(name, address) or address,
             "certificate" if certificate else None,
         ),
-        title=f"{name or address or 'Monitor'} {'certificate expires' if certificate else 'is down'}",
+        title=monitors.word(name, address, default="Monitor") + (" certificate expires" if certificate else " is down"),
         over=over,
         severity=Severity.WARNING if certificate else monitors.down(over),
         said_at=at,
@@ -72,4 +72,4 @@ def normalise(delivery: Delivery) -> list[Statement]:
 def _start(at: datetime | None, seconds: object) -> datetime | None:
     """Where it began, by the length in seconds that comes with its end."""
     length = payload.number_of(seconds)
-    return at - timedelta(seconds=length) if at and length and 0 < length < 10**8 else None
+    return monitors.shifted(at, timedelta(seconds=-length)) if at and length and 0 < length < 10**8 else None

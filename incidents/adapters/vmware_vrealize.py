@@ -46,7 +46,7 @@ def normalise(delivery: Delivery) -> list[Statement]:
     event = monitors.event_of(
         delivery,
         key=said.get("alertId"),
-        title=monitors.first(said, "alertName") or f"{name or 'A resource'}: {what or 'alert'}",
+        title=monitors.first(said, "alertName") or f"{monitors.word(name, default='A resource')}: {what or 'alert'}",
         over=over,
         severity=severities.severity(gravity, _GRAVITY),
         said_at=said_at,

@@ -108,7 +108,7 @@ def normalise(delivery: Delivery) -> list[Statement]:
         title = monitors.first(event, "name") or trigger.get("name")
         return [_named(said, event.get("id"), state, title, delivery)]
     if "trigger" in said and "status" in said:
-        found = re.search(r"triggerid=(\d+)", str(said.get("link")))
+        found = re.search(r"triggerid=(\d+)", monitors.word(said.get("link")))
         key = monitors.key_from(found[1] if found else said["trigger"], said.get("hostname"))
         return [_named(said, key, said["status"], said["trigger"], delivery)]
     raise UnrecognisedError("not a Zabbix message: neither our media type's fields nor a known shape")
@@ -152,7 +152,7 @@ def _named(said: Mapping[str, Any], key: object, state: object, title: object, d
         over=bool(monitors.state_of(state, _STATES, "status")),
         severity=_severity(said.get("severity") or event.get("severity")),
         final=key is not None and key == event.get("id"),
-        test=str(title).startswith("TestAlert"),
+        test=monitors.word(title).startswith("TestAlert"),
         labels=labels,
         url=monitors.first(said, "link", "link_to_upstream_details"),
         text=monitors.first(said, "message", "item"),

@@ -70,7 +70,7 @@ def fill(store: Store, alerts: int, since: datetime) -> str:
     incident = _open(store, since)
     for batch in _batches(alerts, since):
         with store.writing() as connection:
-            # Ids are hashes, so every page of an index is hot: keep them, and copy them into the file now and then only.
+            # Ids are hashes, so every page of an index is hot: keep them, and write them back now and then only.
             connection.exec_driver_sql("PRAGMA cache_size=-400000")
             connection.exec_driver_sql("PRAGMA wal_autocheckpoint=100000")
             for table, rows in (
