@@ -5,7 +5,7 @@ Errors are for the person: NotFoundError, ConflictError (the incident has moved 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,15 +13,29 @@ import sqlalchemy as sa
 
 from incidents import entries, instants
 from incidents.config import Config
-from incidents.entries import ENTRY, OCCURRENCE, Changes, Draft
+from incidents.entries import ENTRY, INCIDENT, MEMBER, OCCURRENCE, Changes, Draft
 from incidents.fold import MILESTONES, STATUSES
 from incidents.linking import Linking
-from incidents.model import Entry, Incident, Severity
+from incidents.model import Entry, Incident, Moment, Occurrence, Severity
 from incidents.records import entry_of, occurrence_of
+from incidents.store import chunks
 
 TEXT_BOUND = 20_000
 TITLE_BOUND = 300
 FAR_AHEAD = timedelta(days=1)
+WITHDRAWABLE = ("note", "status_changed", "field_changed", "link_judged", "correction", "retraction")
+INSTEAD = {
+    "opened": "resolve the incident instead",
+    "alerts_joined": "detach the alerts instead",
+    "alerts_left": "attach the alerts again instead",
+    "link_proposed": "reject the link instead",
+    "link_scored": "reject the link instead",
+    "merged": "take the incidents apart again (unmerge) instead",
+    "merged_from": "take the incidents apart again (unmerge) instead",
+    "unmerged": "merge the incidents again instead",
+    "split": "merge the incidents again instead",
+}
+"""What undoes an entry that moved something, by its kind: withdrawing it would leave what it moved where it is."""
 
 
 class NotFoundError(LookupError):
@@ -47,8 +61,8 @@ class Acting:
         if site and not self.config.site(str(site)):
             raise ValueError(f"site: {str(site)[:60]!r} is not configured")
         sites = [str(site)] if site else []
-        impact = moment(fields["impact_started_at"], "impact_started_at") if fields.get("impact_started_at") else None
-        happened_at, until = _ends(impact) if impact else (self.now, None)
+        impact = fields.get("impact_started_at")
+        happened_at, until = self._stretch(impact, "impact_started_at") if impact else (self.now, None)
         group = f"site:{site}" if site else f"by-hand:{title[:80]}"
         params = {
             "title": title,
@@ -56,9 +70,10 @@ class Acting:
             "group": group,
             "sites": sites,
             "by_hand": True,
-            **({"impact_started_at": impact} if impact else {}),
+            **({"impact_started_at": _stretch_json(happened_at, until)} if impact else {}),
             **({"story": story} if story else {}),
         }
+        self._lock([group], linking=True)
         name = self.changes.open(
             Draft("", "opened", params, self.actor, happened_at, until), entries.name_base(happened_at, title, sites)
         )
@@ -67,13 +82,12 @@ class Acting:
 
     def status(self, incident: str, fields: Mapping[str, Any]) -> Incident:
         """Change the status: status, happened_at and note."""
-        now = self.seen(incident)
         status = fields.get("status")
+        (now,) = self._hold([incident], linking=status == "resolved")
         if status not in STATUSES:
             raise ValueError(f"status: one of {', '.join(STATUSES)} is expected")
-        at, until = (
-            _ends(moment(fields["happened_at"], "happened_at")) if fields.get("happened_at") else (self.now, None)
-        )
+        said = fields.get("happened_at")
+        at, until = self._stretch(said, "happened_at") if said else (self.now, None)
         params = {"status": status, "was": now.status}
         if fields.get("note"):
             params["note"] = text(fields, "note", TEXT_BOUND)
@@ -114,10 +128,17 @@ class Acting:
         return added
 
     def retract(self, incident: str, number: int) -> int:
-        """Withdraw an entry; it stays in the log, with who withdrew it and when."""
+        """Withdraw an entry; it stays in the log, with who withdrew it and when. The id of its retraction.
+
+        A retraction withdrawn brings its entry back; an entry that is withdrawn already stays so, with no new one.
+        """
         old = self._entry(incident, number)
-        if old.kind == "opened":
-            raise ConflictError("the opening of an incident cannot be withdrawn; resolve it instead")
+        if old.kind not in WITHDRAWABLE:
+            hint = INSTEAD.get(old.kind, "add a note instead")
+            raise ConflictError(f"an entry of kind {old.kind} is not withdrawn; {hint}")
+        already = _withdrawn(entries.decisions(self.connection, [incident])[incident]).get(number)
+        if already is not None:
+            return already
         added = self.changes.append(
             Draft(incident, "retraction", {"kind": old.kind}, self.actor, self.now, supersedes=number)
         )
@@ -127,14 +148,15 @@ class Acting:
 
     def patch(self, incident: str, fields: Mapping[str, Any]) -> Incident:
         """Change fields, one entry each: title, severity, owner, services, milestones, impact_windows."""
-        now = self.seen(incident)
+        relink = bool(set(fields) & {*MILESTONES, "impact_windows"})
+        (now,) = self._hold([incident], linking=relink)
         for field, value in fields.items():
             was, new = self._field(now, field, value)
             if was != new:
                 self.changes.append(
                     Draft(incident, "field_changed", {"field": field, "was": was, "now": new}, self.actor, self.now)
                 )
-        return self._done(incident, relink=bool(set(fields) & {*MILESTONES, "impact_windows"}))
+        return self._done(incident, relink=relink)
 
     def judge(self, incident: str, link: str, fields: Mapping[str, Any]) -> Incident:
         """A person's verdict on a link: verdict, note, quote and speaker."""
@@ -177,59 +199,57 @@ class Acting:
 
     def regroup(self, incident: str, add: Sequence[str], remove: Sequence[str]) -> Incident:
         """Attach and detach alerts by their ids."""
-        self.seen(incident)
-        members = set(self.connection.execute(entries.current_members(incident)).scalars())
-        found = [
-            occurrence_of(row)
-            for row in self.connection.execute(
-                sa.select(OCCURRENCE).where(OCCURRENCE.c.id.in_(list(add)), OCCURRENCE.c.kind == "alert")
-            )
-        ]
+        add, remove = list(dict.fromkeys(add)), list(dict.fromkeys(remove))
+        self._hold([incident], alerts=[*add, *remove], linking=True)
+        members = self._members(incident)
+        found = [a for a in self._occurrences(add) if a.kind == "alert"]
         missing = set(add) - {a.id for a in found} | set(remove) - members
         if missing:
             raise NotFoundError(f"no such alert: {min(missing)[:60]}")
         self.changes.join(incident, [a for a in found if a.id not in members], self.actor)
-        self.changes.leave(incident, list(remove), self.actor)
+        self.changes.leave(incident, remove, self.actor)
         return self._done(incident, relink=True)
 
     def merge(self, incident: str, into: str) -> Incident:
         """Merge an incident into another one: its alerts go along, its entries stay readable under its id."""
-        source, target = self.seen(incident), self.seen(into)
+        source, target = self._hold([incident, into], members_of=incident, linking=True)
         if incident == into or source.merged_into or target.merged_into:
             raise ConflictError("an incident merges into another one that is not merged itself")
+        guests = sa.select(INCIDENT.c.id).where(INCIDENT.c.merged_into == incident).order_by(INCIDENT.c.id)
+        guest = self.connection.execute(guests.limit(1)).scalar()
+        if guest:
+            raise ConflictError(
+                f"{guest} is merged into this incident: take it out first, or merge the other one into this one"
+            )
         alerts = entries.member_alerts(self.connection, incident)
-        held = set(self.connection.execute(entries.current_members(into)).scalars())
+        held = self._members(into)
         moving = [a for a in alerts if a.id not in held]
         self.changes.append(
             Draft(incident, "merged", {"into": into, "alerts": [a.id for a in moving]}, self.actor, self.now)
         )
         self.changes.append(Draft(into, "merged_from", {"from": incident, "alerts": len(moving)}, self.actor, self.now))
         self.changes.join(into, moving, self.actor)
-        self._done(incident)
         return self._done(into, relink=True)
 
     def unmerge(self, incident: str) -> Incident:
         """Undo a merge: what had moved goes back."""
-        source = self.seen(incident)
-        if not source.merged_into:
-            raise ConflictError("the incident is not merged into another one")
+        query = sa.select(INCIDENT.c.merged_into).where(INCIDENT.c.id == incident)
+        into = self.connection.execute(query).scalar()
+        source = self._hold([incident, into] if into else [incident], members_of=incident, linking=True)[0]
+        if not into or source.merged_into != into:
+            raise ConflictError("the incident is not merged into another one, or no longer into the one it was")
         log = [e for e in entries.decisions(self.connection, [incident])[incident] if e.kind == "merged"]
         moved = [str(a) for a in log[-1].params.get("alerts", ())]
-        self.changes.append(Draft(incident, "unmerged", {"from": source.merged_into}, self.actor, self.now))
-        self.changes.leave(source.merged_into, moved, self.actor, {"unmerged": incident})
-        self._done(source.merged_into)
+        self.changes.append(Draft(incident, "unmerged", {"from": into}, self.actor, self.now))
+        self.changes.leave(into, moved, self.actor, {"unmerged": incident})
         return self._done(incident, relink=True)
 
     def split(self, incident: str, alerts: Sequence[str]) -> Incident:
         """Move some alerts into a new incident of the same group; merging it back undoes it."""
-        was = self.seen(incident)
-        members = set(self.connection.execute(entries.current_members(incident)).scalars())
-        if not alerts or set(alerts) - members:
+        (was,) = self._hold([incident], alerts=alerts, linking=True)
+        if not alerts or set(alerts) - self._members(incident):
             raise NotFoundError("alerts: give ids of alerts of this incident")
-        moving = [
-            occurrence_of(row)
-            for row in self.connection.execute(sa.select(OCCURRENCE).where(OCCURRENCE.c.id.in_(list(alerts))))
-        ]
+        moving = self._occurrences(list(dict.fromkeys(alerts)))
         first = min(moving, key=lambda a: (a.starts_at, a.id))
         params = {
             "title": first.title,
@@ -246,20 +266,75 @@ class Acting:
         self.changes.append(Draft(incident, "split", {"into": name, "alerts": len(moving)}, self.actor, self.now))
         self.changes.join(name, moving, self.actor)
         self.changes.leave(incident, [a.id for a in moving], self.actor, {"split": name})
-        self._done(incident)
         return self._done(name, relink=True)
 
     # ----------------------------------------------------------------------------------------------------------------
 
     def seen(self, incident: str, *, expected: int | None = None) -> Incident:
         """The incident, its group locked; ConflictError when its version is not the expected one."""
-        found = entries.read_incident(self.connection, incident)
-        if found is None:
-            raise NotFoundError(f"there is no incident {incident[:80]}")
-        self.changes.store.lock(self.connection, [f"group:{found.group}"])
+        (found,) = self._hold([incident])
         if expected is not None and found.version != expected:
             raise ConflictError(f"the incident is at version {found.version}, not {expected}")
         return found
+
+    def _hold(
+        self,
+        incidents: Sequence[str],
+        *,
+        alerts: Sequence[str] = (),
+        members_of: str | None = None,
+        linking: bool = False,
+    ) -> list[Incident]:
+        """These incidents as they stand once nobody else may change them. Raises NotFoundError.
+
+        The senders of `alerts`, and of all that ever belonged to `members_of`, are held as well: an alert that was
+        attached by hand is in another group, and its sender's transaction must see where it belongs by then.
+        """
+        query = sa.select(INCIDENT.c.id, INCIDENT.c.group_key).where(INCIDENT.c.id.in_(incidents))
+        groups = {row.id: row.group_key for row in self.connection.execute(query)}
+        for name in incidents:
+            if name not in groups:
+                raise NotFoundError(f"there is no incident {name[:80]}")
+        senders = self._senders(alerts, members_of)
+        while True:
+            attempt = self.connection.begin_nested()
+            self._lock(groups.values(), senders=senders, linking=linking)
+            late = self._senders(alerts, members_of) - senders
+            if not late:
+                attempt.commit()
+                break
+            # Senders are locked before groups, so what an alert that has just joined needs is locked from the start.
+            attempt.rollback()
+            senders |= late
+        found = entries.read_incidents(self.connection, list(groups))
+        return [found[name] for name in incidents]
+
+    def _lock(self, groups: Iterable[str], *, senders: Iterable[str] = (), linking: bool = False) -> None:
+        """Lock in the order that every transaction keeps: senders, groups, linking; names of incidents come after."""
+        kinds = ([f"source:{name}" for name in senders], [f"group:{key}" for key in groups], ["linking"] * linking)
+        for names in kinds:
+            self.changes.store.lock(self.connection, names)
+
+    def _senders(self, alerts: Sequence[str], members_of: str | None) -> set[str]:
+        ever = sa.select(MEMBER.c.occurrence_id).where(MEMBER.c.incident_id == members_of)
+        parts = [*chunks(list(alerts)), *([ever] if members_of else [])]
+        return {
+            name
+            for part in parts
+            for name in self.connection.execute(
+                sa.select(OCCURRENCE.c.source).where(OCCURRENCE.c.id.in_(part)).distinct()
+            ).scalars()
+        }
+
+    def _members(self, incident: str) -> set[str]:
+        return set(self.connection.execute(entries.current_members(incident)).scalars())
+
+    def _occurrences(self, names: list[str]) -> list[Occurrence]:
+        return [
+            occurrence_of(row)
+            for part in chunks(names)
+            for row in self.connection.execute(sa.select(OCCURRENCE).where(OCCURRENCE.c.id.in_(part)))
+        ]
 
     def _done(self, incident: str, *, relink: bool = False) -> Incident:
         folded = self.changes.settle()
@@ -280,18 +355,37 @@ class Acting:
         return entry_of(row)
 
     def _when(self, fields: Mapping[str, Any]) -> tuple[datetime, datetime | None]:
-        at = instant(fields["happened_at"], "happened_at") if fields.get("happened_at") else self.now
-        until = instant(fields["happened_until"], "happened_until") if fields.get("happened_until") else None
+        at = self._instant(fields["happened_at"], "happened_at") if fields.get("happened_at") else self.now
+        until = self._instant(fields["happened_until"], "happened_until") if fields.get("happened_until") else None
         if until is not None and until < at:
             raise ValueError("happened_until: lies before happened_at")
+        return at, until
+
+    def _instant(self, value: Any, field: str) -> datetime:  # noqa: ANN401  # JSON
+        """An instant of a request, at most a day ahead. Raises ValueError naming the field."""
+        try:
+            at = instants.parse(value) if isinstance(value, str) else None
+        except ValueError as error:
+            raise ValueError(f"{field}: {error}") from None
+        if at is None:
+            raise ValueError(f"{field}: an instant since 1970 such as 2022-09-05T07:00:00Z is expected")
         if at > self.now + FAR_AHEAD:
-            raise ValueError("happened_at: lies more than a day ahead")
+            raise ValueError(f"{field}: lies more than a day ahead")
+        return at
+
+    def _stretch(self, value: Any, field: str) -> tuple[datetime, datetime | None]:  # noqa: ANN401  # JSON
+        """An instant, or the ends of {"at", "until"} where only a range is known. Raises ValueError."""
+        fields = value if isinstance(value, Mapping) else {"at": value}
+        at = self._instant(fields.get("at"), field)
+        until = self._instant(fields["until"], field) if fields.get("until") else None
+        if until is not None and until < at:
+            raise ValueError(f"{field}: until lies before at")
         return at, until
 
     def _field(self, now: Incident, field: str, value: Any) -> tuple[Any, Any]:  # noqa: ANN401  # JSON in, JSON out
         if field in MILESTONES:
             was = getattr(now, field)
-            return _moment_json(was), None if value is None else moment(value, field)
+            return _moment_json(was), None if value is None else _stretch_json(*self._stretch(value, field))
         if field == "title":
             return now.title, text({"title": value}, "title", TITLE_BOUND)
         if field == "severity":
@@ -305,7 +399,8 @@ class Acting:
         if field == "impact_windows":
             if not isinstance(value, list):
                 raise ValueError("impact_windows: a list of {at, until} is expected")
-            return [_moment_json(w) for w in now.impact_windows], [moment(w, "impact_windows") for w in value[:100]]
+            windows = [_stretch_json(*self._stretch(w, field)) for w in value[:100]]
+            return [_moment_json(w) for w in now.impact_windows], windows
         raise ValueError(f"{field[:60]}: is not a field that can be changed")
 
 
@@ -331,32 +426,18 @@ def severity_of(value: Any) -> Severity:  # noqa: ANN401  # JSON
         raise ValueError(f"severity: one of {', '.join(Severity)} is expected") from None
 
 
-def instant(value: Any, field: str) -> datetime:  # noqa: ANN401  # JSON
-    """An instant of a request. Raises ValueError naming the field."""
-    try:
-        at = instants.parse(value) if isinstance(value, str) else None
-    except ValueError as error:
-        raise ValueError(f"{field}: {error}") from None
-    if at is None:
-        raise ValueError(f"{field}: an instant such as 2022-09-05T07:00:00Z is expected")
-    return at
+def _withdrawn(log: Iterable[Entry]) -> dict[int, int]:
+    """The entries that do not hold, each with its retraction; one that was withdrawn itself counts for nothing."""
+    found: dict[int, int] = {}
+    for entry in sorted(log, key=lambda e: e.id, reverse=True):
+        if entry.kind == "retraction" and entry.supersedes is not None and entry.id not in found:
+            found[entry.supersedes] = entry.id
+    return found
 
 
-def moment(value: Any, field: str) -> dict[str, str | None]:  # noqa: ANN401  # JSON
-    """An instant, or {"at", "until"} where only a range is known, as entry params. Raises ValueError."""
-    fields = value if isinstance(value, Mapping) else {"at": value}
-    at = instant(fields.get("at"), field)
-    until = instant(fields["until"], field) if fields.get("until") else None
-    if until is not None and until < at:
-        raise ValueError(f"{field}: until lies before at")
+def _stretch_json(at: datetime, until: datetime | None) -> dict[str, str | None]:
     return {"at": instants.text(at), "until": instants.text(until) if until else None}
 
 
-def _ends(value: Mapping[str, str | None]) -> tuple[datetime, datetime | None]:
-    return instant(value["at"], "at"), instant(value["until"], "until") if value["until"] else None
-
-
-def _moment_json(value: Any) -> dict[str, str | None] | None:  # noqa: ANN401  # Moment or None
-    if value is None:
-        return None
-    return {"at": instants.text(value.at), "until": instants.text(value.until) if value.until else None}
+def _moment_json(value: Moment | None) -> dict[str, str | None] | None:
+    return None if value is None else _stretch_json(value.at, value.until)

@@ -21,7 +21,7 @@ CONFIGURED = SettingRow.__table__  # type: ignore[attr-defined]  # SQLModel adds
 class Step:
     """One line of a plan."""
 
-    act: Literal["add", "change", "keep", "retire", "absent", "taken"]
+    act: Literal["add", "change", "keep", "retire", "absent", "taken", "revoked"]
     kind: str
     name: str
     why: str = ""

@@ -58,21 +58,16 @@ def append(connection: sa.Connection, arrivals: Iterable[Arrival]) -> None:
         for a in arrivals
     ]
     insert_many(connection, DELIVERY, rows)
-    insert_many(connection, UNREAD, [{"delivery_id": row["id"]} for row in rows])
+    insert_many(connection, UNREAD, [{"delivery_id": row["id"], "again": False} for row in rows])
 
 
 def claim(connection: sa.Connection, *, most: int, most_bytes: int) -> list[Any]:
-    """Take the oldest unread deliveries out of the queue, as rows with their last stamp's adapter version.
+    """Take the oldest unread deliveries out of the queue, new ones first, as rows with their last adapter's version.
 
     What is taken comes back to the queue when the transaction fails. At least one is taken, whatever its size.
     """
-    waiting = (
-        connection.execute(
-            sa.select(UNREAD.c.delivery_id).order_by(UNREAD.c.delivery_id).limit(most).with_for_update(skip_locked=True)
-        )
-        .scalars()
-        .all()
-    )
+    turn = sa.select(UNREAD.c.delivery_id).order_by(UNREAD.c.again, UNREAD.c.delivery_id)
+    waiting = connection.execute(turn.limit(most).with_for_update(skip_locked=True)).scalars().all()
     if not waiting:
         return []
     sizes: dict[int, int] = dict(
@@ -85,28 +80,46 @@ def claim(connection: sa.Connection, *, most: int, most_bytes: int) -> list[Any]
         if taken and total > most_bytes:
             break
         taken.append(name)
-    connection.execute(sa.delete(UNREAD).where(UNREAD.c.delivery_id.in_(taken)))
+    return _take(connection, taken)
+
+
+def claim_one(connection: sa.Connection, name: int) -> list[Any]:
+    """Take this delivery out of the queue if it waits there and nobody else has it, as `claim` does."""
+    query = sa.select(UNREAD.c.delivery_id).where(UNREAD.c.delivery_id == name).with_for_update(skip_locked=True)
+    return _take(connection, list(connection.execute(query).scalars()))
+
+
+def _take(connection: sa.Connection, names: list[int]) -> list[Any]:
+    connection.execute(sa.delete(UNREAD).where(UNREAD.c.delivery_id.in_(names)))
     query = (
         sa.select(DELIVERY, STAMP.c.adapter_version.label("read_by"), STAMP.c.adapter.label("read_as"))
         .outerjoin(STAMP, STAMP.c.delivery_id == DELIVERY.c.id)
-        .where(DELIVERY.c.id.in_(taken))
+        .where(DELIVERY.c.id.in_(names))
     )
-    return list(connection.execute(query.order_by(DELIVERY.c.id)))
+    return sorted(connection.execute(query), key=lambda row: (row.read_by is not None, row.id))
+
+
+def put_back(connection: sa.Connection, rows: Iterable[Any]) -> None:
+    """Give claimed deliveries back to the queue, for a later transaction."""
+    insert_many(connection, UNREAD, [{"delivery_id": row.id, "again": row.read_by is not None} for row in rows])
 
 
 def queue_again(connection: sa.Connection, where: sa.ColumnElement[bool]) -> int:
     """Queue stamped deliveries for another reading; how many."""
-    chosen = sa.select(STAMP.c.delivery_id).where(
+    chosen = sa.select(STAMP.c.delivery_id, sa.true()).where(
         where, ~sa.exists().where(UNREAD.c.delivery_id == STAMP.c.delivery_id)
     )
-    statement = sa.insert(UNREAD).from_select(["delivery_id"], chosen)
+    statement = sa.insert(UNREAD).from_select(["delivery_id", "again"], chosen)
     # SQLAlchemy forgets the count of an INSERT unless it is told to keep it.
     return connection.execute(statement, execution_options={"preserve_rowcount": True}).rowcount
 
 
 def queue_older(connection: sa.Connection, versions: Mapping[str, int]) -> int:
-    """Queue what an older version of its adapter has read: what a raised `VERSION` asks for. A newer one is left."""
-    return sum(
+    """Queue what an older version of its adapter has read: what a raised `VERSION` asks for. A newer one is left.
+
+    What no adapter could be found for, when it came, is tried again as well.
+    """
+    return queue_again(connection, (STAMP.c.adapter == "") & (STAMP.c.reason != "")) + sum(
         queue_again(connection, (STAMP.c.adapter == name) & (STAMP.c.adapter_version < version))
         for name, version in versions.items()
     )

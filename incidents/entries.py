@@ -110,6 +110,25 @@ def current_members(incident: str | sa.ColumnElement[str]) -> sa.Select[Any]:
     )
 
 
+def members_at(connection: sa.Connection, incident: str, as_of: datetime | None = None) -> sa.Select[Any]:
+    """A query of the ids of the alerts that belonged to an incident, as known at a moment or now."""
+    log = sa.select(ENTRY.c.id).where(ENTRY.c.incident_id == incident)
+    if as_of is not None:
+        log = log.where(ENTRY.c.recorded_at <= as_of)
+    joined = sa.select(MEMBER.c.occurrence_id).where(MEMBER.c.incident_id == incident, MEMBER.c.joined.is_(True))
+    if as_of is not None:
+        joined = joined.where(MEMBER.c.entry_id.in_(log))
+    if connection.execute(log.where(ENTRY.c.kind == "alerts_left").limit(1)).first() is None:
+        return joined
+    later = MEMBER.alias("later")
+    newer = sa.exists().where(
+        later.c.incident_id == MEMBER.c.incident_id,
+        later.c.occurrence_id == MEMBER.c.occurrence_id,
+        later.c.entry_id > MEMBER.c.entry_id,
+    )
+    return joined.where(~newer.where(later.c.entry_id.in_(log)))
+
+
 def recount(connection: sa.Connection, incident: str) -> Members:
     """The sums over an incident's alerts, counted afresh by the database."""
     row = connection.execute(
@@ -253,10 +272,10 @@ class Changes:
 
 def append_status(
     changes: Changes, incident: Incident, settling: rules.Settling, *, at: datetime | None = None
-) -> None:
-    """Append a rule's decision on a status."""
+) -> bool:
+    """Append a rule's decision on a status; False when the same one had been taken before."""
     happened_at = at or settling.happened_at
-    changes.append(
+    number = changes.append(
         Draft(
             incident.id,
             "status_changed",
@@ -267,6 +286,7 @@ def append_status(
             decision=f"{rules.QUIET_ACTOR}|{incident.id}|{settling.status}|{happened_at.isoformat()}|{incident.version}",
         )
     )
+    return number is not None
 
 
 def hear_names(heard: list[str], names: Iterable[str]) -> bool:

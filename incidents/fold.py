@@ -272,6 +272,7 @@ def incident(entries: Iterable[Entry], sums: Members, *, version: int | None = N
         else opened.happened_at,
         recorded_at=opened.recorded_at,
         opened_by=opened.actor,
+        set_by_hand_at=statuses[-1].happened_at if statuses and statuses[-1].actor.startswith("user:") else None,
         impact_windows=tuple(_moment(w) for w in fields.get("impact_windows", ())),
         owner=fields.get("owner"),
         services=tuple(fields.get("services", ())),

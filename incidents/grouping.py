@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -175,7 +175,21 @@ class Grouping:
             query.order_by(INCIDENT.c.resolved_at.is_(None).desc(), INCIDENT.c.since.desc()).limit(200)
         ).all()
         far = max([self.now, *(a.starts_at for a in alerts)])
-        return [(row.merged_into or row.id, row.since, row.resolved_at or far) for row in rows]
+        homes = self._homes([row.id for row in rows if row.merged_into])
+        return [(homes.get(row.id, row.id), row.since, row.resolved_at or far) for row in rows]
+
+    def _homes(self, merged: Sequence[str]) -> dict[str, str]:
+        """Where the alerts of merged incidents go: by incident, the one at the end of its chain of merges."""
+        into: dict[str, str] = {}
+        wanted = set(merged)
+        while wanted:
+            query = sa.select(INCIDENT.c.id, INCIDENT.c.merged_into).where(
+                INCIDENT.c.id.in_(sorted(wanted)), INCIDENT.c.merged_into.is_not(None)
+            )
+            found = {row.id: row.merged_into for row in self.connection.execute(query)}
+            into |= found
+            wanted = set(found.values()) - set(into)
+        return {name: _last(into, name) for name in merged}
 
     def _open(self, key: str, loose: list[Occurrence]) -> None:
         own = key.startswith("source:")
@@ -222,6 +236,8 @@ class Grouping:
             **({"story": self.story} if self.story else {}),
         }
         draft = Draft("", "opened", params, rule.actor, anchor.starts_at, decision=f"{rule.actor}|{key}|{anchor.id}")
+        # What opens is weighed against the outside world later on; that lock comes before the one on names.
+        self.changes.store.lock(self.connection, ["linking"])
         return self.changes.open(draft, name_base(anchor.starts_at, key, sites))
 
     def _absorb(self, key: str, incident: str, since: datetime, *, before: datetime | None = None) -> set[str]:
@@ -249,6 +265,16 @@ class Grouping:
             self.changes.join(incident, found, rules.MEMBER_ACTOR)
             taken |= {a.id for a in found}
             since, before = min(since, *(a.starts_at for a in found)), since - rules.LEAD
+
+
+def _last(into: Mapping[str, str], name: str) -> str:
+    """The end of a chain; where it runs in a ring, as two merges at once could once make it, the name itself."""
+    passed = [name]
+    while (following := into.get(passed[-1])) is not None:
+        if following in passed:
+            return name
+        passed.append(following)
+    return passed[-1]
 
 
 def _free(key: str) -> sa.ColumnElement[bool]:

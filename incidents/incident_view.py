@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -16,13 +17,14 @@ from incidents.config import Config
 from incidents.configured import CONFIGURED
 from incidents.deliveries import DELIVERY
 from incidents.entries import INCIDENT, MEMBER, OCCURRENCE
+from incidents.grouping import GROUP
 from incidents.ingest import EVENT, READING, holds
-from incidents.model import Entry, Incident, Lane, Severity, Site
+from incidents.model import Entry, Incident, Members, Severity, Site
 from incidents.places import SiteMatcher
 from incidents.records import members_of, said_of
 from incidents.silence import gaps_at, silence_of, source_gaps
 from incidents.store import chunks, receipt_of
-from incidents.tables import instant
+from incidents.tables import instant, micros
 from incidents.timeline import Known, Sentence
 from incidents.view import Bin, Density, Gap, IncidentView, Line, Point, Series, Trace
 
@@ -33,6 +35,8 @@ GRAVEST = 200
 BINS = 90
 """About how many bins a window is cut into."""
 STEPS = (10, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 604_800)
+READINGS = 50_000
+"""Most readings near a site that one view looks at, the newest first."""
 NEAR_KM = 50.0
 """How far a station may lie from a site to stand for its weather."""
 WEATHER = {"temperature_c": "dry_bulb_c", "wet_bulb_c": "wet_bulb_c", "dew_point_c": "dew_point_c"}
@@ -48,6 +52,8 @@ class Asked:
     since: datetime | None = None
     until: datetime | None = None
     zone: str | None = None
+    lines: bool = True
+    """Whether the lines of a crowded incident's alerts are wanted; a figure does without them."""
 
 
 def gather(
@@ -72,12 +78,15 @@ class _Gathering:
 
     def view(self, row: Any, log: list[Entry]) -> IncidentView:  # noqa: ANN401  # a row of IncidentRow's columns
         crowded = row.alerts > MARKS
-        alerts = self._known(self._gravest(row.id) if crowded else self._members(row.id))
+        alerts = [] if crowded else self._known(self._members(row.id))
         incident = self._incident(row, log, alerts, crowded=crowded)
         sites = tuple(site for name in incident.sites if (site := self.config.site(name)))
         shown_at = self._shown_at(incident, log)
         since, until = timeline.window(incident, alerts, shown_at)
         since, until = self.asked.since or since, self.asked.until or until
+        counts = self._density(row.id, since, until) if crowded else None
+        if counts:
+            alerts = self._known(self._gravest(row, counts))
         links = {link.id: link for link in incident.links}
         context = self._known(sorted(links)) + self._known(self._changes(incident, since, until))
         bars = [timeline.bar(item, None, alert=True) for item in alerts]
@@ -100,7 +109,7 @@ class _Gathering:
                 marks=timeline.marks(own),
                 series=series,
                 gaps=self._gaps(sites, since, until),
-                density=self._density(row.id, since, until) if crowded else None,
+                density=counts,
                 phases=timeline.phases(incident, since, until),
                 measurements=measurements.measure(incident),
                 lines=tuple(lines),
@@ -135,41 +144,43 @@ class _Gathering:
         return replace(view, revision=hashlib.sha256(repr(shown).encode()).hexdigest()[:12])
 
     def _incident(self, row: Any, log: list[Entry], alerts: Sequence[Known], *, crowded: bool) -> Incident:  # noqa: ANN401
-        if self.asked.as_of is None or crowded:
+        if self.asked.as_of is None:
             sums = members_of(row)
+        elif crowded:
+            sums = self._counted(row.id)
         else:
             sums = fold.members(item.occurrence for item in alerts)
         return fold.incident([e for e in log if e.kind != "alerts_joined"], sums, version=len(log))
 
-    def _members(self, incident: str) -> list[str]:
-        query = entries.current_members(incident)
-        if self.asked.as_of is not None:
-            then = sa.select(entries.ENTRY.c.id).where(
-                entries.ENTRY.c.incident_id == incident, entries.ENTRY.c.recorded_at <= self.as_of
+    def _counted(self, incident: str) -> Members:
+        """What was known of a crowd's sums; of none of them is it said that it had ended."""
+        members = entries.members_at(self.connection, incident, self.asked.as_of)
+        n, first, gravest = self.connection.execute(
+            sa.select(sa.func.count(), sa.func.min(OCCURRENCE.c.starts_at), sa.func.max(OCCURRENCE.c.severity)).where(
+                OCCURRENCE.c.id.in_(members), OCCURRENCE.c.recorded_at <= self.as_of
             )
-            later = MEMBER.alias("later_then")
-            query = sa.select(MEMBER.c.occurrence_id).where(
-                MEMBER.c.incident_id == incident,
-                MEMBER.c.joined.is_(True),
-                MEMBER.c.entry_id.in_(then),
-                ~sa.exists().where(
-                    later.c.incident_id == MEMBER.c.incident_id,
-                    later.c.entry_id.in_(then),
-                    later.c.occurrence_id == MEMBER.c.occurrence_id,
-                    later.c.entry_id > MEMBER.c.entry_id,
-                ),
-            )
-        return sorted(set(self.connection.execute(query).scalars()))
+        ).one()
+        return Members(alerts=n, on=n, first_starts_at=first, gravest=Severity.of_rank(gravest or 0))
 
-    def _gravest(self, incident: str) -> list[str]:
-        query = sa.select(OCCURRENCE.c.id).where(
-            OCCURRENCE.c.id.in_(entries.current_members(incident)), OCCURRENCE.c.recorded_at <= self.as_of
+    def _members(self, incident: str) -> list[str]:
+        members = entries.members_at(self.connection, incident, self.asked.as_of)
+        return sorted(set(self.connection.execute(members).scalars()))
+
+    def _gravest(self, row: Any, counts: Density) -> list[str]:  # noqa: ANN401  # a row of IncidentRow's columns
+        """The first of a crowd's gravest alerts in the window, found by the group's index on starts."""
+        if not counts.bins:
+            return []
+        gravest = max((b.severity for b in counts.bins), key=lambda s: s.rank)
+        at = [b.at for b in counts.bins if b.severity is gravest]
+        until = max(at) + timedelta(seconds=counts.seconds)
+        first = sa.select(GROUP.c.occurrence_id).where(
+            GROUP.c.group_key == row.group_key,
+            GROUP.c.severity == gravest.rank,
+            GROUP.c.starts_at.between(micros(min(at)), micros(until)),
         )
-        return list(
-            self.connection.execute(
-                query.order_by(OCCURRENCE.c.severity.desc(), OCCURRENCE.c.starts_at, OCCURRENCE.c.id).limit(GRAVEST)
-            ).scalars()
-        )
+        found = self.connection.execute(first.order_by(GROUP.c.starts_at).limit(GRAVEST)).scalars().all()
+        members = entries.members_at(self.connection, row.id, self.asked.as_of)
+        return list(self.connection.execute(members.where(MEMBER.c.occurrence_id.in_(found))).scalars())
 
     def _changes(self, incident: Incident, since: datetime, until: datetime) -> list[str]:
         """Changes in the window at the incident's sites, or that name no site."""
@@ -194,7 +205,7 @@ class _Gathering:
                 .where(
                     EVENT.c.occurrence_id.in_(part),
                     EVENT.c.recorded_at <= self.as_of,
-                    holds(),
+                    holds(self.asked.as_of),
                 )
             )
             for row in self.connection.execute(query):
@@ -213,12 +224,12 @@ class _Gathering:
         self, incident: str, own: list[Line], alerts: Sequence[Known], context: Iterable[Known], *, crowded: bool
     ) -> list[Line]:
         found = [line for item in context for line in timeline.occurrence_lines(item)] + own
-        if crowded:
-            found += runs(self.connection, incident, self.as_of)
-        else:
+        if crowded and self.asked.lines:
+            found += runs(self.connection, incident, self.asked.as_of)
+        elif not crowded:
             found += [line for item in alerts for line in timeline.occurrence_lines(item)]
         shown = (line for line in found if line.happened_at <= self.as_of or not self.asked.as_of)
-        return sorted(shown, key=lambda line: (line.happened_at, line.recorded_at, line.id))
+        return sorted(shown, key=timeline.place)
 
     def _density(self, incident: str, since: datetime, until: datetime) -> Density:
         return density(self.connection, incident, since, until, as_of=self.asked.as_of)
@@ -254,12 +265,9 @@ def density(
     width = seconds * 1_000_000
     start = sa.type_coerce(OCCURRENCE.c.starts_at, sa.BigInteger)
     number = (start - start % width).label("bin")
-    query = (
-        sa.select(OCCURRENCE.c.lane, OCCURRENCE.c.severity, number, sa.func.count().label("n"))
-        .join(MEMBER, MEMBER.c.occurrence_id == OCCURRENCE.c.id)
-        .where(
-            MEMBER.c.incident_id == incident, MEMBER.c.joined.is_(True), OCCURRENCE.c.starts_at.between(since, until)
-        )
+    query = sa.select(OCCURRENCE.c.lane, OCCURRENCE.c.severity, number, sa.func.count().label("n")).where(
+        OCCURRENCE.c.id.in_(entries.members_at(connection, incident, as_of)),
+        OCCURRENCE.c.starts_at.between(since, until),
     )
     if as_of is not None:
         query = query.where(OCCURRENCE.c.recorded_at <= as_of)
@@ -270,52 +278,65 @@ def density(
     )
 
 
-def runs(connection: sa.Connection, incident: str, as_of: datetime) -> list[Line]:
-    """The alerts of a crowded incident as counted lines: unbroken runs of one name, in the order they began."""
-    members = (
-        sa.select(
-            OCCURRENCE.c.id,
-            OCCURRENCE.c.name,
-            OCCURRENCE.c.lane,
-            OCCURRENCE.c.severity,
-            OCCURRENCE.c.source,
-            OCCURRENCE.c.starts_at,
-            OCCURRENCE.c.ends_at,
-            OCCURRENCE.c.recorded_at,
-            (
-                sa.func.row_number().over(order_by=(OCCURRENCE.c.starts_at, OCCURRENCE.c.id))
-                - sa.func.row_number().over(
-                    partition_by=OCCURRENCE.c.name, order_by=(OCCURRENCE.c.starts_at, OCCURRENCE.c.id)
-                )
-            ).label("run"),
-        )
-        .where(OCCURRENCE.c.id.in_(entries.current_members(incident)), OCCURRENCE.c.recorded_at <= as_of)
-        .subquery()
-    )
-    query = sa.select(
-        members.c.name,
-        members.c.run,
-        sa.func.count().label("n"),
-        sa.func.min(members.c.starts_at).label("since"),
-        sa.func.max(members.c.starts_at).label("until"),
-        sa.func.min(members.c.recorded_at).label("recorded_at"),
-        sa.func.max(members.c.severity).label("severity"),
-        sa.func.min(members.c.lane).label("lane"),
-        sa.func.min(members.c.source).label("source"),
-        sa.func.min(members.c.id).label("first"),
-        sa.func.count(members.c.ends_at).label("ended"),
-        sa.func.max(members.c.ends_at).label("last_end"),
-    ).group_by(members.c.name, members.c.run)
-    rows = connection.execute(query.order_by(sa.literal_column("since"), members.c.name).limit(MARKS + 1)).all()
-    found = [_run_line(row) for row in rows[:MARKS]]
+def runs(connection: sa.Connection, incident: str, as_of: datetime | None) -> list[Line]:
+    """The alerts of a crowded incident as counted lines: unbroken runs of one name, in the order they began.
+
+    Alternating names make runs of one; then a line stands for what began in one stretch of time in one lane.
+    """
+    members = _crowd(connection, incident, as_of)
+    rows = connection.execute(_counted(members, members.c.run, members.c.name).limit(MARKS + 1)).all()
     if len(rows) > MARKS:
-        found = _coarser(found)
-    return found
+        first, last = rows[0].since, rows[-1].until
+        total = connection.execute(sa.select(sa.func.max(members.c.starts_at))).scalar() or last
+        width = max(60, int((total - first).total_seconds()) // BINS // 10) * 1_000_000
+        start = sa.type_coerce(members.c.starts_at, sa.BigInteger)
+        rows = connection.execute(_counted(members, start - start % width, members.c.lane)).all()
+    return [_run_line(row, ended=as_of is None) for row in rows]
 
 
-def _run_line(row: Any) -> Line:  # noqa: ANN401  # a row of `runs`
+def _crowd(connection: sa.Connection, incident: str, as_of: datetime | None) -> sa.Subquery:
+    """A crowd's alerts, each with the number of the unbroken run of its name that it belongs to."""
+    in_order = (OCCURRENCE.c.starts_at, OCCURRENCE.c.id)
+    nth = sa.func.row_number().over(order_by=in_order)
+    nth_of_name = sa.func.row_number().over(partition_by=OCCURRENCE.c.name, order_by=in_order)
+    columns = (
+        OCCURRENCE.c[name]
+        for name in ("id", "name", "lane", "severity", "source", "starts_at", "ends_at", "recorded_at")
+    )
+    query = sa.select(*columns, (nth - nth_of_name).label("run")).where(
+        OCCURRENCE.c.id.in_(entries.members_at(connection, incident, as_of))
+    )
+    if as_of is not None:
+        query = query.where(OCCURRENCE.c.recorded_at <= as_of)
+    return query.subquery()
+
+
+def _counted(members: sa.Subquery, *by: sa.ColumnElement[Any]) -> Any:  # noqa: ANN401  # a Select of many columns
+    since = sa.func.min(members.c.starts_at)
+    return (
+        sa.select(
+            sa.func.count().label("n"),
+            sa.func.count(members.c.name.distinct()).label("names"),
+            sa.func.min(members.c.name).label("name"),
+            since.label("since"),
+            sa.func.max(members.c.starts_at).label("until"),
+            sa.func.min(members.c.recorded_at).label("recorded_at"),
+            sa.func.max(members.c.severity).label("severity"),
+            sa.func.min(members.c.lane).label("lane"),
+            sa.func.min(members.c.source).label("source"),
+            sa.func.min(members.c.id).label("first"),
+            sa.func.count(members.c.ends_at).label("ended"),
+        )
+        .group_by(*by)
+        .order_by(since, sa.func.min(members.c.id))
+    )
+
+
+def _run_line(row: Any, *, ended: bool) -> Line:  # noqa: ANN401  # a row of `_counted`
     many = f"{row.n:,} × {row.name}" if row.n > 1 else row.name
-    ended = f", {row.ended:,} ended" if row.ended else ""
+    if row.names > 1:
+        many = f"{row.n:,} alerts of {row.names:,} names, {row.name} among them"
+    over = f", {row.ended:,} ended" if row.ended and ended else ""
     return Line(
         id=f"r{row.first}",
         happened_at=row.since,
@@ -323,7 +344,7 @@ def _run_line(row: Any) -> Line:  # noqa: ANN401  # a row of `runs`
         recorded_at=row.recorded_at,
         lane=row.lane,
         kind="alert",
-        text=f"{many}{ended}",
+        text=f"{many}{over}",
         actor=f"source:{row.source}",
         severity=Severity.of_rank(row.severity),
         trace=Trace(),
@@ -331,45 +352,24 @@ def _run_line(row: Any) -> Line:  # noqa: ANN401  # a row of `runs`
     )
 
 
-def _coarser(found: Sequence[Line]) -> list[Line]:
-    """Alternating names make runs of one: then a line stands for all alerts that began in the same minute."""
-    by_minute: dict[tuple[datetime, Lane], list[Line]] = defaultdict(list)
-    for line in found:
-        by_minute[line.happened_at.replace(second=0, microsecond=0), line.lane].append(line)
-    merged = []
-    for same in by_minute.values():
-        count = sum(line.count for line in same)
-        worst = max((line.severity for line in same), key=lambda s: s.rank)
-        names = sorted({line.text.partition(" × ")[2] or line.text for line in same})
-        words = f"{count:,} alerts of {len(names):,} names, {names[0]} among them" if len(names) > 1 else same[0].text
-        merged.append(
-            replace(
-                same[0],
-                text=words,
-                count=count,
-                severity=worst,
-                happened_until=max(line.happened_until or line.happened_at for line in same),
-            )
-        )
-    return merged
-
-
 def series(connection: sa.Connection, site: Site, since: datetime, until: datetime, *, as_of: datetime) -> list[Series]:
     """The weather at a site as known at a moment: for each variable the nearest station, one series for each basis."""
+    reach = NEAR_KM / max(1.0, 111.0 * math.cos(math.radians(site.latitude)))
     near = sa.select(READING).where(
         READING.c.variable.in_(tuple(WEATHER)),
         READING.c.at.between(since - timedelta(hours=1), until + timedelta(hours=1)),
         READING.c.recorded_at <= as_of,
         READING.c.latitude.between(site.latitude - 1, site.latitude + 1),
+        READING.c.longitude.between(site.longitude - reach, site.longitude + reach),
     )
     by_station: dict[tuple[str, str], dict[tuple[str, datetime], Any]] = defaultdict(dict)
     distances: dict[tuple[str, str], float] = {}
-    for row in connection.execute(near.order_by(READING.c.recorded_at, READING.c.id).limit(20_000)):
+    for row in connection.execute(near.order_by(READING.c.recorded_at.desc(), READING.c.id.desc()).limit(READINGS)):
         distance = places.distance_km(site.latitude, site.longitude, row.latitude, row.longitude)
         if distance <= NEAR_KM:
             station = row.variable, row.station or f"{row.latitude:.2f}, {row.longitude:.2f}"
             distances[station] = distance
-            by_station[station][row.basis, row.at] = row
+            by_station[station].setdefault((row.basis, row.at), row)
     found = []
     for variable, limit in WEATHER.items():
         stations = sorted((distances[key], key) for key in by_station if key[0] == variable)

@@ -6,7 +6,7 @@ import hashlib
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -34,8 +34,20 @@ SUPERSESSION = SupersessionRow.__table__  # type: ignore[attr-defined]
 PULSE = PulseRow.__table__  # type: ignore[attr-defined]
 
 
-RECORDING_FAULTS = (sqlalchemy.exc.DBAPIError, ValueError, TypeError, LookupError, ArithmeticError, AssertionError)
+RECORDING_FAULTS = (
+    sqlalchemy.exc.StatementError,
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    AssertionError,
+    RecursionError,
+)
 """What a statement that no table takes can raise between its adapter and the commit."""
+
+
+MOST_STATEMENTS = 1000
+"""How much one fold transaction records while deliveries come in, so that intake never waits long behind it."""
 
 
 @dataclass(slots=True)
@@ -48,6 +60,8 @@ class Heard:
     adapter: str
     version: int
     again: bool
+    more: bool = False
+    """It says more than one transaction records: the rest follows."""
     older: bool = False
     """A newer version of the adapter has read it already: what this one says is not recorded."""
     events: list[Event] = field(default_factory=list)
@@ -70,6 +84,11 @@ class Ingest:
 
     def __init__(self, store: Store, adapters: Mapping[str, Adapter], *, story: str | None = None) -> None:
         self.store, self.adapters, self.story = store, adapters, story
+        self._rest: dict[int, Heard] = {}
+        """What was read of deliveries but not recorded yet, by delivery."""
+        self._room = MOST_STATEMENTS
+        self._at = 0
+        """The delivery that was read last."""
 
     def work(
         self,
@@ -78,17 +97,21 @@ class Ingest:
         *,
         most: int = 64,
         most_bytes: int = 256 * 1024,
+        most_statements: int = MOST_STATEMENTS,
         clock: Callable[[], datetime] | None = None,
     ) -> Worked | None:
         """Read at most `most` deliveries in one transaction; None when nothing waits.
 
         `now` is when decisions are recorded; with `clock` it is asked once the transaction has its turn.
         """
+        self._room = most_statements
         try:
             return self._work(config, now, most, most_bytes, clock)
         except sqlalchemy.exc.OperationalError:
+            self._rest.clear()
             raise  # the database is away or busy: the deliveries stay queued
         except RECORDING_FAULTS as error:
+            self._rest.clear()
             if most > 1:
                 log.warning("a batch of deliveries failed, each is tried alone: %s", error)
                 return self.work(config, now, most=1, most_bytes=most_bytes, clock=clock)
@@ -102,21 +125,49 @@ class Ingest:
             if not rows:
                 return None
             now = clock() if clock else now
-            sources = {s.name: s for s in config.sources}
-            heard = [self._hear(row, sources.get(row.source)) for row in rows]
+            heard = self._hear_some(connection, rows, {s.name: s for s in config.sources})
             self.store.lock(connection, [f"source:{h.source}" for h in heard])
             changed, gone = self._record([h for h in heard if not h.older], connection, now)
             topics = self._decide(config, connection, changed, gone, now)
-            deliveries.stamp(connection, [_stamp(h, now) for h in heard if not h.older])
+            deliveries.stamp(connection, [_stamp(h, now) for h in heard if not h.older and not h.more])
             pulse(self.store, connection, topics, now)
         return Worked(len(heard), sum(len(h.events) + len(h.readings) for h in heard), topics)
+
+    def _hear_some(self, connection: sa.Connection, rows: Sequence[Any], sources: Mapping[str, Source]) -> list[Heard]:
+        """Read deliveries until they have said enough for one transaction; the others go back to the queue.
+
+        A delivery that alone says more is recorded over several transactions and stays queued until the last:
+        should the process end between them it is read from its beginning, and what is known is not recorded twice.
+        """
+        heard: list[Heard] = []
+        most = room = self._room
+        for nth, row in enumerate(rows):
+            self._at = row.id
+            one = self._rest.pop(row.id, None) or self._hear(row, sources.get(row.source))
+            said = len(one.events) + len(one.readings)
+            if heard and said > room:
+                self._rest[row.id] = one
+                deliveries.put_back(connection, rows[nth:])
+                break
+            if said > most and not one.again:
+                self._rest[row.id] = replace(one, events=one.events[most:], readings=one.readings[most:])
+                one = replace(one, events=one.events[:most], readings=one.readings[:most], more=True)
+                deliveries.put_back(connection, rows[nth:])
+                heard.append(one)
+                break
+            heard.append(one)
+            room -= said
+        return heard
 
     def _set_aside(self, error: Exception, now: datetime) -> Worked | None:
         """Quarantine the one delivery whose statements cannot be recorded, so that those behind it are read."""
         log.error("a delivery cannot be recorded", exc_info=error)
         with self.store.writing() as connection:
-            rows = deliveries.claim(connection, most=1, most_bytes=0)
-            heard = [Heard(row.id, row.source, row.received_at, "", 0, again=row.read_by is not None) for row in rows]
+            rows = deliveries.claim_one(connection, self._at)
+            heard = [
+                Heard(row.id, row.source, row.received_at, row.read_as or "", row.read_by or 0, row.read_by is not None)
+                for row in rows
+            ]
             for one in heard:
                 one.reason = f"could not be recorded: {type(error).__name__}: {error}"[:1000]
             if heard:
@@ -132,6 +183,9 @@ class Ingest:
         Grouping(config, changes, story=self.story).apply(changed)
         incidents = changes.settle()
         linking = Linking(config, changes)
+        if changes.opened or changes.relink or any(c.now.kind != "alert" for c in changed):
+            # Two transactions that bring an incident and a hazard would each miss what the other has not committed.
+            self.store.lock(connection, ["linking"])
         linking.relink_incidents(
             [incidents[name] for name in sorted(changes.opened | changes.relink) if name in incidents]
         )
@@ -370,11 +424,15 @@ class Ingest:
         return changed, gone
 
 
-def holds() -> sa.ColumnElement[bool]:
-    """That an event stands: the delivery it came with says it when read again, or another one repeated it."""
-    return ~sa.exists().where(SUPERSESSION.c.event_id == EVENT.c.id) | sa.exists().where(
-        SIGHTING.c.event_id == EVENT.c.id
-    )
+def holds(as_of: datetime | None = None) -> sa.ColumnElement[bool]:
+    """That an event stands: the delivery it came with says it when read again, or another one repeated it.
+
+    As of an earlier moment it stood until the better reading was recorded.
+    """
+    superseded = sa.exists().where(SUPERSESSION.c.event_id == EVENT.c.id)
+    if as_of is not None:
+        superseded = superseded.where(SUPERSESSION.c.recorded_at <= as_of)
+    return ~superseded | sa.exists().where(SIGHTING.c.event_id == EVENT.c.id)
 
 
 def statements_of(connection: sa.Connection, occurrence: str) -> list[Said]:

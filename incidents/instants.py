@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import orjson
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 
 _ABSENT = frozenset({"", "none", "null", "nil"})
 _NUMBER = re.compile(r"[+-]?\d{1,25}(?:\.\d{1,25})?", re.ASCII)
@@ -41,7 +42,8 @@ def parse(value: object, *, zone: str | None = None) -> datetime | None:
     milliseconds, microseconds and nanoseconds by magnitude (number or digits), RFC 1123, Go's `String()`, and
     `YYYY-MM-DD HH:MM:SS UTC`. Times without a zone are in `zone` (an IANA name), else UTC; in the repeated hour
     of autumn the first one counts. A leap second becomes the last microsecond before it. Absent are: null, "",
-    "None", "null", the zero time of Go (year 1), of MySQL (year 0) and of the epoch, and -1.
+    "None", "null", -1, everything up to the epoch (the zero times of Go, MySQL and Windows among it), and everything
+    from the year 2200 on, which stands for "for ever".
     Raises ValueError, and nothing else, for what cannot be read.
     """
     if value is None:
@@ -148,7 +150,8 @@ def _of_number(value: Decimal) -> datetime | None:
 
 
 def _unless_zero(at: datetime) -> datetime | None:
-    return None if at.year == 1 or at == EPOCH else at
+    """None for what senders write for "never" and "for ever": up to the epoch, and from the year 2200 on."""
+    return at if EPOCH < at < LATEST else None
 
 
 def _refuse(value: object) -> datetime | None:

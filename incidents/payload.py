@@ -20,6 +20,8 @@ LABELS = 200
 KEY_LENGTH = 500
 URL_LENGTH = 8_000
 POSITIONS = 50_000
+KEPT_POSITIONS = 2_000
+"""Corners that an area keeps: each is walked for every site and incident that it may meet."""
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -194,8 +196,11 @@ def geometry_of(value: object, level: int = 0) -> dict[str, Any]:
         raise UnrecognisedError("area is neither a GeoJSON geometry nor a circle")
     coordinates = _coordinates(fields.get("coordinates"), _LEVELS[kind], iter(range(POSITIONS)))
     if kind.endswith("Polygon"):
-        for ring in coordinates if kind == "Polygon" else [ring for polygon in coordinates for ring in polygon]:
+        rings = coordinates if kind == "Polygon" else [ring for polygon in coordinates for ring in polygon]
+        every = -(-sum(map(len, rings)) // KEPT_POSITIONS)
+        for ring in rings:
             _close(ring)
+            _thin(ring, every)
     return {"type": kind, "coordinates": coordinates}
 
 
@@ -208,6 +213,12 @@ def _coordinates(value: object, level: int, budget: Iterator[int]) -> list[Any]:
         raise UnrecognisedError(f"area has more than {POSITIONS:,} positions")
     latitude, longitude = place_of({"longitude": value[0], "latitude": value[1] if len(value) > 1 else None}, "area.")
     return [longitude, latitude]
+
+
+def _thin(ring: list[list[float]], every: int) -> None:
+    """Keep every n-th corner of a ring, its ends, and never fewer than a triangle."""
+    if every > 1 and len(ring) > 4 * every:
+        ring[:] = [*ring[:-1:every], ring[-1]]
 
 
 def _close(ring: list[list[float]]) -> None:

@@ -27,7 +27,7 @@ BATCH = 1000
 def rebuild(store: Store, config: Config, now: datetime) -> tuple[int, int]:
     """Fold all occurrences and incidents anew, in one transaction; how many of each."""
     with store.writing() as connection:
-        store.lock(connection, ["rebuild"])
+        store.lock_caches(connection)
         connection.execute(sa.delete(OCCURRENCE))
         connection.execute(sa.delete(GROUP))
         occurrences = _occurrences(connection, config)

@@ -97,8 +97,7 @@ def settle(incident: Incident, now: datetime, *, by_rule: bool) -> Settling | No
             before = "acknowledged" if incident.acknowledged_at else "open"
             return Settling(before, now, "1 alert is on again" if sums.on == 1 else f"{sums.on} alerts are on again")
         return None
-    assert sums.last_ends_at is not None
-    quiet_at = sums.last_ends_at + QUIET
+    quiet_at = quiet_since(incident) + QUIET
     if incident.status in ("open", "acknowledged") and quiet_at <= now:
         return Settling("mitigated", quiet_at, "all alerts have ended for 30 min")
     if incident.status == "mitigated" and incident.mitigated_at:
@@ -114,7 +113,16 @@ def next_due(incident: Incident) -> datetime | None:
     if not sums.alerts or sums.on or incident.merged_into or sums.last_ends_at is None:
         return None
     if incident.status in ("open", "acknowledged"):
-        return sums.last_ends_at + QUIET
+        return quiet_since(incident) + QUIET
     if incident.status == "mitigated" and incident.mitigated_at:
-        return max(sums.last_ends_at + QUIET, incident.mitigated_at.at) + SETTLED
+        return max(quiet_since(incident) + QUIET, incident.mitigated_at.at) + SETTLED
     return None
+
+
+def quiet_since(incident: Incident) -> datetime:
+    """Since when all alerts have been over, or since somebody opened or acknowledged it after that."""
+    ended_at = incident.members.last_ends_at
+    assert ended_at is not None
+    if incident.status in ("open", "acknowledged") and incident.set_by_hand_at:
+        return max(ended_at, incident.set_by_hand_at)
+    return ended_at

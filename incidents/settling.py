@@ -45,13 +45,16 @@ def _settle_some(store: Store, config: Config, by: datetime, now: datetime) -> i
         changes = Changes(store, connection, by)
         names = [row.id for row in rows]
         found = entries.read_incidents(connection, names)
+        stuck = []
         for name in names:
             settling = rules.settle(found[name], by, by_rule=False)
-            if settling:
-                entries.append_status(changes, found[name], settling)
-            else:
+            if settling is None:
                 changes.recounts.add(name)
+            elif not entries.append_status(changes, found[name], settling):
+                stuck.append(name)
         folded = changes.settle()
+        # A decision that was taken once and then withdrawn is not taken again: a person has the last word.
+        connection.execute(sa.update(INCIDENT).where(INCIDENT.c.id.in_(stuck)).values(due_at=None))
         Linking(config, changes).relink_incidents([i for i in folded.values() if i.status == "resolved"])
         folded |= changes.settle()
         pulse(store, connection, {f"incident:{name}" for name in folded}, min(by, now))

@@ -10,11 +10,13 @@ from typing import cast
 import sqlalchemy as sa
 
 from incidents.config import Config
-from incidents.deliveries import DELIVERY
+from incidents.configured import CONFIGURED
+from incidents.deliveries import DELIVERY, STAMP
 from incidents.entries import OCCURRENCE
 from incidents.ingest import READING
+from incidents.instants import LATEST
 from incidents.model import Lane, Site, Source
-from incidents.tables import micros
+from incidents.store import first_id
 from incidents.view import Gap
 
 PATIENCE = 2.5
@@ -80,16 +82,18 @@ def _measures(connection: sa.Connection, source: str, sites: Sequence[Site]) -> 
 def _gaps(connection: sa.Connection, source: Source, since: datetime, until: datetime) -> list[Gap]:
     assert source.every_seconds
     every = timedelta(seconds=source.every_seconds)
-    low, high = micros(since - every * PATIENCE) << 12, micros(until + every * PATIENCE) << 12
+    low, high = first_id(since - every * PATIENCE), first_id(until + every * PATIENCE)
     heard = list(
         connection.execute(
             sa.select(DELIVERY.c.received_at)
+            # A page of HTML in place of a feed is no answer: what was quarantined does not end a silence.
+            .join(STAMP, (STAMP.c.delivery_id == DELIVERY.c.id) & (STAMP.c.state == "read"))
             .where(DELIVERY.c.source == source.name, DELIVERY.c.id.between(low, high))
             .order_by(DELIVERY.c.id)
         ).scalars()
     )
     if not heard and not _ever_before(connection, source, low):
-        return []
+        since = max(since, _applied_at(connection, source))
     lane = lane_of_source(connection, source)
     return [
         Gap(lane, source.name, max(a, since), min(b, until))
@@ -109,6 +113,14 @@ def quiet_stretches(
     if heard:
         points[0] = min(points[0], heard[0]) if heard[0] <= since else points[0]
     return [(a + every, b) for a, b in itertools.pairwise(points) if b - a > every * PATIENCE]
+
+
+def _applied_at(connection: sa.Connection, source: Source) -> datetime:
+    """Since when a source is configured: from then on it should have spoken."""
+    found: datetime | None = connection.execute(
+        sa.select(CONFIGURED.c.applied_at).where(CONFIGURED.c.kind == "source", CONFIGURED.c.name == source.name)
+    ).scalar()
+    return found or LATEST
 
 
 def _ever_before(connection: sa.Connection, source: Source, low: int) -> bool:

@@ -31,8 +31,10 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 BUSY_SECONDS = 30
-FAIR_SECONDS = 0.1
+FAIR_SECONDS = 0.25
 """How long a fold lets intake go first before it takes its turn."""
+QUIET_SECONDS = 0.005
+"""How long intake must have paused for a fold to begin before that."""
 CHUNK = 500
 """Most values in one IN list, well under the parameter bound of either database."""
 
@@ -44,6 +46,7 @@ class WriteGate:
         self._free = threading.Condition()
         self._held = False
         self._intake_waits = 0
+        self._intake_left_at = 0.0
 
     @contextmanager
     def intake(self) -> Iterator[None]:
@@ -57,20 +60,36 @@ class WriteGate:
         try:
             yield
         finally:
+            self._intake_left_at = time.monotonic()
             self._leave()
 
     @contextmanager
     def fold(self) -> Iterator[None]:
-        """Enter when nobody holds the gate and no intake waits, or when the wait has been long enough."""
-        waited_since = time.monotonic()
+        """Enter when nobody holds the gate and intake has paused, or when the wait has been long enough."""
+        latest = time.monotonic() + FAIR_SECONDS
         with self._free:
-            while self._held or (self._intake_waits and time.monotonic() - waited_since < FAIR_SECONDS):
-                self._free.wait(FAIR_SECONDS)
+            while (wait := self._fold_waits(latest)) > 0:
+                self._free.wait(wait)
             self._held = True
         try:
             yield
         finally:
             self._leave()
+
+    def intake_paused(self) -> float:
+        """For how many seconds no intake has come through; 0 while some waits."""
+        return 0.0 if self._intake_waits else time.monotonic() - self._intake_left_at
+
+    def _fold_waits(self, latest: float) -> float:
+        """Seconds after which a fold should look again; 0 when it may enter."""
+        now = time.monotonic()
+        if self._held:
+            return FAIR_SECONDS
+        if now >= latest:
+            return 0.0
+        if self._intake_waits:
+            return latest - now
+        return min(latest, self._intake_left_at + QUIET_SECONDS) - now
 
     def _leave(self) -> None:
         with self._free:
@@ -78,15 +97,24 @@ class WriteGate:
             self._free.notify_all()
 
 
+ID_SHIFT = 10
+"""Random bits at the end of a delivery's id; the rest are microseconds, enough until the year 2255."""
+
+
+def first_id(at: datetime) -> int:
+    """The least id of a delivery received at this instant."""
+    return micros(at) << ID_SHIFT
+
+
 class DeliveryIds:
-    """Ids of deliveries: microseconds since 1970 and twelve random bits, strictly growing within a process."""
+    """Ids of deliveries: microseconds since 1970 and some random bits, strictly growing within a process."""
 
     def __init__(self) -> None:
         self._last = 0
 
     def next(self, at: datetime) -> int:
         """An id for a delivery received at this instant. Not safe to call from two threads at once."""
-        self._last = max(self._last + 1, micros(at) << 12 | secrets.randbits(12))
+        self._last = max(self._last + 1, first_id(at) | secrets.randbits(ID_SHIFT))
         return self._last
 
 
@@ -165,6 +193,11 @@ class Store:
             return
         for number in sorted({_lock_number(name) for name in names}):
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(:number)"), {"number": number})
+
+    def lock_caches(self, connection: sa.Connection) -> None:
+        """Keep every other transaction out of the caches until this one ends."""
+        if not self.is_sqlite:
+            connection.exec_driver_sql("LOCK TABLE occurrence, alert_group, incident IN ACCESS EXCLUSIVE MODE")
 
     def migrate(self) -> None:
         """Bring the schema to the newest revision; several processes may try at once, one does."""

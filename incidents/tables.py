@@ -162,6 +162,10 @@ class UnreadRow(SQLModel, table=True):
 
     __tablename__ = "unread"
     delivery_id: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    again: bool
+    """Whether it was read before: what is new goes first."""
+
+    __table_args__ = (Index("unread_in_turn", "again", "delivery_id"),)
 
 
 class StampRow(SQLModel, table=True):
@@ -331,9 +335,13 @@ class KeyRow(SQLModel, table=True):
     name: str
     prefix: str
     owner: str
+    parent: str | None = None
+    """What a session was made from: it lives no longer than the token of this id."""
     made_at: datetime = _at()
     expires_at: datetime | None = _at(nullable=True)
     revoked_at: datetime | None = _at(nullable=True)
+    revoked_by: str | None = None
+    """`hand`, `file` (another key was given in its place) or `use`."""
 
 
 class SecretRow(SQLModel, table=True):

@@ -60,7 +60,12 @@ def lines(entries: Iterable[Entry], items: Iterable[Known], sentence: Sentence) 
     """All lines, ascending by (happened_at, recorded_at, id)."""
     drawn = [line for item in items for line in occurrence_lines(item)]
     drawn += entry_lines(list(entries), sentence)
-    return sorted(drawn, key=lambda line: (line.happened_at, line.recorded_at, line.id))
+    return sorted(drawn, key=place)
+
+
+def place(line: Line) -> tuple[datetime, datetime, int, str]:
+    """Where a line stands: by what happened, then by when it was known, then by id, e9 before e10."""
+    return line.happened_at, line.recorded_at, len(line.id), line.id
 
 
 def occurrence_lines(item: Known) -> list[Line]:

@@ -211,7 +211,7 @@ def reread(source: str, since: datetime | None, *, dry_run: bool) -> None:
     from incidents.adapters import adapters as known
     from incidents.deliveries import STAMP
     from incidents.ingest import Ingest
-    from incidents.tables import micros
+    from incidents.store import first_id
     from service import clock
 
     with opened() as store:
@@ -220,7 +220,7 @@ def reread(source: str, since: datetime | None, *, dry_run: bool) -> None:
             raise fail(f"there is no source {source}", NOT_FOUND)
         where = STAMP.c.source == source
         if since is not None:
-            where &= STAMP.c.delivery_id >= micros(since) << 12
+            where &= STAMP.c.delivery_id >= first_id(since)
         if dry_run:
             with store.reading() as connection:
                 count = connection.execute(sa.select(sa.func.count()).select_from(STAMP).where(where)).scalar()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from typing import Any, cast
 
+import orjson
 import sqlalchemy as sa
 from aiohttp import web
 
@@ -241,7 +243,8 @@ async def judge_link(request: web.Request) -> web.Response:
     name, link, fields = request.match_info["incident"], request.match_info["link"], await fields_of(request)
     incident = await act(request, lambda acting: acting.judge(name, link, fields))
     found = next(one for one in incident.links if one.id == link)
-    return answer(documents.link_fields(found, None))
+    seen = await read(request, lambda c: overview.titles_of(c, [link]))
+    return answer(documents.link_fields(found, seen.get(link)))
 
 
 def asked_of(request: web.Request, *, zone: str | None = None) -> Asked:
@@ -277,7 +280,12 @@ async def get_timeline(request: web.Request) -> web.Response:
     lines = [line for line in view.lines if lane in (None, line.lane)]
     rows = [documents.line_fields(line) for line in lines]
     if cursor:
-        rows = [row for row in rows if [row["happened_at"], row["recorded_at"], row["id"]] > cursor]
+        at, known, name = cursor
+        rows = [
+            r
+            for r in rows
+            if (r["happened_at"], r["recorded_at"], len(r["id"]), r["id"]) > (at, known, len(name), name)
+        ]
     last = rows[limit - 1] if len(rows) > limit else None
     following = cursor_text(last["happened_at"], last["recorded_at"], last["id"]) if last else None
     return page(rows[:limit], following)
@@ -288,18 +296,20 @@ async def get_figure(request: web.Request) -> web.Response:
     width = request.query.get("width", "1392")
     if not width.isdecimal() or len(width) > 5 or not 320 <= int(width) <= 4000:
         raise AskingError("width: a number of pixels from 320 to 4000 is expected")
-    view, whole = await gather_still(request, asked_of(request))
-    tag = f'"{view.revision}-{whole.revision if whole else ""}-{theme}-{width}"'
-    if request.headers.get("If-None-Match") == tag:
-        return web.Response(status=304, headers={"ETag": tag})
+    view, whole = await gather_still(request, replace(asked_of(request), lines=False))
     ink: Theme = "dark" if theme == "dark" else "light"
 
-    def draw() -> dict[str, Any]:
+    def draw() -> tuple[bytes, str]:
         heights = lane_heights(whole, int(width)) if whole else None
-        return incident_figure(view, theme=ink, width=int(width), lane_heights=heights)
+        figure = orjson.dumps(incident_figure(view, theme=ink, width=int(width), lane_heights=heights))
+        return figure, hashlib.sha256(figure).hexdigest()[:32]
 
-    figure = await compute(request, draw)
-    return answer(figure, headers={"ETag": tag, "Cache-Control": "private, no-cache"})
+    # The tag is of what is drawn: gaps, limits and decisions change a figure without a new statement in its view.
+    figure, mark = await compute(request, draw)
+    headers = {"ETag": f'"{mark}"', "Cache-Control": "private, no-cache"}
+    if request.headers.get("If-None-Match") == headers["ETag"]:
+        return web.Response(status=304, headers=headers)
+    return web.Response(body=figure, content_type="application/json", headers=headers)
 
 
 def lane_heights(view: IncidentView, width: int) -> dict[str, float]:

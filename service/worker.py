@@ -7,11 +7,12 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from datetime import datetime
 
 from incidents import deliveries
 from incidents.adapters import adapters
 from incidents.config import Config
-from incidents.ingest import Ingest
+from incidents.ingest import MOST_STATEMENTS, Ingest
 from incidents.store import Store
 from service import clock
 
@@ -19,6 +20,8 @@ log = logging.getLogger(__name__)
 
 TURN_SECONDS = 0.05
 """How long one fold transaction should hold SQLite's write gate."""
+QUIET_SECONDS = 0.5
+"""After how long without intake a turn may last five times as long."""
 LEAST_BYTES, MOST_BYTES = 32 * 1024, 1024 * 1024
 
 
@@ -32,6 +35,7 @@ class Worker:
         self.failing: str | None = None
         self.read = 0
         self._stop = threading.Event()
+        self._began = 0.0
         self._bytes = LEAST_BYTES * 4
         self._ingest = Ingest(store, adapters())
         self._thread = threading.Thread(target=self._run, name="worker", daemon=True)
@@ -45,6 +49,11 @@ class Worker:
         refusals, self.refusals = self.refusals, Counter()
         return refusals
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether the thread that reads is there."""
+        return self._thread.is_alive()
+
     def close(self) -> None:
         """End after the transaction at hand; what is unread stays queued in the store."""
         self._stop.set()
@@ -52,7 +61,8 @@ class Worker:
         self._thread.join()
 
     def _run(self) -> None:
-        self._guarded("queueing what older adapters read", self._requeue)
+        while not self._stop.is_set() and not self._guarded("queueing what older adapters read", self._requeue):
+            pass
         while not self._stop.is_set():
             self.wake.clear()
             busy = self._guarded("reading deliveries", self._work)
@@ -65,7 +75,7 @@ class Worker:
             done = job()
         except Exception as error:  # the queue keeps what this turn did not finish
             log.exception("%s failed", what)
-            self.failing = f"{what}: {type(error).__name__}: {str(error)[:200]}"
+            self.failing = f"{what}: {type(error).__name__}"
             self._stop.wait(1.0)
             return False
         self.failing = None
@@ -76,15 +86,31 @@ class Worker:
             count = deliveries.queue_older(connection, {a.name: a.version for a in adapters().values()})
         if count:
             log.info("%d deliveries are read again by newer adapters", count)
-        return bool(count)
+        return True
+
+    def _begin(self) -> datetime:
+        """The transaction has its turn: what it waited for the gate is not counted."""
+        self._began = time.monotonic()
+        return clock.now()
 
     def _work(self) -> bool:
-        began = time.monotonic()
-        worked = self._ingest.work(self.config(), clock.now(), most_bytes=self._bytes, clock=clock.now)
+        # A transaction costs the same whatever it holds: while nothing comes in, a longer one does more for it.
+        if self.store.gate.intake_paused() > QUIET_SECONDS:
+            most, statements, turn = 512, MOST_STATEMENTS * 4, TURN_SECONDS * 5
+        else:
+            most, statements, turn = 64, MOST_STATEMENTS, TURN_SECONDS
+        worked = self._ingest.work(
+            self.config(),
+            clock.now(),
+            most=most,
+            most_bytes=self._bytes,
+            most_statements=statements,
+            clock=self._begin,
+        )
         if worked is None:
             return False
-        took = time.monotonic() - began
-        self._bytes = int(min(MOST_BYTES, max(LEAST_BYTES, self._bytes * min(2.0, max(0.5, TURN_SECONDS / took)))))
+        took = time.monotonic() - self._began
+        self._bytes = int(min(MOST_BYTES, max(LEAST_BYTES, self._bytes * min(2.0, max(0.5, turn / took)))))
         self.read += worked.deliveries
         self.on_change(worked.topics)
         return True

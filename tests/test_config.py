@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -15,7 +16,7 @@ from incidents.configured import CONFIGURED, Step
 from incidents.model import Match, Rule, Severity, Site, Source
 from incidents.rules import DEFAULT_RULES
 from incidents.store import Store
-from tests.world import DAY
+from tests.world import DAY, emptied, kept
 
 SITE: dict[str, Any] = {
     "name": "smf",
@@ -214,6 +215,18 @@ def test_values_are_read_back_as_they_were(kind: str) -> None:
 def test_keys_and_secrets_never_become_part_of_a_row() -> None:
     assert "k" * 32 not in repr(spec_of(read(WHOLE).sources[0]))
     assert set(spec_of(read(WHOLE).sources[0])) == {"name", "adapter", "every_seconds", "url", "timezone", "mapping"}
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def one_store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """One store of each backend for the whole module."""
+    yield from kept(request, tmp_path_factory.mktemp("store"))
+
+
+@pytest.fixture
+def store(one_store: Store) -> Store:
+    """A store without a row."""
+    return emptied(one_store)
 
 
 def applied(store: Store, document: Any, *, owner: str = "file", prune: bool = False, day: int = 0) -> list[str]:

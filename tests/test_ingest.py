@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,13 +12,25 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from incidents import instants
+from incidents import deliveries, instants
 from incidents.adapters import Adapter, adapters
 from incidents.deliveries import STAMP
 from incidents.ingest import SIGHTING, SUPERSESSION
 from incidents.model import Delivery, Event, Severity, Statement
 from incidents.store import Store
-from tests.world import DAY, World, emptied, firing, instant, resolved
+from tests.world import DAY, World, emptied, firing, instant, kept, resolved
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def one_store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """One store of each backend for the whole module."""
+    yield from kept(request, tmp_path_factory.mktemp("store"))
+
+
+@pytest.fixture
+def store(one_store: Store) -> Store:
+    """A store without a row."""
+    return emptied(one_store)
 
 
 @pytest.fixture
@@ -281,8 +293,6 @@ def test_an_older_adapter_never_undoes_a_newer_one(world: World) -> None:
     before = world.digest()
     world.reread(version(1, "id"))
     with world.store.writing() as connection:
-        from incidents import deliveries
-
         deliveries.queue_again(connection, sa.true())
     world.work()
     assert world.digest() == before

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -17,9 +18,22 @@ from incidents.entries import INCIDENT, OCCURRENCE, current_members
 from incidents.model import Severity
 from incidents.rebuild import rebuild
 from incidents.store import Store
-from tests.world import World, emptied, firing, instant, resolved
+from tests.world import World, emptied, firing, instant, kept, resolved
 
-Deed = tuple[str, tuple[int, ...], str]
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def one_store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """One store of each backend for the whole module."""
+    yield from kept(request, tmp_path_factory.mktemp("store"))
+
+
+@pytest.fixture
+def store(one_store: Store) -> Store:
+    """A store without a row."""
+    return emptied(one_store)
+
+
+Deed = tuple[str, tuple[int, int, int], str]
 """What happens, with numbers that choose among what there is, and a word."""
 
 WORDS = ("critical", "warning", "info")
@@ -27,7 +41,7 @@ STATUSES = ("open", "acknowledged", "mitigated", "resolved")
 REFUSED = (NotFoundError, ConflictError, ValueError)
 
 numbers = st.integers(0, 5)
-wait = st.tuples(st.just("wait"), st.tuples(st.sampled_from([3, 12, 31, 370])), st.just(""))
+wait = st.tuples(st.just("wait"), st.tuples(st.sampled_from([3, 12, 31, 370]), st.just(0), st.just(0)), st.just(""))
 send = st.tuples(
     st.sampled_from(["fires", "fires", "ends", "late", "moves", "speaks"]),
     st.tuples(numbers, numbers, numbers),
@@ -129,7 +143,12 @@ def hazard(world: World, key: int, start: int, place: int, word: str) -> None:
 def provider(world: World, key: int, start: int, many: int, word: str) -> None:
     """A provider speaks of an incident of its own."""
     posts = [{"at": instants.text(instant(starts(n))), "text": f"Update {n}"} for n in range(many)]
-    body = {"kind": "provider_incident", "key": f"p-{key}", "title": "EC2 errors", "regions": ["aws:us-west-1"]}
+    body: dict[str, Any] = {
+        "kind": "provider_incident",
+        "key": f"p-{key}",
+        "title": "EC2 errors",
+        "regions": ["aws:us-west-1"],
+    }
     body |= {"severity": word, "starts_at": instants.text(instant(starts(start))), "updates": posts}
     world.send("sky", body)
 

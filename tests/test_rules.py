@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 
@@ -11,7 +12,19 @@ from incidents import rules
 from incidents.fold import members, occurrence
 from incidents.model import Event, Match, Moment, Occurrence, Rule, Said, Severity
 from incidents.store import Store
-from tests.world import DAY, World, config, firing, instant, resolved
+from tests.world import DAY, World, config, emptied, firing, instant, kept, resolved
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def one_store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """One store of each backend for the whole module."""
+    yield from kept(request, tmp_path_factory.mktemp("store"))
+
+
+@pytest.fixture
+def store(one_store: Store) -> Store:
+    """A store without a row."""
+    return emptied(one_store)
 
 
 def test_a_critical_alert_opens_an_incident_and_its_quiet_closes_it(store: Store) -> None:
@@ -327,17 +340,16 @@ def test_an_incident_without_alerts_is_left_to_people(world: World) -> None:
 
 
 def test_the_same_deliveries_again_decide_nothing_new(world: World) -> None:
-    story = [
-        ("10:00", firing("db-1"), firing("web-1", "warning")),
-        ("10:10", firing("web-2", site="iad")),
-        ("10:20", resolved("db-1"), resolved("web-1", "warning")),
+    bodies = [
+        world.at("10:00").notification(firing("db-1"), firing("web-1", "warning")),
+        world.at("10:10").notification(firing("web-2", site="iad")),
+        world.at("10:20").notification(resolved("db-1"), resolved("web-1", "warning")),
     ]
-    bodies = [(at, world.at(at).notification(*alerts)) for at, *alerts in story]
-    for _, body in bodies:
+    for body in bodies:
         world.send("am", body)
     before, logs = world.digest(), [world.log(i.id) for i in world.incidents()]
     statements = world.statements()
-    for _, body in bodies:
+    for body in bodies:
         world.send("am", body)
     assert [world.log(i.id) for i in world.incidents()] == logs
     assert (world.digest(), world.statements()) == (before, statements)

@@ -1,7 +1,8 @@
-"""The timeline: lines in the order in which things happened, as known at a moment, each with the way back to its bytes."""
+"""The timeline: lines in the order in which things happened, as known at a moment, each with its evidence."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -14,7 +15,7 @@ from incidents.spoken import digest
 from incidents.store import Store
 from incidents.timeline import Known
 from incidents.view import Trace
-from tests.world import DAY, World, firing, instant, resolved
+from tests.world import DAY, World, emptied, firing, instant, kept, resolved
 
 
 def at(minute: float) -> datetime:
@@ -208,6 +209,18 @@ def test_phases_follow_one_another_and_fill_the_window() -> None:
 
 
 # --- as known at a moment, through the store ------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def one_store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """One store of each backend for the whole module."""
+    yield from kept(request, tmp_path_factory.mktemp("store"))
+
+
+@pytest.fixture
+def store(one_store: Store) -> Store:
+    """A store without a row."""
+    return emptied(one_store)
 
 
 @pytest.fixture

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, TypeVar
 
 import orjson
+import pytest
 import sqlalchemy as sa
 
 from dashboards import words
@@ -16,16 +19,17 @@ from incidents.acts import Acting
 from incidents.adapters import Adapter, adapters
 from incidents.config import Config, config_of
 from incidents.deliveries import Arrival
-from incidents.entries import Changes, current_members, everything, read_incident
+from incidents.entries import INCIDENT, OCCURRENCE, Changes, current_members, everything, read_incident
+from incidents.grouping import GROUP
 from incidents.incident_view import Asked, gather
 from incidents.ingest import EVENT, Ingest
 from incidents.model import Entry, Incident
 from incidents.rebuild import rebuild, state_digest
-from incidents.records import alert_name
 from incidents.settling import settle_due
 from incidents.store import Store
-from incidents.tables import METADATA, EntryRow, MemberRow, OccurrenceRow
+from incidents.tables import METADATA
 from incidents.view import IncidentView
+from tests import databases
 
 T = TypeVar("T")
 
@@ -60,9 +64,6 @@ SOURCES = [
     {"name": "sky", "adapter": "generic"},
     {"name": "any", "adapter": "generic"},
 ]
-OCCURRENCE = OccurrenceRow.__table__  # type: ignore[attr-defined]  # SQLModel adds it
-ENTRY = EntryRow.__table__  # type: ignore[attr-defined]
-MEMBER = MemberRow.__table__  # type: ignore[attr-defined]
 
 
 def config(*rules: Mapping[str, Any], sites: Sequence[Mapping[str, Any]] = SITES) -> Config:
@@ -300,9 +301,6 @@ class World:
 
     def cached(self) -> dict[str, list[dict[str, Any]]]:
         """The rows of all caches, for a readable difference where digests differ."""
-        from incidents.entries import INCIDENT
-        from incidents.grouping import GROUP
-
         with self.store.reading() as connection:
             return {
                 table.name: [
@@ -320,13 +318,22 @@ def moment_text(at: datetime, until: datetime | None = None) -> str:
     return f"{text}-{moment_text(until)}" if until else text
 
 
-def names_of(rows: Iterable[Any]) -> list[str]:
-    """The names that alike alerts of these occurrences go by."""
-    return sorted(alert_name(row) for row in rows)
+def kept(request: pytest.FixtureRequest, folder: Path) -> Iterator[Store]:
+    """A migrated store for all tests of a module, of the backend that `request` names: empty it before each."""
+    with ExitStack() as stack:
+        if request.param == "sqlite":
+            url = f"sqlite:///{folder / 'barograph.db'}"
+            databases.migrate(url)
+        else:
+            cluster: databases.Cluster = request.getfixturevalue("postgresql_cluster")
+            name = cluster.make(databases.MIGRATED)
+            stack.callback(cluster.drop, name)
+            url = cluster.url(name)
+        yield stack.enter_context(closing(Store(url)))
 
 
 def emptied(store: Store) -> Store:
-    """The store without a row, for the next example of a generated test."""
+    """The store without a row, for the next test or the next example of a generated one."""
     with store.writing() as connection:
         for table in reversed(METADATA.sorted_tables):
             connection.execute(sa.delete(table))

@@ -45,7 +45,8 @@ def text(found: Outcome) -> str:
 def _told(view: IncidentView) -> Iterator[str]:
     incident = view.incident
     yield f"# {incident.id}: {incident.title}"
-    yield f"{incident.status}, {incident.severity}, {words.count(incident.members.alerts, 'alert')}, by {incident.opened_by}"
+    alerts = words.count(incident.members.alerts, "alert")
+    yield f"{incident.status}, {incident.severity}, {alerts}, by {incident.opened_by}"
     for name in MILESTONES:
         moment: Moment | None = getattr(incident, name)
         if moment:

@@ -22,9 +22,11 @@ def upgrade() -> None:
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("prefix", sa.Text(), nullable=False),
         sa.Column("owner", sa.Text(), nullable=False),
+        sa.Column("parent", sa.Text(), nullable=True),
         sa.Column("made_at", sa.BigInteger(), nullable=False),
         sa.Column("expires_at", sa.BigInteger(), nullable=True),
         sa.Column("revoked_at", sa.BigInteger(), nullable=True),
+        sa.Column("revoked_by", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("sha256"),
     )
@@ -241,11 +243,14 @@ def upgrade() -> None:
     op.create_table(
         "unread",
         sa.Column("delivery_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("again", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("delivery_id"),
     )
+    op.create_index("unread_in_turn", "unread", ["again", "delivery_id"], unique=False)
 
 
 def downgrade() -> None:
+    op.drop_index("unread_in_turn", table_name="unread")
     op.drop_table("unread")
     op.drop_table("supersession")
     op.drop_index("stamp_by_state", table_name="stamp")
