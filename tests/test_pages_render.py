@@ -237,7 +237,7 @@ def test_every_line_has_its_address_and_leads_to_its_evidence() -> None:
     text = incident()
     parsed = Parsed(text)
     assert {line.id for line in london.LINES} <= {given["id"] for given in parsed.all("li") if "id" in given}
-    assert f"/api/v1/deliveries/{london.LINES[1].trace.delivery}" in {given.get("href") for given in parsed.all("a")}
+    assert f"/deliveries/{london.LINES[1].trace.delivery}" in {given.get("href") for given in parsed.all("a")}
     assert "alertmanager@4" in parsed.text
     assert "2,214 bytes" in parsed.text
     assert "9f41c0000000" in parsed.text
