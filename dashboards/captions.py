@@ -90,7 +90,7 @@ def _made(view: IncidentView) -> tuple[str, str]:
     """What of the picture was not observed, or where the whole record comes from."""
     closing = "Marks share one time axis; none claims a cause."
     if view.provenance:
-        return "Provenance:", f"{clean(view.provenance, 420)} {closing}"
+        return "Provenance:", f"{clean(view.provenance.partition("\n")[0], 420)} {closing}"
     unobserved = [series for series in view.series if series.basis != "observed"]
     if not unobserved:
         return "Reading:", closing

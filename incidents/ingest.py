@@ -181,11 +181,12 @@ class Ingest:
         changes = Changes(self.store, connection, now)
         changes.recount_members_of(gone)
         Grouping(config, changes, story=self.story).apply(changed)
+        if changes.opened or changes.joined or any(c.now.kind != "alert" for c in changed):
+            # Two transactions that bring an incident and a hazard would each miss what the other has not committed.
+            # Before the first settle, which locks rows: the order of locks is source, group, linking, rows.
+            self.store.lock(connection, ["linking"])
         incidents = changes.settle()
         linking = Linking(config, changes)
-        if changes.opened or changes.relink or any(c.now.kind != "alert" for c in changed):
-            # Two transactions that bring an incident and a hazard would each miss what the other has not committed.
-            self.store.lock(connection, ["linking"])
         linking.relink_incidents(
             [incidents[name] for name in sorted(changes.opened | changes.relink) if name in incidents]
         )
