@@ -90,7 +90,8 @@ def _made(view: IncidentView) -> tuple[str, str]:
     """What of the picture was not observed, or where the whole record comes from."""
     closing = "Marks share one time axis; none claims a cause."
     if view.provenance:
-        return "Provenance:", f"{clean(view.provenance.partition("\n")[0], 420)} {closing}"
+        first, _, _ = view.provenance.partition("\n")
+        return "Provenance:", f"{clean(first, 420)} {closing}"
     unobserved = [series for series in view.series if series.basis != "observed"]
     if not unobserved:
         return "Reading:", closing
