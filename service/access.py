@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import secrets
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,6 +27,8 @@ SESSION = timedelta(days=14)
 LINK = timedelta(hours=24)
 FRESH_SECONDS = 5.0
 """How long a revoked key may still be honoured by another process."""
+AGEING_SECONDS = 3.0
+"""When what is kept is read again behind a request that it still serves; the reload is due before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,8 @@ class Identity:
     """Id of the key, for revoking and for signing forms."""
     source: str | None = None
     expires_at: datetime | None = None
+    parent: str | None = None
+    """Id of the token that a session was made from."""
 
     def may(self, least: Role) -> bool:
         """Whether the role is at least this one."""
@@ -55,7 +61,11 @@ def digest(key: str) -> str:
 
 
 class Access:
-    """Keys by digest, read from the store and kept for a few seconds. `check` is for the event loop's thread pool."""
+    """Keys by digest, read from the store and kept for a few seconds. `check` and `refresh` are for a thread.
+
+    `recall` serves what was read at most FRESH_SECONDS ago; when that is `ageing` its caller has it read again behind
+    the request, so that nobody waits for the store while it answers at all.
+    """
 
     def __init__(self, store: Store, *, admin_token: str | None, secret_key: bytes) -> None:
         self.store = store
@@ -63,13 +73,19 @@ class Access:
         self._admin = digest(admin_token) if admin_token else None
         self._known: dict[str, Identity] = {}
         self._secrets: Mapping[str, tuple[str, ...]] = {}
-        self._read_at = 0.0
+        self._read_at = -FRESH_SECONDS * 2
+        self._reading = threading.Lock()
+
+    @property
+    def ageing(self) -> bool:
+        """Whether what is kept should be read again soon, and nobody does so now."""
+        return time.monotonic() - self._read_at > AGEING_SECONDS and not self._reading.locked()
 
     def recall(self, key: str) -> Identity | None:
         """The identity of a key if it is known and fresh; None asks for `check`."""
         name = digest(key)
         if self._admin and hmac.compare_digest(name, self._admin):
-            return Identity("admin", "admin", "token", "admin-token")
+            return Identity("admin", "admin", "token", _admin_id(self._admin))
         if time.monotonic() - self._read_at > FRESH_SECONDS:
             return None
         return self._live(self._known.get(name))
@@ -94,12 +110,22 @@ class Access:
         return identity
 
     def refresh(self) -> None:
-        """Read all live keys."""
-        with self.store.reading() as connection:
-            rows = connection.execute(sa.select(KEY).where(KEY.c.revoked_at.is_(None))).all()
-            self._secrets = open_all(connection, self._secret) if self._secret else {}
-        self._known = {row.sha256: _identity(row) for row in rows}
-        self._read_at = time.monotonic()
+        """Read all live keys, once at a time, so that an older reading never replaces a newer one."""
+        with self._reading:
+            began = time.monotonic()
+            live = KEY.c.revoked_at.is_(None) & (KEY.c.expires_at.is_(None) | (KEY.c.expires_at > clock.now()))
+            with self.store.reading() as connection:
+                rows = connection.execute(sa.select(KEY).where(live)).all()
+                self._secrets = open_all(connection, self._secret) if self._secret else {}
+            parents = {None, *(row.id for row in rows), _admin_id(self._admin) if self._admin else None}
+            self._known = {row.sha256: _identity(row) for row in rows if row.parent in parents}
+            self._read_at = began
+
+    def renew(self) -> None:
+        """Read again what is `ageing`, for nobody who waits: when the store is away the next one asks and is told."""
+        with contextlib.suppress(sa.exc.SQLAlchemyError, OSError):
+            if self.ageing:
+                self.refresh()
 
     def make(
         self,
@@ -110,24 +136,37 @@ class Access:
         source: str | None = None,
         owner: str = "page",
         lasts: timedelta | None = None,
-        key: str | None = None,
+        parent: Identity | None = None,
     ) -> tuple[str, str]:
-        """Make a key; its text, which is shown once, and its id."""
-        text = key or PREFIXES[kind] + secrets.token_urlsafe(32)
+        """Make a key; its text, which is shown once, and its id. A session of a parent ends no later than it."""
+        text = PREFIXES[kind] + secrets.token_urlsafe(32)
+        until = clock.now() + lasts if lasts else None
+        if parent and parent.expires_at:
+            until = min(until, parent.expires_at) if until else parent.expires_at
         with self.store.writing() as connection:
             ident = write_key(
-                connection, text, kind=kind, role=role, name=name, source=source, owner=owner, lasts=lasts
+                connection,
+                text,
+                kind=kind,
+                role=role,
+                name=name,
+                source=source,
+                owner=owner,
+                until=until,
+                parent=parent.key if parent else None,
             )
-        self._read_at = 0.0
+        self.refresh()
         return text, ident
 
     def revoke(self, ident: str) -> bool:
         """Revoke a key by its id; whether there was a live one."""
         with self.store.writing() as connection:
             done = connection.execute(
-                sa.update(KEY).where(KEY.c.id == ident, KEY.c.revoked_at.is_(None)).values(revoked_at=clock.now())
+                sa.update(KEY)
+                .where(KEY.c.id == ident, KEY.c.revoked_at.is_(None))
+                .values(revoked_at=clock.now(), revoked_by="hand")
             ).rowcount
-        self._read_at = 0.0
+        self.refresh()
         return bool(done)
 
     def use_link(self, token: str) -> str | None:
@@ -142,7 +181,7 @@ class Access:
                     KEY.c.revoked_at.is_(None),
                     KEY.c.expires_at > now,
                 )
-                .values(revoked_at=now)
+                .values(revoked_at=now, revoked_by="use")
                 .returning(KEY.c.role, KEY.c.name)
             ).first()
         if row is None:
@@ -159,7 +198,12 @@ class Access:
 
 
 def _identity(row: Any) -> Identity:  # noqa: ANN401  # a row of KeyRow's columns
-    return Identity(row.name, row.role, row.kind, row.id, row.source, row.expires_at)
+    return Identity(row.name, row.role, row.kind, row.id, row.source, row.expires_at, row.parent)
+
+
+def _admin_id(admin: str) -> str:
+    """The id of the token of the settings, from its digest: another token is another parent of sessions."""
+    return f"admin-token-{admin[:16]}"
 
 
 def write_key(
@@ -171,18 +215,10 @@ def write_key(
     name: str,
     source: str | None,
     owner: str,
-    lasts: timedelta | None = None,
+    until: datetime | None = None,
+    parent: str | None = None,
 ) -> str:
-    """Write a key's digest, or bring a revoked one of the same text back; its id."""
-    now = clock.now()
-    row = connection.execute(sa.select(KEY.c.id).where(KEY.c.sha256 == digest(text))).first()
-    if row:
-        connection.execute(
-            sa.update(KEY)
-            .where(KEY.c.id == row.id)
-            .values(revoked_at=None, source=source, role=role, name=name, owner=owner)
-        )
-        return str(row.id)
+    """Write a key's digest; its id."""
     ident = secrets.token_hex(6)
     connection.execute(
         sa.insert(KEY).values(
@@ -194,8 +230,9 @@ def write_key(
             name=name,
             prefix=f"{text[:6]}…",
             owner=owner,
-            made_at=now,
-            expires_at=now + lasts if lasts else None,
+            parent=parent,
+            made_at=clock.now(),
+            expires_at=until,
         )
     )
     return ident

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import aiohttp
 import orjson
+import sqlalchemy as sa
 from aiohttp import web
 from isal import isal_zlib
 from sqlalchemy.exc import SQLAlchemyError
@@ -20,8 +21,23 @@ from incidents.store import Store
 from service import inbox, metrics, openapi, people, schedule, source_pages
 from service.access import Access
 from service.apply import apply
+from service.asking import zones
 from service.hub import Hub
-from service.keys import ACCESS, CONFIG, DEMO, HUB, READERS, SETTINGS, STORE, WORKER, WRITER, Configured
+from service.inbox import BODIES, Bodies
+from service.keys import (
+    ACCESS,
+    CONFIG,
+    DEMO,
+    DURABILITY,
+    HUB,
+    KEY_CHECKS,
+    READERS,
+    SETTINGS,
+    STORE,
+    WORKER,
+    WRITER,
+    Configured,
+)
 from service.routes import ROUTES
 from service.seal import secret_key
 from service.settings import Settings
@@ -32,6 +48,10 @@ from service.writer import Writer
 log = logging.getLogger(__name__)
 
 READER_THREADS = 4
+READ_CONNECTIONS = READER_THREADS + 4
+"""Those of the readers, and some for key checks, streams, reloads and readiness, which never wait for a reader's."""
+ANSWER_SECONDS = 5.0
+"""How long the database may take to answer before we say that we are not ready."""
 
 
 def create_app(settings: Settings, store: Store, *, demo: bool = False) -> web.Application:
@@ -40,6 +60,9 @@ def create_app(settings: Settings, store: Store, *, demo: bool = False) -> web.A
     app = web.Application(middlewares=[shell], client_max_size=BODY_BOUND)
     app[SETTINGS], app[STORE], app[DEMO] = settings, store, demo
     app[READERS] = ThreadPoolExecutor(READER_THREADS, thread_name_prefix="reader")
+    # Of its own: a sender who waits behind somebody's exports until its key is checked would give up.
+    app[KEY_CHECKS] = ThreadPoolExecutor(1, thread_name_prefix="key-check")
+    app[BODIES] = Bodies()
     app[CONFIG] = Configured(Config())
     app[ACCESS] = Access(store, admin_token=settings.admin_token, secret_key=secret_key(settings))
     app.cleanup_ctx.extend([_configuration, _intake, schedule.running])
@@ -59,10 +82,16 @@ async def _configuration(app: web.Application) -> AsyncIterator[None]:
 
     if settings.config:
         for step in await asyncio.to_thread(apply, store, settings.config, secret_key=secret_key(settings)):
-            log.log(logging.WARNING if step.act == "taken" else logging.INFO, "%s: %s", settings.config, step.text)
+            log.log(
+                logging.WARNING if step.act in ("taken", "revoked") else logging.INFO,
+                "%s: %s",
+                settings.config,
+                step.text,
+            )
     app[CONFIG].now = await asyncio.to_thread(load)
+    app[DURABILITY] = await asyncio.to_thread(store.durability)
     await asyncio.to_thread(app[ACCESS].refresh)
-
+    await asyncio.to_thread(zones)
     yield
 
 
@@ -79,6 +108,7 @@ async def _intake(app: web.Application) -> AsyncIterator[None]:
         await asyncio.to_thread(worker.close)
         broadcasting.cancel()
     app[READERS].shutdown()
+    app[KEY_CHECKS].shutdown()
 
 
 async def _drain(app: web.Application) -> None:
@@ -98,29 +128,36 @@ async def livez(_request: web.Request) -> web.Response:
 
 
 async def readyz(request: web.Request) -> web.Response:
-    """Whether deliveries can be taken and read, with reasons."""
+    """Whether deliveries can be taken and read, with reasons that tell a stranger nothing of the database."""
     writer, worker = request.app[WRITER], request.app[WORKER]
     reasons = [
         reason
         for reason in (
             "draining" if writer.draining else None,
+            None if writer.is_alive or writer.draining else "the thread that writes deliveries has ended",
+            None if worker.is_alive or writer.draining else "the thread that reads deliveries has ended",
             f"deliveries cannot be written: {writer.failing}" if writer.failing else None,
             f"deliveries cannot be read: {worker.failing}" if worker.failing else None,
         )
         if reason
     ]
     try:
-        durability = await asyncio.to_thread(request.app[STORE].durability)
-    except (SQLAlchemyError, OSError) as error:
-        durability = {}
+        async with asyncio.timeout(ANSWER_SECONDS):
+            await asyncio.to_thread(_answers, request.app[STORE])
+    except (SQLAlchemyError, OSError, TimeoutError) as error:
         reasons.append(f"the database does not answer: {type(error).__name__}")
     body = {
         "status": "not ready" if reasons else "ready",
         "reasons": reasons,
-        "durability": durability,
+        "durability": request.app[DURABILITY],
         "waiting": writer.waiting,
     }
     return web.json_response(body, status=503 if reasons else 200)
+
+
+def _answers(store: Store) -> None:
+    with store.reading() as connection:
+        connection.execute(sa.select(1))
 
 
 async def openapi_document(_request: web.Request) -> web.Response:

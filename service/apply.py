@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,7 @@ from incidents.adapters import adapters
 from incidents.config import LEAST_KEY_LENGTH, ConfigError, config_of
 from incidents.configured import Step
 from incidents.store import Store
-from service import clock
-from service.access import write_key
+from service import clock, file_keys
 from service.seal import keep
 
 
@@ -31,24 +31,31 @@ def apply(store: Store, path: Path, *, secret_key: bytes, prune: bool = False, d
     document = read_file(path)
     config = config_of(document, adapters())
     keys = {row["name"]: key for row in document.get("sources", []) if (key := _key(row, path))}
+    _told_apart(keys)
     secrets = {row["name"]: found for row in document.get("sources", []) if (found := _secrets(row, path))}
     with store.writing() as connection:
+        # Several replicas start at once with the same file: the second one plans after the first has written.
+        store.lock(connection, ["apply"])
         steps = configured.plan(connection, config, owner="file", prune=prune)
-        if dry_run:
-            return steps
-        configured.write(connection, config, steps, owner="file", now=clock.now())
         taken = {step.name for step in steps if step.kind == "source" and step.act == "taken"}
-        for source, key in keys.items():
-            if source in taken:
-                continue
-            write_key(
-                connection, key, kind="ingest", role="ingest", name=f"{source} (file)", source=source, owner="file"
-            )
-        for source, found in secrets.items():
-            if source in taken:
-                continue
-            keep(connection, secret_key, source, found)
-    return steps
+        given = {source: key for source, key in keys.items() if source not in taken}
+        about_keys = [step for source, key in given.items() for step in file_keys.plan(connection, source, key)]
+        if not dry_run:
+            configured.write(connection, config, steps, owner="file", now=clock.now())
+            for source, key in given.items():
+                file_keys.write(connection, source, key)
+            for source, found in secrets.items():
+                if source not in taken:
+                    keep(connection, secret_key, source, found)
+    return steps + about_keys
+
+
+def _told_apart(keys: Mapping[str, str]) -> None:
+    """Raises ConfigError where two sources have one key: a key says which source it posts to."""
+    owner: dict[str, str] = {}
+    for source, key in keys.items():
+        if (other := owner.setdefault(key, source)) != source:
+            raise ConfigError(f"sources {source}: key: is the key of {other} too; each source has its own")
 
 
 def _secrets(row: dict[str, Any], path: Path) -> list[str]:

@@ -7,6 +7,7 @@ import base64
 import binascii
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import cache
 from typing import Any, TypeVar
 from zoneinfo import available_timezones
 
@@ -20,7 +21,7 @@ from incidents.entries import Changes
 from incidents.ingest import pulse
 from service import clock
 from service.access import Identity
-from service.keys import CONFIG, HUB, READERS, STORE, WORKER
+from service.keys import CONFIG, HUB, IDENTITY, READERS, STORE, WORKER
 
 T = TypeVar("T")
 MOST_LISTED = 500
@@ -33,8 +34,7 @@ class AskingError(ValueError):
 
 def identity(request: web.Request) -> Identity:
     """Who asks; the route's role was checked before."""
-    found: Identity = request["identity"]
-    return found
+    return request[IDENTITY]
 
 
 async def read(request: web.Request, query: Callable[[sa.Connection], T]) -> T:
@@ -119,12 +119,18 @@ def instant_of(request: web.Request, name: str, zone: str | None = None) -> date
         raise AskingError(f"{name}: {error}") from None
 
 
+@cache
+def zones() -> frozenset[str]:
+    """The names of all time zones, looked up once: it takes some 15 ms of reading folders."""
+    return frozenset(available_timezones())
+
+
 def zone_of(request: web.Request) -> str | None:
     """The time zone that the query asks for."""
     zone = request.query.get("tz")
     if zone is None:
         return None
-    if zone not in available_timezones():
+    if zone not in zones():
         raise AskingError(f"tz: {zone[:60]!r} is not a time zone of the IANA database")
     return zone
 

@@ -80,17 +80,27 @@ async def get_delivery(request: web.Request) -> web.Response:
 
 
 def read_delivery(connection: sa.Connection, number: int) -> tuple[dict[str, Any], list[dict[str, Any]], Any] | None:
-    """A delivery as the API gives it, the events it said, and its row of the log."""
+    """A delivery as the API gives it, the first thousand events it said, and its row of the log."""
     rows = overview.list_deliveries(connection, state=None, source=None, before=number + 1, limit=1)
     if not rows or rows[0].id != number:
         return None
     row = connection.execute(sa.select(DELIVERY).where(DELIVERY.c.id == number)).one()
-    return delivery_json(rows[0]), _events(connection, number), row
+    fields = {**delivery_json(rows[0]), "events_total": _count(connection, number)}
+    return fields, _events(connection, number), row
+
+
+def _said_by(number: int) -> sa.ColumnElement[bool]:
+    seen = sa.select(SIGHTING.c.event_id).where(SIGHTING.c.delivery_id == number)
+    condition: sa.ColumnElement[bool] = (EVENT.c.delivery_id == number) | EVENT.c.id.in_(seen)
+    return condition
+
+
+def _count(connection: sa.Connection, number: int) -> int:
+    return connection.execute(sa.select(sa.func.count()).select_from(EVENT).where(_said_by(number))).scalar() or 0
 
 
 def _events(connection: sa.Connection, number: int) -> list[dict[str, Any]]:
-    seen = sa.select(SIGHTING.c.event_id).where(SIGHTING.c.delivery_id == number)
-    query = sa.select(EVENT).where((EVENT.c.delivery_id == number) | EVENT.c.id.in_(seen)).order_by(EVENT.c.id)
+    query = sa.select(EVENT).where(_said_by(number)).order_by(EVENT.c.id)
     return [
         {
             "id": e.id,

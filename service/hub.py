@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
 
 from incidents.ingest import PULSE
 from incidents.store import Store
+
+log = logging.getLogger(__name__)
 
 MOST_BEHIND = 256
 PATIENCE_SECONDS = 2.0
@@ -62,21 +66,39 @@ class Hub:
         return len(self._subscribers)
 
     async def run(self) -> None:
-        """Read and broadcast until cancelled."""
-        self.last = await asyncio.to_thread(self._newest)
+        """Read and broadcast until cancelled. While the database is away streams wait, and miss nothing."""
+        begun = away = False
         while True:
             try:
-                async with asyncio.timeout(PATIENCE_SECONDS):
-                    await self._news.wait()
-            except TimeoutError:
-                pass
-            self._news.clear()
-            if not self._subscribers and self._store.is_sqlite:
-                self.last = await asyncio.to_thread(self._newest)
+                if begun:
+                    await self._turn()
+                else:
+                    self.last = await asyncio.to_thread(self._newest)
+                    begun = True
+            except (SQLAlchemyError, OSError) as error:
+                if not away:
+                    log.warning("changes cannot be read: %s", str(error).partition("\n")[0])
+                away = True
+                await asyncio.sleep(PATIENCE_SECONDS)
                 continue
-            for pulse in await asyncio.to_thread(self.since, self.last):
-                self.last = pulse.id
-                self._broadcast(pulse)
+            if away:
+                log.info("changes can be read again")
+            away = False
+
+    async def _turn(self) -> None:
+        """Wait for news, or as long as another process's may wait, and broadcast it."""
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await self._news.wait()
+        except TimeoutError:
+            pass
+        self._news.clear()
+        if not self._subscribers and self._store.is_sqlite:
+            self.last = await asyncio.to_thread(self._newest)
+            return
+        for pulse in await asyncio.to_thread(self.since, self.last):
+            self.last = pulse.id
+            self._broadcast(pulse)
 
     def close(self) -> None:
         """End every stream."""

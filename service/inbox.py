@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import binascii
 import random
+import re
+from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
@@ -18,12 +19,17 @@ from incidents.adapters import Adapter, adapters
 from incidents.deliveries import BODY_BOUND
 from incidents.model import Delivery
 from service import clock
-from service.keys import ACCESS, CONFIG, READERS, WORKER, WRITER
+from service.access import Identity
+from service.keys import ACCESS, CONFIG, KEY_CHECKS, WORKER, WRITER
 from service.problem import problem
 from service.writer import OverloadedError
 
 BODY_SECONDS = 10.0
 """How long a body may take to arrive."""
+MOST_ARRIVING_BYTES = 128 * 1024 * 1024
+"""Bytes of all bodies that may be half here at once."""
+MOST_UNPROVEN_BYTES = 32 * 1024 * 1024
+"""The share of those whose signature can be proved only when they are whole: anybody may send them."""
 KEPT_HEADERS = (
     "content-type",
     "content-encoding",
@@ -42,6 +48,31 @@ KEPT_HEADERS = (
     "x-checkly-",
 )
 """Beginnings of the names of headers that are stored: they say what the body is, never who may send it."""
+NEVER_KEPT = re.compile(r"token|secret|signature|key|auth|password")
+"""In the names of headers that prove who sends: they are not stored whatever they begin with."""
+
+
+@dataclass(slots=True)
+class Bodies:
+    """How many bytes of bodies are held that still arrive: in all, and from senders who have shown no key yet."""
+
+    arriving: int = 0
+    unproven: int = 0
+
+    def take(self, size: int, *, proven: bool) -> None:
+        """Hold so many bytes more. Raises OverloadedError when that is too much."""
+        if self.arriving + size > MOST_ARRIVING_BYTES or (not proven and self.unproven + size > MOST_UNPROVEN_BYTES):
+            raise OverloadedError("too much is arriving")
+        self.arriving += size
+        self.unproven += 0 if proven else size
+
+    def give_back(self, size: int, *, proven: bool) -> None:
+        """They are with the writer now, or thrown away."""
+        self.arriving -= size
+        self.unproven -= 0 if proven else size
+
+
+BODIES = web.AppKey("bodies", Bodies)
 
 
 async def post(request: web.Request) -> web.Response:
@@ -58,12 +89,15 @@ async def post(request: web.Request) -> web.Response:
     if request.app[WRITER].draining:
         return _later("draining")
     try:
-        body = await _body(request)
+        body = await _body(request, proven=refusal is None)
+    except OverloadedError as error:
+        return _later(str(error))
     except TimeoutError:
         return _later(f"the body did not arrive within {BODY_SECONDS:.0f} s")
     except web.HTTPRequestEntityTooLarge:
         return _refused(request, name, *refusal) if refusal else await _too_large(request, name)
-    delivery = Delivery(name, body, clock.now(), {k.lower(): v for k, v in request.headers.items()}, source.timezone)
+    headers = {k.lower(): v if v.isascii() else _valid(v) for k, v in request.headers.items()}
+    delivery = Delivery(name, body, clock.now(), headers, source.timezone)
     if refusal and not (adapter and adapter.verify and adapter.verify(delivery, secrets)):
         return _refused(request, name, "wrong-signature", "neither key nor signature is right")
     return await _take(request, delivery, adapter)
@@ -71,7 +105,7 @@ async def post(request: web.Request) -> web.Response:
 
 async def _take(request: web.Request, delivery: Delivery, adapter: Adapter | None) -> web.Response:
     """Write it, and only then answer."""
-    headers = {k: v for k, v in delivery.headers.items() if k.startswith(KEPT_HEADERS)}
+    headers = {k: v for k, v in delivery.headers.items() if k.startswith(KEPT_HEADERS) and not NEVER_KEPT.search(k)}
     encoding = delivery.headers.get("content-encoding", "").strip().lower()
     encoding = "" if encoding == "identity" else encoding
     try:
@@ -97,11 +131,28 @@ async def _too_large(request: web.Request, source: str) -> web.Response:
     return _turned_away("too-large", why, receipt=receipt)
 
 
-async def _body(request: web.Request) -> bytes:
+async def _body(request: web.Request, *, proven: bool) -> bytes:
     if request.content.is_eof():
         return await request.read()  # it came whole; setting a deadline would cost an eighth of the request's time
-    async with asyncio.timeout(BODY_SECONDS):
-        return await request.read()
+    if (request.content_length or 0) > BODY_BOUND:
+        raise web.HTTPRequestEntityTooLarge(BODY_BOUND)
+    bodies, body, taken = request.app[BODIES], bytearray(), 0
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            async for part in request.content.iter_any():
+                bodies.take(len(part), proven=proven)
+                taken += len(part)
+                body += part
+                if taken > BODY_BOUND:
+                    raise web.HTTPRequestEntityTooLarge(BODY_BOUND)
+    finally:
+        bodies.give_back(taken, proven=proven)
+    return bytes(body)
+
+
+def _valid(text: str) -> str:
+    """A header's text; aiohttp hands us bytes that are no UTF-8 as lone surrogates, which nothing can store."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 async def _refusal(request: web.Request, source: str) -> tuple[str, str] | None:
@@ -109,15 +160,23 @@ async def _refusal(request: web.Request, source: str) -> tuple[str, str] | None:
     key = key_of(request)
     if key is None:
         return "not-signed-in", "give the source's key as Authorization: Bearer"
-    access = request.app[ACCESS]
-    found = access.recall(key)
-    if found is None:
-        found = await asyncio.get_running_loop().run_in_executor(request.app[READERS], access.check, key)
+    found = await whose(request, key)
     if found is None:
         return "wrong-key", "the key is not known"
     if found.role != "admin" and found.source != source:
         return "forbidden", f"the key is not one of {source}"
     return None
+
+
+async def whose(request: web.Request, key: str) -> Identity | None:
+    """Whose key this is. Only a key that is not known waits for the store, and on a thread that does nothing else."""
+    access, loop = request.app[ACCESS], asyncio.get_running_loop()
+    found = access.recall(key)
+    if found is None:
+        return await loop.run_in_executor(request.app[KEY_CHECKS], access.check, key)
+    if access.ageing:
+        loop.run_in_executor(request.app[KEY_CHECKS], access.renew)
+    return found
 
 
 def _refused(request: web.Request, source: str, name: str, detail: str) -> web.Response:
@@ -135,7 +194,7 @@ def key_of(request: web.Request) -> str | None:
     if scheme.lower() == "basic":
         try:
             return base64.b64decode(value, validate=True).decode().partition(":")[2] or None
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:
             return None
     return request.headers.get("X-Api-Key") or None
 

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from incidents.config import Config
 from incidents.store import Store
-from service.access import Access
+from service.access import Access, Identity
 from service.hub import Hub
 from service.settings import Settings
 from service.worker import Worker
@@ -30,5 +30,8 @@ ACCESS = web.AppKey("access", Access)
 WRITER = web.AppKey("writer", Writer)
 WORKER = web.AppKey("worker", Worker)
 READERS = web.AppKey("readers", ThreadPoolExecutor)
+KEY_CHECKS = web.AppKey("key_checks", ThreadPoolExecutor)
+DURABILITY = web.AppKey("durability", dict[str, str])
 HUB = web.AppKey("hub", Hub)
 DEMO = web.AppKey("demo", bool)
+IDENTITY = web.RequestKey("identity", Identity)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
@@ -19,7 +20,7 @@ from incidents import entries, instants, overview
 from incidents.view import Viewer
 from service import clock
 from service.access import LINK, SESSION, Identity
-from service.asking import AskingError, act, compute, cursor_text, identity, read, zone_of
+from service.asking import BODY_SECONDS, AskingError, act, compute, cursor_text, identity, read, zone_of, zones
 from service.incidents_api import asked_of, gather_still, incident_filter
 from service.keys import ACCESS, CONFIG, DEMO, SETTINGS
 from service.settings import shown
@@ -27,6 +28,8 @@ from service.shell import SESSION_COOKIE, page_error
 
 STATIC = Path(dashboards.__file__).parent / "static"
 ROWS = 50
+FORM_BOUND = 64 * 1024
+"""Most bytes of a form."""
 
 
 def viewer_of(request: web.Request) -> Viewer:
@@ -36,7 +39,7 @@ def viewer_of(request: web.Request) -> Viewer:
     return Viewer(
         name=who.name,
         role=who.role if who.role != "ingest" else "viewer",
-        zone=zone if zone in available_timezones() else "UTC",
+        zone=zone if zone in zones() else "UTC",
         theme=theme if theme in ("light", "dark") else "auto",  # type: ignore[arg-type]  # one of the three
         csrf=request.app[ACCESS].form_token(who),
     )
@@ -117,15 +120,18 @@ async def sign_in(request: web.Request) -> web.StreamResponse:
 
 
 async def sign_in_form(request: web.Request) -> web.StreamResponse:
-    form = await request.post()
+    form = await posted(request)
     following = inside(str(form.get("next", "/")))
     token = str(form.get("token", "")).strip()
     access = request.app[ACCESS]
     found = await compute(request, lambda: access.check(token)) if token else None
     if found is None or found.kind != "token":
         return html(pages.sign_in_page(error="This token is not known.", next=following), 401)
-    name, role = found.name, found.role
-    key, _ = await compute(request, lambda: access.make("session", role=role, name=name, lasts=SESSION))
+    token_of = found
+    key, _ = await compute(
+        request,
+        lambda: access.make("session", role=token_of.role, name=token_of.name, lasts=SESSION, parent=token_of),
+    )
     return _signed_in(request, key, following)
 
 
@@ -162,10 +168,24 @@ def inside(address: str) -> str:
 # --- forms ----------------------------------------------------------------------------------------------------------
 
 
+async def posted(request: web.Request) -> Mapping[str, str]:
+    """The fields of a form. Raises AskingError for one that does not arrive in time or is no form."""
+    if request.content_type != "application/x-www-form-urlencoded":
+        raise AskingError("a form of a page is expected")
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            given = await request.clone(client_max_size=FORM_BOUND).post()
+    except TimeoutError:
+        raise AskingError("the form did not arrive in time") from None
+    except LookupError:
+        raise AskingError("the form's charset is not known") from None
+    return {k: v for k, v in given.items() if isinstance(v, str)}
+
+
 async def form_of(request: web.Request) -> dict[str, str]:
     """A form's fields. Raises AskingError for one that did not come from a page of this session."""
     who: Identity = identity(request)
-    fields = {k: v for k, v in (await request.post()).items() if isinstance(v, str)}
+    fields = dict(await posted(request))
     if not request.app[ACCESS].is_form_token(who, fields.pop("csrf", "")):
         raise AskingError("the form is not from this session; open the page again and repeat")
     return fields
@@ -188,7 +208,7 @@ def placed(fields: Mapping[str, str], zone: str) -> dict[str, Any]:
 def zone_of_form(request: web.Request, site_zone: str | None) -> str:
     """The zone that the page showed: the reader's choice, else the incident's own."""
     chosen = request.cookies.get("barograph_zone", "")
-    return chosen if chosen in available_timezones() else site_zone or "UTC"
+    return chosen if chosen in zones() else site_zone or "UTC"
 
 
 async def shown_zone(request: web.Request) -> str:
@@ -260,7 +280,7 @@ async def patch_form(request: web.Request) -> web.StreamResponse:
 
 async def zone_form(request: web.Request) -> web.StreamResponse:
     zone = (await form_of(request)).get("zone", "").strip()
-    if zone not in available_timezones():
+    if zone not in zones():
         return page_error(400, "That cannot be used", f"{zone[:60]!r} is not a time zone of the IANA database.", None)
     ZoneInfo(zone)
     return _keep(request, "barograph_zone", zone)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,7 +16,6 @@ from incidents.silence import source_gaps
 from service import clock
 from service.asking import (
     AskingError,
-    answer,
     cursor_of,
     cursor_text,
     instant_of,
@@ -43,10 +42,14 @@ async def list_occurrences(request: web.Request) -> web.Response:
         source=request.query.get("source"),
         after=(at, cursor[1]) if cursor and at else None,
     )
-    found = await read(request, lambda c: overview.list_occurrences(c, wanted, limit + 1))
-    last = found[limit - 1] if len(found) > limit else None
     config = request.app[CONFIG].now
-    shown = [o for o in found[:limit] if site is None or overview.is_at(o, site, config)]
+
+    def query(connection: sa.Connection) -> tuple[list[Occurrence], Occurrence | None]:
+        found = overview.list_occurrences(connection, wanted, limit + 1)
+        last = found[limit - 1] if len(found) > limit else None
+        return [o for o in found[:limit] if site is None or overview.is_at(o, site, config)], last
+
+    shown, last = await read(request, query)
     return page(
         [occurrence_json(o) for o in shown], cursor_text(instants.text(last.starts_at), last.id) if last else None
     )
@@ -88,10 +91,12 @@ async def list_readings(request: web.Request) -> web.Response:
     site, variable, now = _site(request), request.query.get("variable"), clock.now()
     since = instant_of(request, "from") or now - timedelta(days=1)
     until = instant_of(request, "to") or now
-    limit = limit_of(request, MOST_READINGS)
+    limit, (after, given) = limit_of(request, MOST_READINGS), _after(request)
+    begin, most = max(since, after[0]) if after else since, limit + 1 + given
     rows = await read(
-        request, lambda c: overview.list_readings(c, site, variable, since=since, until=until, limit=limit + 1)
+        request, lambda c: overview.list_readings(c, site, variable, since=begin, until=until, limit=most)
     )
+    rows = [r for r in rows if after is None or (r.at, r.id) > after]
     items = [
         {
             "variable": r.variable,
@@ -107,11 +112,28 @@ async def list_readings(request: web.Request) -> web.Response:
         }
         for r in rows[:limit]
     ]
-    following = instants.text(rows[limit].at) if len(rows) > limit else None
-    return answer({"items": items, "next": None, "next_from": following})
+    following = None
+    if len(rows) > limit:
+        last = rows[limit - 1]
+        same = sum(r.at == last.at for r in rows[:limit]) + (given if after and after[0] == last.at else 0)
+        following = cursor_text(instants.text(last.at), last.id, same)
+    return page(items, following)
 
 
 MOST_READINGS = 500
+MOST_AT_ONCE = 100_000
+"""Readings of one instant that a cursor may have passed."""
+
+
+def _after(request: web.Request) -> tuple[tuple[datetime, int] | None, int]:
+    """The instant and the id of the cursor's row, and how many rows of that instant lie before it or are it."""
+    cursor = cursor_of(request, str, int, int)
+    if not cursor:
+        return None, 0
+    at = instants.parse(cursor[0])
+    if at is None or not 0 <= cursor[2] <= MOST_AT_ONCE:
+        raise AskingError("cursor: is not one of this list")
+    return (at, cursor[1]), cursor[2]
 
 
 async def list_sites(request: web.Request) -> web.Response:

@@ -202,7 +202,7 @@ ROUTES: tuple[Route, ...] = (
         records_api.list_readings,
         "viewer",
         "Readings in a window",
-        ("site", "variable", "from", "to", "limit"),
+        ("site", "variable", "from", "to", *_PAGE),
         gives="ReadingPage",
     ),
     Route("GET", "/sites", records_api.list_sites, "viewer", "Sites"),

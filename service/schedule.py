@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import timedelta
 
 import sqlalchemy as sa
@@ -17,16 +16,16 @@ from incidents import configured
 from incidents.ingest import PULSE
 from incidents.overview import REFUSAL
 from incidents.settling import settle_due
-from incidents.store import insert
+from incidents.store import Store, insert
 from service import clock
-from service.keys import ACCESS, CONFIG, HUB, STORE, WORKER
+from service.keys import ACCESS, CONFIG, HUB, KEY_CHECKS, STORE, WORKER
 
 log = logging.getLogger(__name__)
 
 RULES_SECONDS = 5
 """How often the rules' clock ticks."""
 RELOAD_SECONDS = 2
-"""How long a configuration or a key that another process wrote may go unnoticed."""
+"""How long a configuration or a key that another process wrote may go unnoticed; well under FRESH_SECONDS."""
 HOUSE_SECONDS = 30
 PULSES_KEPT = timedelta(days=1)
 
@@ -48,7 +47,7 @@ async def running(app: web.Application) -> AsyncIterator[None]:
     scheduler.start()
     yield
     scheduler.shutdown(wait=False)
-    await asyncio.to_thread(_keep_house_now, app)
+    await _guarded(_keep_house, app)()
 
 
 def _guarded(tick: Callable[[web.Application], Awaitable[None]], app: web.Application) -> Callable[[], Awaitable[None]]:
@@ -67,25 +66,36 @@ async def _settle(app: web.Application) -> None:
 
 
 async def _reload(app: web.Application) -> None:
-    await asyncio.to_thread(reload_now, app)
+    """Keys first, on their own thread: nothing that reads for long may make a sender's key go stale."""
+    await asyncio.get_running_loop().run_in_executor(app[KEY_CHECKS], app[ACCESS].refresh)
+    await asyncio.to_thread(_reload_configuration, app)
 
 
 def reload_now(app: web.Application) -> None:
     """Read the configuration and the keys in force."""
-    with app[STORE].reading() as connection:
-        app[CONFIG].now = configured.load(connection)
+    _reload_configuration(app)
     app[ACCESS].refresh()
 
 
+def _reload_configuration(app: web.Application) -> None:
+    with app[STORE].reading() as connection:
+        app[CONFIG].now = configured.load(connection)
+
+
 async def _keep_house(app: web.Application) -> None:
-    await asyncio.to_thread(_keep_house_now, app)
+    """Write down what was refused; what cannot be written is counted on and tried again at the next tick."""
+    refusals = app[WORKER].take_refusals()
+    try:
+        await asyncio.to_thread(_keep_house_now, app[STORE], refusals)
+    except (SQLAlchemyError, OSError):
+        app[WORKER].refusals.update(refusals)
+        raise
 
 
-def _keep_house_now(app: web.Application) -> None:
+def _keep_house_now(store: Store, refusals: Mapping[tuple[str, str], int]) -> None:
     """Write down refusals at the door, and drop pulses that no stream can ask for any more."""
     now = clock.now()
-    refusals = app[WORKER].take_refusals()
-    with contextlib.suppress(SQLAlchemyError), app[STORE].writing() as connection:
+    with store.writing() as connection:
         connection.execute(
             sa.delete(PULSE).where(
                 PULSE.c.recorded_at < now - PULSES_KEPT,

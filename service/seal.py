@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import hashlib
+import os
 import secrets
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import orjson
 import sqlalchemy as sa
@@ -16,6 +17,7 @@ from incidents.store import insert
 from incidents.tables import SecretRow
 from service.settings import Settings, SettingsError
 
+LEAST_SECRET_LENGTH = 32
 SECRET = SecretRow.__table__  # type: ignore[attr-defined]  # SQLModel adds it
 
 
@@ -25,10 +27,30 @@ def secret_key(settings: Settings) -> bytes:
         return settings.secret_key.encode()
     path = settings.data_dir / "secret.key"
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    with contextlib.suppress(FileExistsError):
-        path.touch(mode=0o600, exist_ok=False)
-        path.write_text(secrets.token_hex(32))
-    return path.read_bytes().strip()
+    if not path.exists():
+        _make(path)
+    key = path.read_bytes().strip()
+    if len(key) < LEAST_SECRET_LENGTH:
+        raise SettingsError(f"SECRET_KEY: {path} holds fewer than {LEAST_SECRET_LENGTH} characters; remove or mend it")
+    return key
+
+
+def _make(path: Path) -> None:
+    """Write a new key under another name and then name it: nobody ever sees half of one, and the first one stays."""
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
+    try:
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(secrets.token_hex(32))
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            path.hardlink_to(draft)
+        except FileExistsError:
+            pass  # another process was first: its key is the one
+        except OSError:  # a file system without hard links
+            draft.rename(path)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def _fernet(key: bytes) -> Fernet:

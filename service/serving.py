@@ -18,7 +18,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from incidents.configured import CONFIGURED
 from incidents.store import Store
 from service import clock
-from service.app import create_app
+from service.app import READ_CONNECTIONS, create_app
 from service.keys import ACCESS
 from service.people import sign_in_link
 from service.replay import Player, story_of
@@ -76,7 +76,7 @@ def serve(settings: Settings, *, demo: bool) -> None:
     url = settings.database_url
     if demo and not settings.names_a_database:
         url = f"sqlite:///{demo_file(settings)}"
-    store = Store(url)
+    store = Store(url, readers=READ_CONNECTIONS)
     store.migrate()
     check_durability(store)
     if demo:
@@ -146,6 +146,11 @@ async def _serve(settings: Settings, store: Store, *, demo: bool) -> None:
         shutdown_timeout=DRAIN_SECONDS,
         handle_signals=False,
     )
+    # Before the first answer: a SIGTERM that comes between listening and this would skip the draining.
+    ending = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ending.set)
     await runner.setup()
     site = web.TCPSite(runner, settings.host, settings.port, backlog=1024)
     await site.start()
@@ -154,10 +159,6 @@ async def _serve(settings: Settings, store: Store, *, demo: bool) -> None:
     base = settings.public_url or f"http://{'127.0.0.1' if settings.host in ('0.0.0.0', '::') else host}:{port}"  # noqa: S104
     link = await asyncio.to_thread(sign_in_link, app[ACCESS], base)
     print(f"Barograph serves {base}\nSign in once with this link: {link}", flush=True)  # noqa: T201  # the command's result
-    ending = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, ending.set)
     await ending.wait()
     log.info("draining")
     await runner.cleanup()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -155,9 +156,7 @@ def _text(value: Any) -> str:  # noqa: ANN401  # a setting's value
 
 
 def hide_password(url: str) -> str:
-    """A database URL without its password."""
-    head, at, tail = url.rpartition("@")
-    if not at:
-        return url
-    scheme, _, rest = head.partition("://")
-    return f"{scheme}://{rest.partition(':')[0]}:…@{tail}"
+    """A database URL without its password, neither before the host nor among the query's parameters."""
+    # Up to the last "@", because a password may hold one; in doubt too much is hidden.
+    bare = re.sub(r"^([^:/]*://[^:/@]*):.*@", r"\1:…@", url, flags=re.DOTALL)
+    return re.sub(r"([?&][^=&]*(?:pass|secret|token)[^=&]*=)[^&]*", r"\1…", bare, flags=re.IGNORECASE)

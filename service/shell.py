@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
+import random
 import secrets
 from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import quote
 
 from aiohttp import web
-from sqlalchemy.exc import DataError
+from sqlalchemy.exc import DataError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from dashboards.pages import error_page
 from incidents.acts import ConflictError, NotFoundError
 from service.access import Identity, Role
 from service.asking import AskingError
-from service.inbox import key_of
-from service.keys import ACCESS, READERS
+from service.inbox import key_of, whose
+from service.keys import IDENTITY, SETTINGS
 from service.problem import problem
 
 log = logging.getLogger(__name__)
@@ -37,6 +38,15 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
+TITLES = {
+    400: "That cannot be used",
+    404: "Nothing here",
+    405: "Not in this way",
+    409: "Not now",
+    413: "Too large",
+    500: "It failed",
+    503: "Not at this moment",
+}
 OPEN_PATHS = ("/livez", "/readyz", "/static/", "/sign-in", "/favicon.ico")
 
 
@@ -46,18 +56,27 @@ async def shell(request: web.Request, handler: Handler) -> web.StreamResponse:
     path = request.path
     if path.startswith("/in/"):
         return await _told(request, handler)
-    answer: web.StreamResponse | None = None
-    if not path.startswith(OPEN_PATHS):
-        request["identity"] = who = await identify(request)
-        answer = _barred(request, who)
-    if answer is None:
-        answer = await _told(request, handler)
+    is_open = path.startswith(OPEN_PATHS) or (path == "/metrics" and request.app[SETTINGS].open_metrics)
+    answer = await _told(request, handler if is_open else _behind_the_door(handler))
     if not answer.prepared:
         for name, value in HEADERS.items():
             answer.headers.setdefault(name, value)
         if not path.startswith("/static/"):
             answer.headers.setdefault("Cache-Control", "no-store")
     return answer
+
+
+def _behind_the_door(handler: Handler) -> Handler:
+    async def admitted(request: web.Request) -> web.StreamResponse:
+        who = await identify(request)
+        refusal = _barred(request, who)
+        if refusal is not None:
+            return refusal
+        if who:
+            request[IDENTITY] = who
+        return await handler(request)
+
+    return admitted
 
 
 async def identify(request: web.Request) -> Identity | None:
@@ -68,10 +87,7 @@ async def identify(request: web.Request) -> Identity | None:
         key = request.cookies.get(SESSION_COOKIE)
     if not key:
         return None
-    access = request.app[ACCESS]
-    found = access.recall(key) or await asyncio.get_running_loop().run_in_executor(
-        request.app[READERS], access.check, key
-    )
+    found = await whose(request, key)
     if found is None or found.kind == "sign_in" or (found.kind == "session") != by_cookie:
         return None
     return found
@@ -116,10 +132,13 @@ async def _told(request: web.Request, handler: Handler) -> web.StreamResponse:
         return _tell(request, "not-found", 404, "nothing is served at this address")
     except web.HTTPException as answer:
         return answer
+    except (OperationalError, InterfaceError, PoolTimeoutError) as error:
+        log.warning("%s %s: the database does not answer: %s", request.method, route_of(request), _first_line(error))
+        return _tell(request, "overloaded", 503, "the database does not answer now; come back soon")
     except Exception as error:  # the one answer to a fault of ours: logged with an id, told without its insides
         request_id = secrets.token_hex(6)
         log.exception(
-            "request %s failed: %s %s", request_id, request.method, request.path, extra={"request": request_id}
+            "request %s failed: %s %s", request_id, request.method, route_of(request), extra={"request": request_id}
         )
         if request.path.startswith("/in/"):
             # A 5xx of another kind would make a sender repeat a body for ever that we cannot take.
@@ -133,9 +152,25 @@ def _tell(
 ) -> web.StreamResponse:
     if request.path.startswith(("/api/", "/in/", "/metrics", "/livez", "/readyz")):
         more: dict[str, Any] = {"request_id": request_id} if request_id else {}
-        return problem(name, detail, **more)
-    titles = {400: "That cannot be used", 404: "Nothing here", 405: "Not in this way", 409: "Not now", 500: "It failed"}
-    return page_error(status, titles.get(status, "It failed"), detail, request_id)
+        return problem(name, detail, headers=_come_back() if status == 503 else None, **more)
+    answer = page_error(status, TITLES.get(status, "It failed"), detail, request_id)
+    if status == 503:
+        answer.headers.update(_come_back())
+    return answer
+
+
+def _come_back() -> dict[str, str]:
+    return {"Retry-After": str(random.randint(2, 12))}  # noqa: S311  # jitter
+
+
+def route_of(request: web.Request) -> str:
+    """The template of the request's route, for the log: the path itself may hold a key."""
+    resource = request.match_info.route.resource
+    return resource.canonical if resource else "(no route)"
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
 
 
 def page_error(status: int, title: str, detail: str, request_id: str | None) -> web.Response:

@@ -41,9 +41,10 @@ async def _catch_up(answer: web.StreamResponse, hub: Hub, cursor: str) -> int:
     if not await asyncio.to_thread(hub.knows, last):
         await _write(answer, b"event: resync\ndata: {}\n\n")
         return hub.last
-    for pulse in await asyncio.to_thread(hub.since, last):
-        await _write(answer, event_text(pulse))
-        last = pulse.id
+    while missed := await asyncio.to_thread(hub.since, last):
+        for pulse in missed:
+            await _write(answer, event_text(pulse))
+        last = missed[-1].id
     return last
 
 

@@ -26,6 +26,12 @@ MOST_WAITING = 4096
 MOST_WAITING_BYTES = 64 * 1024 * 1024
 MOST_TOGETHER = 1024
 """Deliveries in one commit."""
+TRY_SECONDS = 2.0
+"""How often a writer that fails and has nothing to write tries whether it could."""
+AWAY = (sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError, sqlalchemy.exc.TimeoutError, OSError)
+"""What is raised while the database or its disk cannot be written at all."""
+OF_ONE = (sqlalchemy.exc.DataError, sqlalchemy.exc.IntegrityError)
+"""What the database raises for a single row."""
 
 
 class OverloadedError(Exception):
@@ -69,6 +75,8 @@ class Writer:
 
         Raises OverloadedError at once when too much waits; the future raises it when the commit fails.
         """
+        if not self.is_alive:
+            raise OverloadedError("deliveries cannot be written")
         if self.draining or self.waiting >= MOST_WAITING or self.waiting_bytes + len(body) > MOST_WAITING_BYTES:
             raise OverloadedError("draining" if self.draining else "too much waits to be written")
         arrival = Arrival(self._ids.next(received_at), source, received_at, headers, body, encoding, refused, size)
@@ -78,6 +86,11 @@ class Writer:
         self._queue.put(_Waiting(arrival, answer))
         return answer
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether the thread that commits is there."""
+        return self._thread.is_alive()
+
     async def close(self) -> None:
         """Take nothing more, write what waits, end the thread."""
         self.draining = True
@@ -85,7 +98,7 @@ class Writer:
         await asyncio.to_thread(self._thread.join)
 
     def _run(self) -> None:
-        while (first := self._queue.get()) is not None:
+        while (first := self._next()) is not None:
             batch = [first]
             last = False
             while len(batch) < MOST_TOGETHER:
@@ -97,22 +110,50 @@ class Writer:
                     last = True
                     break
                 batch.append(following)
-            error = self._commit([w.arrival for w in batch])
-            self._loop.call_soon_threadsafe(self._answer, batch, error)
+            self._write(batch)
             if last:
                 return
 
+    def _next(self) -> _Waiting | None:
+        """The next delivery; None at the end.
+
+        While nothing can be written we try whether it can again: who asks /readyz sends us nothing until we are ready.
+        """
+        while self.failing:
+            try:
+                return self._queue.get(timeout=TRY_SECONDS)
+            except queue.Empty:
+                self._commit([])
+        return self._queue.get()
+
+    def _write(self, batch: Sequence[_Waiting]) -> None:
+        """Commit a batch and answer it; when it fails for what one delivery holds, each on its own."""
+        error = self._commit([w.arrival for w in batch])
+        if error is None or len(batch) == 1 or isinstance(error, AWAY):
+            self._loop.call_soon_threadsafe(self._answer, batch, error)
+            return
+        for waiting in batch:
+            self._write([waiting])
+
     def _commit(self, arrivals: Sequence[Arrival]) -> Exception | None:
+        """The job boundary of the writer's thread: whatever one delivery holds, the next must find a writer."""
         try:
             with self._store.intake() as connection:
                 deliveries.append(connection, arrivals)
-        except (sqlalchemy.exc.SQLAlchemyError, OSError) as error:
-            log.error("%d deliveries could not be written: %s", len(arrivals), error)  # noqa: TRY400  # one line a batch
-            self.failing = f"{type(error).__name__}: {str(error)[:200]}"
+        except Exception as error:  # the thread must outlive it: without a writer intake hangs for ever
+            of_one = isinstance(error, OF_ONE) or not isinstance(error, (sqlalchemy.exc.SQLAlchemyError, OSError))
+            if not of_one:
+                self.failing = type(error).__name__
+            if not arrivals:
+                return error
+            log.error(  # noqa: TRY400  # one line a batch; a trace only where the fault is ours
+                "%d deliveries could not be written: %s", len(arrivals), error, exc_info=of_one and len(arrivals) == 1
+            )
             return error
         self.failing = None
-        self.commits += 1
-        self._on_commit.set()
+        if arrivals:
+            self.commits += 1
+            self._on_commit.set()
         return None
 
     def _answer(self, batch: Sequence[_Waiting], error: Exception | None) -> None:

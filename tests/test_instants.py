@@ -152,7 +152,8 @@ def test_text_has_six_digits_and_z_whatever_the_zone() -> None:
         instants.text(AT.replace(tzinfo=None))
 
 
-WITHIN = (datetime(1971, 1, 1, tzinfo=UTC).replace(tzinfo=None), datetime(2199, 12, 31, tzinfo=UTC).replace(tzinfo=None))
+FIRST, LAST = datetime(1971, 1, 1, tzinfo=UTC), datetime(2199, 12, 31, tzinfo=UTC)
+WITHIN = (FIRST.replace(tzinfo=None), LAST.replace(tzinfo=None))
 AWARE = st.datetimes(*WITHIN, timezones=st.just(UTC))
 OFFSETS = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
 
