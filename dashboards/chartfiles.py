@@ -6,6 +6,7 @@ import re
 from functools import lru_cache
 from html import unescape
 from pathlib import Path
+from typing import Literal
 
 import typst
 
@@ -28,9 +29,19 @@ def png(svg: str, *, scale: float = 2) -> bytes:
 
 
 def pdf(svg: str) -> bytes:
-    """A drawing of ours as a one-page PDF/UA of its size: vector, tagged, fonts embedded, equal for equal drawings."""
+    """A drawing of ours as a one-page PDF/UA of its size: vector, tagged, fonts embedded, equal for equal drawings.
+
+    A script that no font here has keeps a document from being PDF/UA; it is a tagged PDF then all the same.
+    """
+    try:
+        return _pdf(svg, ["ua-1"])
+    except typst.TypstError:
+        return _pdf(svg, [])
+
+
+def _pdf(svg: str, standards: list[Literal["ua-1"]]) -> bytes:
     return typst.compile(
-        _PAGE, format="pdf", pdf_standards="ua-1", font_paths=_fonts(), sys_inputs=_inputs(svg), timestamp=0
+        _PAGE, format="pdf", pdf_standards=[*standards], font_paths=_fonts(), sys_inputs=_inputs(svg), timestamp=0
     )
 
 

@@ -203,11 +203,9 @@ class Changes:
         """Add alerts to an incident: one counted entry for all of them, a row of its own for each."""
         if not alerts:
             return
-        starts = [a.starts_at for a in alerts]
         names = sorted({alert_name(a) for a in alerts})
         params = {"count": len(alerts), "names": names[:NAMES_TOLD]}
-        until = max(starts) if len(alerts) > 1 and max(starts) > min(starts) else None
-        entry = self.append(Draft(incident, "alerts_joined", params, actor, min(starts), until))
+        entry = self.append(Draft(incident, "alerts_joined", params, actor, self.now))
         rows = [{"incident_id": incident, "occurrence_id": a.id, "entry_id": entry, "joined": True} for a in alerts]
         insert_many(self.connection, MEMBER, rows)
         self.joined[incident] += alerts

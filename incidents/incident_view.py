@@ -82,7 +82,9 @@ class _Gathering:
         incident = self._incident(row, log, alerts, crowded=crowded)
         sites = tuple(site for name in incident.sites if (site := self.config.site(name)))
         shown_at = self._shown_at(incident, log)
-        since, until = timeline.window(incident, alerts, shown_at)
+        # A window that ends with the minute that has begun holds what was heard within it.
+        now = shown_at if incident.status == "resolved" or self.asked.as_of else shown_at + timedelta(minutes=1)
+        since, until = timeline.window(incident, alerts, now)
         since, until = self.asked.since or since, self.asked.until or until
         counts = self._density(row.id, since, until) if crowded else None
         if counts:
@@ -110,7 +112,7 @@ class _Gathering:
                 series=series,
                 gaps=self._gaps(sites, since, until),
                 density=counts,
-                phases=timeline.phases(incident, since, until),
+                phases=timeline.phases(incident, since, min(until, self.as_of) if self.asked.as_of else until),
                 measurements=measurements.measure(incident),
                 lines=tuple(lines),
                 recorded=tuple(sorted({line.recorded_at for line in lines})),

@@ -261,7 +261,8 @@ async def gather_still(request: web.Request, asked: Asked) -> tuple[IncidentView
     if asked.as_of is None:
         return await gather(request, asked), None
     whole = await gather(request, replace(asked, as_of=None))
-    return await gather(request, replace(asked, since=whole.since, until=whole.until)), whole
+    then = await gather(request, replace(asked, since=whole.since, until=whole.until))
+    return replace(then, recorded=whole.recorded), whole
 
 
 async def gather(request: web.Request, asked: Asked) -> IncidentView:

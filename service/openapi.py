@@ -231,6 +231,9 @@ PARAMETERS: dict[str, Any] = {
 }
 
 
+_REFUSALS = ("not-signed-in", "forbidden")
+
+
 def document(routes: Iterable[Route], server: str = "/api/v1") -> dict[str, Any]:
     """The whole document."""
     paths: dict[str, Any] = {}
@@ -261,7 +264,13 @@ def document(routes: Iterable[Route], server: str = "/api/v1") -> dict[str, Any]
 
 def _describing_itself() -> dict[str, Any]:
     told = {"description": "This document", "content": {"application/json": {"schema": _ref("object")}}}
-    return {"operationId": "openapi", "summary": "This document", "parameters": [], "responses": {"200": told}}
+    problems = {str(PROBLEMS[name][0]): {"$ref": f"#/components/responses/{name}"} for name in _REFUSALS}
+    return {
+        "operationId": "openapi",
+        "summary": "This document",
+        "parameters": [],
+        "responses": {"200": told, **problems},
+    }
 
 
 def _operation(route: Route) -> dict[str, Any]:
@@ -292,7 +301,7 @@ def _operation(route: Route) -> dict[str, Any]:
 
 
 def _problems(route: Route) -> list[str]:
-    found = ["not-signed-in", "forbidden", "bad-request"]
+    found = [*_REFUSALS, "bad-request"]
     if "{" in route.path:
         found.append("not-found")
     if route.if_match:

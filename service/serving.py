@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+import socket
 import sys
 from datetime import timedelta
 from importlib.resources import files
@@ -151,10 +152,13 @@ async def _serve(settings: Settings, store: Store, *, demo: bool) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ending.set)
+    # The address first: a start that fails for it must not have applied a configuration.
+    listening = socket.create_server(
+        (settings.host, settings.port), family=socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    )
     await runner.setup()
-    site = web.TCPSite(runner, settings.host, settings.port, backlog=1024)
-    await site.start()
-    port = runner.addresses[0][1]
+    await web.SockSite(runner, listening, backlog=1024).start()
+    port = listening.getsockname()[1]
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     base = settings.public_url or f"http://{'127.0.0.1' if settings.host in ('0.0.0.0', '::') else host}:{port}"  # noqa: S104
     link = await asyncio.to_thread(sign_in_link, app[ACCESS], base)

@@ -94,10 +94,14 @@ async def create_source(request: web.Request) -> web.Response:
 
     def make() -> tuple[str, str]:
         made = source_of(fields, adapters(), "source")
+        # The page that shows the key is the answer to this form: sent again, by a reload, it makes another key.
+        known = request.app[CONFIG].now.source(made.name)
         with store.writing() as connection:
-            if (("source", made.name)) in owners(connection, retired=True):
+            owner = owners(connection, retired=True).get(("source", made.name))
+            if owner is None:
+                put(connection, ("source", made.name), spec_of(made), owner="page", now=clock.now(), position=1000)
+            elif owner != "page" or known is None or known.adapter != made.adapter:
                 raise ConfigError(f"a source called {made.name} exists or existed; choose another name")
-            put(connection, ("source", made.name), spec_of(made), owner="page", now=clock.now(), position=1000)
         return made.name, access.make("ingest", role="ingest", name=made.name, source=made.name)[0]
 
     try:

@@ -54,7 +54,15 @@ def opened(settings: Settings | None = None) -> Iterator[Store]:
 
     from incidents.store import Store
 
-    store = Store((settings or settings_of()).database_url)
+    settings = settings or settings_of()
+    if not settings.names_a_database and (settings.data_dir / "demo.db").exists():
+        demo = settings.data_dir / "demo.db"
+        click.echo(
+            f"note: this is {settings.database_url}; the demo's record is another: set "
+            f"BAROGRAPH_DATABASE_URL=sqlite:///{demo} to reach it",
+            err=True,
+        )
+    store = Store(settings.database_url)
     try:
         store.migrate()
         yield store

@@ -63,8 +63,8 @@ def test_a_late_firing_does_not_reopen_what_ended(world: World) -> None:
         world.timeline()
         == """
 10:00 Incident opened by rule critical-alert@1, critical: Sacramento: db-1 is down [rule:critical-alert@1]
-10:00 1 alert joined: Down [rule:span@1]
 10:00 db-1 is down
+10:10 1 alert joined: Down [rule:span@1]
 10:10 db-1 is down: ended
 """
     )

@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from dashboards.marks import COMPACT, TIGHT, Scene
 from dashboards.phone import compose_phone
 from dashboards.scene import compose
-from incidents.model import Severity
-from incidents.view import Gap, IncidentView
-from tests.figure_views import bar, dense_view, minutes, rich_view, series, strange_views
+from incidents.model import Post, Severity
+from incidents.view import Gap, IncidentView, Phase
+from tests.figure_views import bar, dense_view, incident, minutes, rich_view, series, strange_views
 
 WIDTHS = (1440, 1123, 390, 320)
 
@@ -33,6 +33,20 @@ def assert_clear(scene: Scene) -> None:
         assert apart, f"{words!r} {one} and {others!r} {other} overlap"
 
 
+def assert_unstruck(scene: Scene) -> None:
+    """No whisker, dotted line or tick of a lane crosses words."""
+    boxes = [(text.box, text.words) for text in scene.texts if text.words]
+    for line in scene.lines:
+        if len(line.points) != 2:
+            continue
+        (x, y), (end, low) = line.points
+        if x != end and y != low:
+            continue
+        for (left, top, right, bottom), words in boxes:
+            clear = end <= left or right <= x or low <= top + 0.3 or bottom <= y + 0.3
+            assert clear, f"{words!r} is struck through from {x} to {end}"
+
+
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("view", [rich_view(), dense_view()], ids=["rich", "dense"])
 def test_labels_of_the_examples_keep_clear(view: IncidentView, width: int) -> None:
@@ -44,7 +58,9 @@ def test_labels_of_the_examples_keep_clear(view: IncidentView, width: int) -> No
 @given(view=strange_views())
 def test_labels_keep_clear_in_strange_views(view: IncidentView) -> None:
     for width in WIDTHS:
-        assert_clear(compose(view, width=width, track=True))
+        scene = compose(view, width=width, track=True)
+        assert_clear(scene)
+        assert_unstruck(scene)
     assert_clear(compose(view, width=1123, sizes=COMPACT, rows=3))
     assert_clear(compose(view, width=1123, sizes=TIGHT, rows=2))
     assert_clear(compose_phone(view))
@@ -118,6 +134,29 @@ def test_uncertain_start_is_a_whisker_with_its_span_in_words() -> None:
     assert "Oracle UK South, 11:30 \u2013 16:30" in words_of(scene)
     ends = (scene.frame.x(minutes(150)), scene.frame.x(minutes(450)))
     assert any(line.width == 1.5 and (line.points[0][0], line.points[1][0]) == ends for line in scene.lines)
+
+
+@pytest.mark.parametrize("recorded", [160, 300, 700])
+@pytest.mark.parametrize("post", [200, 320, 650])
+def test_words_of_what_is_late_and_uncertain_begin_after_its_last_stroke(recorded: int, post: int) -> None:
+    late = bar(
+        "providers", "Example Cloud, block storage", Severity.ERROR, 150, 900, late=True,
+        starts_until=minutes(270), recorded_at=minutes(recorded), posts=(Post(minutes(post), "we are looking"),),
+    )  # fmt: skip
+    for width in WIDTHS:
+        scene = compose(rich_view(bars=(late,)), width=width)
+        assert_clear(scene)
+        assert_unstruck(scene)
+    assert any(words.startswith("Example Cloud") for words in words_of(compose(rich_view(bars=(late,)), width=1440)))
+
+
+def test_impact_is_not_claimed_where_nobody_said_when_it_began() -> None:
+    since = Phase("impact", minutes(336), minutes(736), open_ended=True)
+    unsaid = rich_view(incident=incident(impact_started_at=None), phases=(since,))
+    assert "detected, 6 h 40 min so far" in words_of(compose(unsaid, width=1440))
+    assert not any(words.startswith("impact ") for words in words_of(compose_phone(unsaid)))
+    said = rich_view(phases=(since,))
+    assert "impact 6 h 40 min so far" in words_of(compose(said, width=1440))
 
 
 def test_what_goes_on_says_so() -> None:

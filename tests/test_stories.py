@@ -131,7 +131,7 @@ def test_sacramento_is_opened_by_a_person_with_a_range_for_its_start(played: Out
     opened = line_of(view, lambda line: line.kind == "opened")
     assert (opened.happened_at, opened.happened_until) == (day, day + timedelta(days=1))
     resolve = next(m for m in view.measurements if m.name == "time_to_resolve")
-    assert (resolve.seconds, resolve.seconds_max) == (562_200.0, 648_600.0)
+    assert (resolve.seconds, resolve.seconds_max) == (259_200.0, 648_600.0)
 
 
 def test_sacramento_is_linked_with_the_heat_and_not_with_a_grid_that_is_not_its_own(played: Outcomes) -> None:

@@ -57,6 +57,33 @@ def test_calm_is_claimed_only_when_feeds_answered() -> None:
     assert "nws: feed gap 2 h 30 min" in gapped
 
 
+def test_site_of_which_nothing_was_heard_is_not_called_calm() -> None:
+    assert "nothing heard of this site" in said(now_view(strip(latest=None)))
+    assert "nothing heard of this site" in strips_svg(now_view(strip(latest=None), feeds=False))
+    assert not any("heard" in words for words in said(now_view(strip())))
+
+
+def test_four_rows_of_bars_stand_before_anything_is_counted() -> None:
+    bars = [bar("warnings", f"Warning {n}", Severity.ERROR, 300 + n, 1000) for n in range(3)]
+    words = said(now_view(strip(*bars, bar("providers", "Example Cloud", Severity.ERROR, 310, 900))))
+    assert {"Warning 0", "Warning 1", "Warning 2", "Example Cloud"} <= set(words)
+    assert not any("more" in each for each in words)
+
+
+def test_count_of_several_kinds_is_not_called_warnings() -> None:
+    warnings = [bar("warnings", f"Warning {n}", Severity.ERROR, 300 + n, 1000) for n in range(6)]
+    others = [bar("providers", f"Cloud {n}", Severity.ERROR, 310 + n, 900) for n in range(3)]
+    assert "reports per 30 min, 5 more" in said(now_view(strip(*warnings, *others)))
+    assert "official warnings per 30 min, 2 more" in said(now_view(strip(*warnings)))
+
+
+def test_what_is_in_force_is_drawn_before_what_is_over() -> None:
+    over = [bar("warnings", f"Over {n}", Severity.CRITICAL, 300 + n, 1000) for n in range(8)]
+    words = said(now_view(strip(*over, bar("warnings", "In force", Severity.WARNING, 600, 2000))))
+    assert "In force" in words
+    assert any(each.endswith("more") for each in words)
+
+
 def test_all_sites_share_the_scale_of_their_counts() -> None:
     many = [bar("platform", f"a{n}", Severity.ERROR, 600, 610) for n in range(9)]
     scene = compose_strips(now_view(strip(*many), strip(bar("platform", "b", Severity.ERROR, 600, 610))), wide=848)

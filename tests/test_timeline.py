@@ -243,7 +243,6 @@ def test_the_whole_timeline_with_the_late_marked(world: World) -> None:
 10:00 Incident opened by rule critical-alert@1, critical: Sacramento: db-1 is down [rule:critical-alert@1]
 10:00 1 alert joined: Down [rule:span@1]
 10:00 db-1 is down
-10:02 1 alert joined: Down [rule:span@1]
 10:02 ups-1 is down (late)
 10:05 Acknowledged [user:alice]
 10:20 ups-1 is down: ended (late)
@@ -251,6 +250,7 @@ def test_the_whole_timeline_with_the_late_marked(world: World) -> None:
 11:00 Mitigated: all alerts have ended for 30 min [rule:quiet@1]
 11:00 Acknowledged: 1 alert is on again [rule:quiet@1] (late)
 11:00 Mitigated: all alerts have ended for 30 min [rule:quiet@1] (late)
+14:00 1 alert joined: Down [rule:span@1]
 17:00 Resolved: quiet for 6 h since it was mitigated [rule:quiet@1]
 """
     )
