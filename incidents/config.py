@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import zoneinfo
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from typing import Any
 
@@ -39,9 +39,15 @@ class Config:
     sources: tuple[Source, ...] = ()
     rules: tuple[Rule, ...] = DEFAULT_RULES
 
+    by_name: Mapping[str, Source] = field(init=False, repr=False, compare=False)
+    """The sources by their names: every delivery asks for its own."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "by_name", {source.name: source for source in self.sources})
+
     def source(self, name: str) -> Source | None:
         """The source of this name."""
-        return next((s for s in self.sources if s.name == name), None)
+        return self.by_name.get(name)
 
     def site(self, name: str) -> Site | None:
         """The site of this name."""

@@ -15,7 +15,7 @@ from typing import Any
 
 from aiohttp import web
 
-from incidents.adapters import Adapter, adapters
+from incidents.adapters import adapters
 from incidents.deliveries import BODY_BOUND
 from incidents.model import Delivery
 from service import clock
@@ -96,28 +96,30 @@ async def post(request: web.Request) -> web.Response:
         return _later(f"the body did not arrive within {BODY_SECONDS:.0f} s")
     except web.HTTPRequestEntityTooLarge:
         return _refused(request, name, *refusal) if refusal else await _too_large(request, name)
-    headers = {k.lower(): v if v.isascii() else _valid(v) for k, v in request.headers.items()}
-    delivery = Delivery(name, body, clock.now(), headers, source.timezone)
-    if refusal and not (adapter and adapter.verify and adapter.verify(delivery, secrets)):
+    now, delivery = clock.now(), None
+    if adapter and (refusal or adapter.challenge):
+        delivery = Delivery(
+            name, body, now, {k.lower(): _valid(v) for k, v in request.headers.items()}, source.timezone
+        )
+    if refusal and not (adapter and adapter.verify and delivery and adapter.verify(delivery, secrets)):
         return _refused(request, name, "wrong-signature", "neither key nor signature is right")
-    return await _take(request, delivery, adapter)
-
-
-async def _take(request: web.Request, delivery: Delivery, adapter: Adapter | None) -> web.Response:
-    """Write it, and only then answer."""
-    headers = {k: v for k, v in delivery.headers.items() if k.startswith(KEPT_HEADERS) and not NEVER_KEPT.search(k)}
-    encoding = delivery.headers.get("content-encoding", "").strip().lower()
-    encoding = "" if encoding == "identity" else encoding
+    encoding = _valid(request.headers.get("Content-Encoding", "")).strip().lower()
     try:
         receipt = await request.app[WRITER].submit(
-            delivery.source, delivery.received_at, headers, delivery.body, encoding=encoding
+            name, now, _kept(request), body, encoding="" if encoding == "identity" else encoding
         )
     except OverloadedError as error:
         return _later(str(error))
-    if adapter and adapter.challenge and (reply := adapter.challenge(delivery)):
+    if delivery and adapter and adapter.challenge and (reply := adapter.challenge(delivery)):
         return web.Response(status=reply.status, body=reply.body, content_type=reply.content_type)
     status = adapter.reply if adapter else 202
     return web.Response(status=status, body=b'{"receipt": "%s"}' % receipt.encode(), content_type="application/json")
+
+
+def _kept(request: web.Request) -> dict[str, str]:
+    """The headers that are stored beside the body."""
+    lower = ((k.lower(), v) for k, v in request.headers.items())
+    return {k: _valid(v) for k, v in lower if k.startswith(KEPT_HEADERS) and not NEVER_KEPT.search(k)}
 
 
 async def _too_large(request: web.Request, source: str) -> web.Response:
@@ -152,7 +154,7 @@ async def _body(request: web.Request, *, proven: bool) -> bytes:
 
 def _valid(text: str) -> str:
     """A header's text; aiohttp hands us bytes that are no UTF-8 as lone surrogates, which nothing can store."""
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return text if text.isascii() else text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 async def _refusal(request: web.Request, source: str) -> tuple[str, str] | None:
