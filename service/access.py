@@ -93,11 +93,18 @@ class Access:
     def check(self, key: str) -> Identity | None:
         """The identity of a key, asking the store when what is kept is stale or does not know it."""
         found = self.recall(key)
-        # A stranger's guesses may not make us read the store more than once a second.
-        if found is None and time.monotonic() - self._read_at > 1.0:
+        if found is not None:
+            return found
+        stale = time.monotonic() - self._read_at > FRESH_SECONDS
+        # A key that was made a moment ago is found at once; a stranger's guess costs one look at an index.
+        if stale or self._is_kept(digest(key)):
             self.refresh()
-            found = self._live(self._known.get(digest(key)))
-        return found
+        return self._live(self._known.get(digest(key)))
+
+    def _is_kept(self, name: str) -> bool:
+        with self.store.reading() as connection:
+            query = sa.select(KEY.c.id).where(KEY.c.sha256 == name, KEY.c.revoked_at.is_(None))
+            return connection.execute(query).first() is not None
 
     def secrets_of(self, source: str) -> tuple[str, ...]:
         """The signature secrets of a source, as last read from the store."""
