@@ -119,10 +119,9 @@ def queue_older(connection: sa.Connection, versions: Mapping[str, int]) -> int:
 
     What no adapter could be found for, when it came, is tried again as well.
     """
-    return queue_again(connection, (STAMP.c.adapter == "") & (STAMP.c.reason != "")) + sum(
-        queue_again(connection, (STAMP.c.adapter == name) & (STAMP.c.adapter_version < version))
-        for name, version in versions.items()
-    )
+    older = [(STAMP.c.adapter == name) & (STAMP.c.adapter_version < version) for name, version in versions.items()]
+    unread = (STAMP.c.adapter == "") & (STAMP.c.reason != "")
+    return queue_again(connection, sa.or_(unread, *older))
 
 
 def inflate(body: bytes, encoding: str, bound: int = BODY_BOUND) -> bytes:
