@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from dashboards.axis import DASH, clock, day, day_in_full, length, span, zone_letters, zone_of, zone_words
 from dashboards.typeface import clean
+from dashboards.words import phase_lasting
 from incidents.view import IncidentView
 
 _PLURALS = {
@@ -71,7 +72,7 @@ def described(view: IncidentView) -> str:
     )
     words += ", ".join(parts) + "."
     phases = [
-        f"{phase.name} {length((phase.until - phase.since).total_seconds())}"
+        phase_lasting(phase.name, view.incident, length((phase.until - phase.since).total_seconds()))
         for phase in view.phases
         if phase.name in {"impact", "mitigated"}
     ]

@@ -22,7 +22,7 @@ _LEAST_PIXELS = 7
 _LEAST_HEIGHT, _MOST_EACH = 2.0, 7.0
 """Pixels of one piece at least, and of one occurrence at most."""
 _WORST_FIRST = tuple(sorted(Severity, key=lambda severity: -severity.rank))
-_INKS = {"hazard": "hazard", "provider_incident": "provider", "change": "ink3", "entry": "ink"}
+_INKS = {"hazard": "hazard", "provider_incident": "provider", "change": "ink3", "entry": "ink", "report": "ink3"}
 """What is not counted by severity."""
 PLURALS = {
     "entry": "entries",
@@ -30,6 +30,7 @@ PLURALS = {
     "hazard": "official warnings",
     "provider_incident": "provider incidents",
     "change": "changes",
+    "report": "reports",
 }
 
 

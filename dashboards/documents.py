@@ -324,7 +324,7 @@ def _md_timeline(view: IncidentView) -> list[str]:
     written = []
     letters = words.zone_letters(view.zone, view.since)
     for phase, lines in by_phase(view.lines, view.phases):
-        written += [f"### {(phase.name if phase else 'all').capitalize()}", ""]
+        written += [f"### {(words.phase_called(phase.name, view.incident) if phase else 'all').capitalize()}", ""]
         written += [f"| {letters} | UTC | Lane | What | Who |", "|---|---|---|---|---|"]
         written += [_md_line(line, view.zone) for line in lines]
         written.append("")

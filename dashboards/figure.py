@@ -168,7 +168,7 @@ class _Drawing:
             "tickangle": 0, "tickfont": {"size": 11, "color": colours["ink2"]}, "automargin": False,
         }  # fmt: skip
         lower = [_tick_words(tick) for tick in scene.ticks]
-        upper = [tick.words for tick in scene.ticks]
+        upper = scene.upper_words()
         return {
             "width": scene.width,
             "height": scene.height,

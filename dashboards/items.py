@@ -68,6 +68,11 @@ class Item:
     tail: str = ""
     extent: Extent = (0, 0)
 
+    @property
+    def reach(self) -> float:
+        """Where the last of its strokes ends: the whisker over its start, the line to when it was recorded."""
+        return max(self.x, self.whisker[1] if self.whisker else self.x, self.late_x or self.x)
+
 
 def of_bar(bar: Bar, frame: Frame, as_of: datetime) -> Item | None:
     """An occurrence within the frame, or None when no part of it is."""
@@ -134,12 +139,10 @@ def settle(item: Item, frame: Frame) -> None:
 def _settle(item: Item, frame: Frame) -> None:
     limit, half = frame.edge - 2, SHAPE_SIZES[item.shape] / 2 if item.shape else 1
     left = min(item.x - half, item.whisker[0] if item.whisker else item.x)
-    right = max(item.end, item.x + half, item.whisker[1] if item.whisker else item.x, item.late_x or item.x)
+    right = max(item.end, item.x + half, item.reach)
     after = item.x + (16 if item.begins_before else 9 if item.shape else 7)
-    if item.late_x is not None:
-        after = item.late_x + 8
-    if item.whisker and item.whisker[1] > item.x:
-        after = item.whisker[1] + 8
+    if item.late_x is not None or item.reach > item.x:
+        after = item.reach + 8
     before = left - 8
     rooms: dict[Anchor, float] = {"start": limit - after, "end": 0.0 if item.begins_before else before - frame.left - 2}
     item.label, item.anchor = _choose(item, frame, rooms)
@@ -169,7 +172,7 @@ def _choose(item: Item, frame: Frame, rooms: dict[Anchor, float]) -> tuple[str, 
 
 def _settle_tail(item: Item, frame: Frame) -> None:
     free_from = item.label_x + width(item.label) if item.label and item.anchor == "start" else item.x
-    free_from = max(free_from, item.whisker[1] if item.whisker else item.x, item.late_x or item.x)
+    free_from = max(free_from, item.reach)
     for words in item.tails:
         if free_from + 16 + width(words) <= frame.edge - 14:
             item.tail = words
@@ -177,7 +180,10 @@ def _settle_tail(item: Item, frame: Frame) -> None:
 
 
 def settle_posts(item: Item, frame: Frame) -> list[Note]:
-    """Keeps the posts that have room on the item's bar, with as many words as fit; returns the others."""
+    """Keeps the posts that have room on the item's bar, with as many words as fit clear of its strokes.
+
+    Returns the others.
+    """
     kept: list[Note] = []
     others: list[Note] = []
     label_end = item.label_x + width(item.label) if item.anchor == "start" and item.label else item.x + 2
@@ -188,7 +194,7 @@ def settle_posts(item: Item, frame: Frame) -> list[Note]:
         if note.x - 5 < free_from or note.x + 5 > last:
             others.append(note)
             continue
-        room = min(following - 14, last) - note.x - 8
+        room = min(following - 14, last) - note.x - 8 if note.x + 8 >= item.reach else 0
         words = next((words for words in _shorter(note.words) if width(words) <= room), "")
         kept.append(replace(note, words=words))
         free_from = note.x + 8 + (width(words) + 6 if words else 0)

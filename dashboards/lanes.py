@@ -117,7 +117,7 @@ def draw_item(scene: Scene, item: Item, y: float) -> None:
         if note.words:
             scene.texts.append(Text(note.x, y, note.words, "ink", shift=8))
     if item.label:
-        mark = item.late_x if item.late_x is not None and item.anchor == "start" else item.x
+        mark = item.reach if item.late_x is not None and item.anchor == "start" else item.x
         scene.texts.append(Text(mark, y, item.label, item.label_ink, anchor=item.anchor, shift=item.label_x - mark))
     if item.tail:
         scene.texts.append(Text(scene.frame.edge, y, item.tail, "ink2", anchor="end", shift=-13))

@@ -194,12 +194,23 @@ class Scene:
 
     def tick_texts(self) -> Iterator[Text]:
         """The words of both axes, for renderers that have no axis of their own and for measuring."""
-        rows = [self.bottom_axis] if self.top_axis == 0 else [self.top_axis, self.bottom_axis]
-        for row in rows:
-            for tick in self.ticks:
-                x = self.frame.x(tick.at)
-                bold = 600 if tick.level == 2 and row == self.bottom_axis else 400
-                ink = "ink" if bold == 600 else "ink2"
-                yield Text(x, row, tick.words, ink, weight=bold, anchor="middle")
-                if tick.beneath and row == self.bottom_axis:
-                    yield Text(x, row + 14, tick.beneath, "ink2", anchor="middle")
+        if self.top_axis:
+            for tick, words in zip(self.ticks, self.upper_words(), strict=True):
+                yield Text(self.frame.x(tick.at), self.top_axis, words, "ink2", anchor="middle")
+        for tick in self.ticks:
+            x, midnight = self.frame.x(tick.at), tick.level == 2
+            ink, weight = ("ink", 600) if midnight else ("ink2", 400)
+            yield Text(x, self.bottom_axis, tick.words, ink, weight=weight, anchor="middle")
+            if tick.beneath:
+                yield Text(x, self.bottom_axis + 14, tick.beneath, "ink2", anchor="middle")
+
+    def upper_words(self) -> list[str]:
+        """What the upper axis says at each tick: at a midnight its date, where that keeps clear of the ticks beside."""
+        places = [self.frame.x(tick.at) for tick in self.ticks]
+        said: list[str] = []
+        for number, tick in enumerate(self.ticks):
+            beside = [*places[max(number - 1, 0) : number], *places[number + 1 : number + 2]]
+            room = min((abs(x - places[number]) for x in beside), default=self.width) - width(tick.words) / 2 - 4
+            dated = tick.level == 2 and tick.beneath and width(tick.beneath) / 2 <= room
+            said.append(tick.beneath if dated else tick.words)
+        return said

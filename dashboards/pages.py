@@ -14,6 +14,7 @@ import orjson
 
 from dashboards import tracks, words
 from dashboards.paper import bar_scale, by_phase, render, standing
+from dashboards.strips import UNHEARD, is_unheard
 from incidents import instants
 from incidents.model import Incident, Link, Moment, Occurrence, Site
 from incidents.view import IncidentRow, IncidentView, Line, NowView, Phase, QuarantineRow, SourceHealth, Viewer
@@ -64,6 +65,8 @@ def now_page(view: NowView, viewer: Viewer, *, strips: str) -> str:
         gap_now=lambda source: tracks.gap_now(source, view.now),
         gap_boxes=lambda source: tracks.gap_boxes(source, view),
         hatch=tracks.hatch,
+        is_unheard=is_unheard,
+        unheard=UNHEARD,
         provider_silence=_silence("No provider reports trouble in regions we run in", view, answered=answered),
         hazard_silence=_silence("No warning in force", view, answered=answered),
     )
@@ -112,6 +115,7 @@ def incident_page(
     view = replace(view, lines=shown, more_lines=str(page + 1) if len(kept) > page * ROWS else None)
     weighty = sorted((link for link in incident.links if _is_weighty(link)), key=standing)
     pinned = sum(line.pinned for line in kept)
+    last = tuple(reversed(kept[-5:]))
     occurrences = {bar.link.id: bar.occurrence for bar in view.bars if bar.link}
     occurrences |= {bar.occurrence.id: bar.occurrence for bar in view.bars}
     return _page(
@@ -131,9 +135,10 @@ def incident_page(
         permalink="?" + urlencode({"from": instants.text(view.since), "to": instants.text(view.until), **_known(view)}),
         following=_STEPS[incident.status],
         groups=by_phase(view.lines, view.phases),
-        phase_words=lambda phase: _phase_words(phase, view.zone),
+        phase_words=lambda phase: _phase_words(phase, view),
         new_days=_new_days(view.lines, view.zone),
-        last=tuple(reversed(kept[-5:])),
+        last=last,
+        last_days=_new_days(last, view.zone),
         line_count=len(kept),
         hidden=len(whole) - len(kept),
         all_lines_href=_href(view, {"lines": "all"}) + "#timeline",
@@ -355,10 +360,11 @@ def _timeline_words(lines: int, pinned: int) -> str:
     return f"{lines:,} line{'' if lines == 1 else 's'}, in the order things happened"
 
 
-def _phase_words(phase: Phase, zone: str) -> str:
+def _phase_words(phase: Phase, view: IncidentView) -> str:
     if phase.name == "before":
-        return f"until {words.clock(phase.until, zone)}"
-    return f"since {words.clock(phase.since, zone)}"
+        return f"until {words.clock(phase.until, view.zone)}"
+    since = words.clock(phase.since, view.zone)
+    return f"since {since}" if words.phase_called(phase.name, view.incident) == phase.name else since
 
 
 def _new_days(lines: Sequence[Line], zone: str) -> set[str]:

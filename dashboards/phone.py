@@ -12,6 +12,7 @@ from dashboards.marks import SHAPE_SIZES, Box, Frame, Glyph, Line, Rule, Scene, 
 from dashboards.scene import LANES, silence_of
 from dashboards.tokens import PHASE_TINTS, Paint
 from dashboards.typeface import clean, longest, width
+from dashboards.words import phase_called, phase_lasting
 from incidents.model import Lane
 from incidents.view import IncidentView
 
@@ -72,7 +73,14 @@ def _strip(scene: Scene, view: IncidentView, top: float) -> float:
         tint, ink = PHASE_TINTS[phase.name]
         scene.boxes.append(Box(left, top, max(right - 1.5, left + 1), top + 18, tint))
         lasted = length((phase.until - phase.since).total_seconds())
-        variants = (phase.name,) if phase.name == "before" else (f"{phase.name} {lasted}", phase.name)
+        variants = (
+            (phase.name,)
+            if phase.name == "before"
+            else (
+                phase_lasting(phase.name, view.incident, lasted),
+                phase_called(phase.name, view.incident),
+            )
+        )
         words = next((words for words in variants if width(words) <= right - left - 8), "")
         if words:
             scene.texts.append(Text(left, top + 9, words, ink, shift=4))

@@ -13,6 +13,7 @@ from dashboards.lanes import draw, pack
 from dashboards.marks import USUAL, Box, Frame, Rule, Scene, Sizes, Text
 from dashboards.tokens import PHASE_TINTS
 from dashboards.typeface import clean, longest, width, wrap
+from dashboards.words import phase_called, phase_lasting
 from incidents.model import Lane
 from incidents.view import Bar, Gap, IncidentView
 
@@ -52,11 +53,12 @@ _GRID_APART = 90
 
 
 def compose(
-    view: IncidentView, *, width: int, rows: int = 4, sizes: Sizes = USUAL, track: bool = False,
+    view: IncidentView, *, width: int, rows: int | Mapping[str, int] = 4, sizes: Sizes = USUAL, track: bool = False,
     lane_heights: Mapping[str, float] | None = None,
 ) -> Scene:  # fmt: skip
     """Lays a view out with at most `rows` rows a lane; `track` adds the known-at track.
 
+    `rows` is one number for all lanes, or one for each by its name.
     `lane_heights` keeps lanes at least so high, by name: those of another moment of the same view.
     """
     scene = _empty(view, width, sizes)
@@ -65,8 +67,9 @@ def compose(
     scene.top_axis = 9
     y = float(top + _STRIP + 4)
     bars, gaps = _by_lane(view)
+    most = dict.fromkeys(LANES, rows) if isinstance(rows, int) else rows
     for lane in LANES:
-        bottom = _lane(scene, view, lane, y, bars=bars[lane], gaps=gaps[lane], rows=rows)
+        bottom = _lane(scene, view, lane, y, bars=bars[lane], gaps=gaps[lane], rows=most[lane])
         y = _close(scene, lane, bottom, heights)
     scene.body = (top + _STRIP, y)
     y = _close(scene, "intervals", _intervals(scene, view, y), heights)
@@ -223,12 +226,12 @@ def _phases(scene: Scene, view: IncidentView, top: float) -> None:
         scene.boxes.append(Box(left, top, max(right - 1.5, left + 1), bottom - 1, tint))
         lasted = length((phase.until - phase.since).total_seconds())
         variants: tuple[str, ...] = (
-            f"{phase.name} {lasted}",
-            f"{phase.name} {lasted.removesuffix(' min')}",
-            phase.name,
+            phase_lasting(phase.name, view.incident, lasted),
+            phase_lasting(phase.name, view.incident, lasted.removesuffix(" min")),
+            phase_called(phase.name, view.incident),
         )
         if phase.open_ended:
-            variants = (f"{phase.name} {lasted} so far", *variants)
+            variants = (phase_lasting(phase.name, view.incident, f"{lasted} so far"), *variants)
         if phase.name == "before" or (phase.name == "resolved" and not phase.open_ended):
             variants = (phase.name,)
         words = next((words for words in variants if width(words, 11, 600) <= right - left - 12), "")

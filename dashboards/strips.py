@@ -21,7 +21,9 @@ _NARROW = 560
 _PAD = 5
 _LEAST = 46
 _COUNTS = 20
-_ROWS = 3
+_ROWS = 5
+"""At most; the last of them gives way to counts when they do not hold everything."""
+UNHEARD = "nothing heard of this site"
 _OLD_S = 2 * 3600
 """A reading older than this says so."""
 
@@ -44,7 +46,8 @@ def described(view: NowView) -> str:
         parts = [counted(kinds[kind], kind) for kind in ("hazard", "provider_incident", "alert") if kinds[kind]]
         if strip.gaps:
             parts.append(f"{len(strip.gaps)} feed {'gap' if len(strip.gaps) == 1 else 'gaps'}")
-        said.append(f"{clean(strip.site.title)}: {', '.join(parts) or 'nothing reported'}.")
+        none = UNHEARD if is_unheard(strip) else "nothing reported"
+        said.append(f"{clean(strip.site.title)}: {', '.join(parts) or none}.")
     return " ".join(said)
 
 
@@ -66,6 +69,7 @@ def _row(strip: SiteStrip, frame: Frame, view: NowView) -> _Row:
         if item is None:
             continue
         item.labels, item.tails = item.labels[-1:], ()
+        item.pinned = bar.occurrence.ends_at is None or bar.occurrence.ends_at > view.now
         (alerts if bar.occurrence.kind == "alert" and not item.begins_before else others).append(item)
     return _Row(strip, others, counting.count(alerts, strip.density, frame, kind="alert", left_out=0))
 
@@ -123,7 +127,8 @@ def _strip(scene: Scene, view: NowView, row: _Row, top: float, peak: int) -> flo
         _head(scene, view, row.strip, top)
         top += 22
     silence = "" if row.counts.bins or row.items else _silence(view, row.strip)
-    packed = pack(row.items, row.strip.gaps, scene.frame, most=_ROWS, kind="hazard", silence=silence)
+    most = _ROWS + (1 if row.strip.gaps else 0)
+    packed = pack(row.items, row.strip.gaps, scene.frame, most=most, kind=_kind(row), silence=silence)
     inner = packed.height(scene.sizes) if packed.rows or packed.counts else 2.0 * _PAD
     beside = [] if narrow else _reading(view, row.strip)
     high = max(0 if narrow else _LEAST, 16 + 15 * len(beside), inner + (_COUNTS if row.counts.bins else 0))
@@ -135,9 +140,22 @@ def _strip(scene: Scene, view: NowView, row: _Row, top: float, peak: int) -> flo
     return top + high
 
 
+def _kind(row: _Row) -> str:
+    """What a count of the row's bars is named after: their kind, or all that is reported where there are several."""
+    kinds = {item.bar.occurrence.kind for item in row.items if item.bar is not None}
+    return kinds.pop() if len(kinds) == 1 else "report"
+
+
+def is_unheard(strip: SiteStrip) -> bool:
+    """Whether nothing at all is known of a site: no bar, no count, no reading and no feed that failed to answer."""
+    return not strip.bars and strip.density is None and strip.latest is None and not strip.gaps
+
+
 def _silence(view: NowView, strip: SiteStrip) -> str:
     if strip.gaps:
         return ""
+    if is_unheard(strip):
+        return UNHEARD
     asked = any(source.kind == "feed" for source in view.sources)
     return "nothing reported; all feeds answered" if asked else "nothing reported"
 

@@ -9,7 +9,7 @@ from dashboards import captions
 from dashboards.canvas import Canvas, document, number
 from dashboards.marks import COMPACT, PRINT, TIGHT, Box, Glyph, Rule, Scene, Shape, Text
 from dashboards.phone import phone_svg
-from dashboards.scene import compose
+from dashboards.scene import LANES, compose
 from dashboards.tokens import Theme
 from dashboards.typeface import longest, width, wrap
 from incidents.view import IncidentView
@@ -35,6 +35,13 @@ PRESETS: dict[str, Page] = {
     "slide": Page(1280, 720, 24, 1.1),
     "wide": Page(1440, 0, 24),
 }
+_MOST_ROWS = 4
+_FITS = (
+    (PRINT, _MOST_ROWS),
+    (COMPACT, _MOST_ROWS),
+    *((sizes, rows) for rows in (3, 2, 1) for sizes in (COMPACT, TIGHT)),
+)
+"""Sizes and rows of every lane, tried in this order until the page holds the figure."""
 _HEAD = 80
 _FOOT = 64
 _LEGEND: tuple[tuple[Shape | str, str, str], ...] = (
@@ -75,12 +82,33 @@ def incident_svg(view: IncidentView, *, theme: Theme = "light", preset: Preset =
 
 def _fitted(view: IncidentView, room: float, available: float) -> tuple[Scene, float]:
     """The scene in the first sizes that the page has room for, shrunk only when the tightest are still too high."""
-    for sizes, rows in ((PRINT, 4), (COMPACT, 4), (COMPACT, 3), (COMPACT, 2), (TIGHT, 2)):
+    for sizes, rows in _FITS:
         scene = compose(view, width=int(room), rows=rows, sizes=sizes)
         if not available or scene.height <= available:
-            return scene, 1
-    scene = compose(view, width=int(room * scene.height / available), rows=2, sizes=TIGHT)
+            return _filled(view, scene, rows, available), 1
+    scene = compose(view, width=int(room * scene.height / available), rows=1, sizes=TIGHT)
     return scene, min(1.0, available / scene.height, room / scene.width)
+
+
+def _filled(view: IncidentView, scene: Scene, rows: int, available: float) -> Scene:
+    """The scene with more rows in those lanes that had to fold, as far as the page has room for them."""
+    if rows == _MOST_ROWS:
+        return scene
+    given: dict[str, int] = dict.fromkeys(LANES, rows)
+    wide = int(scene.width)
+    whole = compose(view, width=wide, rows=_MOST_ROWS, sizes=scene.sizes)
+    folded = [lane for lane in LANES if _high(whole, lane) > _high(scene, lane)]
+    for more in range(rows + 1, _MOST_ROWS + 1):
+        for lane in folded:
+            tried = compose(view, width=wide, rows=given | {lane: more}, sizes=scene.sizes)
+            if tried.height <= available:
+                scene, given[lane] = tried, more
+    return scene
+
+
+def _high(scene: Scene, lane: str) -> float:
+    top, bottom = scene.lanes[lane]
+    return bottom - top
 
 
 def _head(canvas: Canvas, view: IncidentView, left: float, right: float) -> None:

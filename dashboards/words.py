@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from incidents.model import Measurement, Moment
+from incidents.model import Incident, Measurement, Moment
 
 PAYLOAD = 90
 """Characters of a stranger's text that a sentence takes; the evidence has the whole."""
@@ -151,6 +151,23 @@ def span(since: datetime, until: datetime, zone: str) -> str:
     return f"{instant_at(since, zone)} – {_beside(until, zone, since)}"
 
 
+def begun(incident: Incident) -> datetime:
+    """When an incident's length is counted from: the impact, else the detection, else its first occurrence."""
+    known = incident.impact_started_at or incident.detected_at
+    return known.at if known else incident.opened_at
+
+
+def phase_called(name: str, incident: Incident) -> str:
+    """A phase as people read it: it is not called impact before somebody said when that began."""
+    return "since detection" if name == "impact" and incident.impact_started_at is None else name
+
+
+def phase_lasting(name: str, incident: Incident, lasted: str) -> str:
+    """A phase with its length: "impact 1 h 39 min", "detected, 2 h 35 min so far"."""
+    called_so = phase_called(name, incident)
+    return f"{name} {lasted}" if called_so == name else f"detected, {lasted}"
+
+
 def after(value: Moment, start: Moment) -> str:
     """How long after `start` something was: "after 1 h 39 min", a range where either is one, or "3 min before"."""
     least = (value.at - (start.until or start.at)).total_seconds()
@@ -183,7 +200,7 @@ def called(name: str) -> str:
 def quantity(variable: str, value: float) -> str:
     """A value with its variable's name and unit: "dry bulb 35 °C"."""
     name, _, unit = called(variable).partition(", ")
-    return f"{name} {value:g}\N{THIN SPACE}{unit}".strip()
+    return f"{name} {value:g}\N{NO-BREAK SPACE}{unit}".strip()
 
 
 def who(actor: str) -> str:

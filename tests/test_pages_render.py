@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import timedelta
 from html.parser import HTMLParser
 from itertools import pairwise
 from urllib.parse import urlsplit
@@ -15,7 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, Route
 
-from dashboards import pages, paper
+from dashboards import documents, pages, paper
 from incidents.model import Moment
 from tests import london_views as london
 from tests import window
@@ -367,6 +368,50 @@ def test_a_snippet_has_the_address_and_the_key_only_when_it_was_just_made() -> N
 def test_signing_in_leads_nowhere_else(away: str) -> None:
     assert "evil" not in pages.sign_in_page(error=None, next=away)
     assert 'name="next" value="/"' in pages.sign_in_page(error=None, next=away)
+
+
+def test_backticks_of_a_setup_are_code() -> None:
+    part = {**london.SETUP["snippets"][0], "note": "Set `a: <b>` and reload."}  # type: ignore[index]  # plain rows
+    setup = {"snippets": [part], "facts": [("On 4xx", "says `400` once")]}
+    text = pages.source_page(london.SOURCES[0], setup, [], london.viewer(), "https://barograph.example", now=london.NOW)
+    assert "Set <code>a: &lt;b&gt;</code> and reload." in text
+    assert "says <code>400</code> once" in text
+    assert "`" not in text
+
+
+def test_an_incidents_length_is_counted_alike_on_every_page() -> None:
+    known = replace(
+        london.INCIDENT, status="open", mitigated_at=None, resolved_at=None, impact_started_at=None,
+        opened_at=london.NOW - timedelta(hours=9), detected_at=Moment(london.NOW - timedelta(hours=2)),
+    )  # fmt: skip
+    row = replace(london.LONDON_ROW, incident=known)
+    listed = pages.incidents_page([row], london.viewer(), filters={}, next_cursor=None, now=london.NOW)
+    assert "2 h so far" in listed
+    view = replace(london.NOW_VIEW, open=(row,), recent=(), now=london.NOW)
+    assert "open 2 h " in pages.now_page(view, london.viewer(), strips="")
+
+
+def test_a_phase_is_not_called_impact_before_somebody_said_when_it_began() -> None:
+    assert "Impact <span" in incident()
+    unsaid = replace(london.INCIDENT_VIEW, incident=replace(london.INCIDENT, impact_started_at=None))
+    text = pages.incident_page(unsaid, london.viewer(), phone_svg=PHONE_SVG, alt="", figure_url=FIGURE)
+    assert "Since detection <span" in text
+    assert "Impact <span" not in text
+    for document in (documents.markdown(unsaid), documents.html(unsaid, svg=PHONE_SVG)):
+        assert "Since detection" in document
+        assert not re.search(r"(?m)^### Impact|<h3>Impact", document)
+
+
+def test_a_phone_has_every_export() -> None:
+    text = incident()
+    assert text.count("export.pdf") == text.count("export.csv") == 2
+    assert 'menu phone-only" name="incident"' in text
+
+
+def test_a_site_of_which_nothing_was_heard_is_not_called_calm() -> None:
+    strip = replace(london.NOW_VIEW.strips[0], bars=(), density=None, latest=None, gaps=())
+    text = pages.now_page(replace(london.NOW_VIEW, strips=(strip,)), london.viewer(), strips="")
+    assert "nothing heard of this site" in text
 
 
 def test_the_theme_is_the_readers_own() -> None:

@@ -206,3 +206,9 @@ def test_order_of_bars_and_gaps_does_not_matter() -> None:
 def test_window_of_no_length_is_drawn() -> None:
     assert_clear(compose(rich_view(until=minutes(0)), width=1440))
     assert_clear(compose_phone(rich_view(until=minutes(0) + timedelta(seconds=1))))
+
+
+def test_a_midnight_has_its_date_on_the_upper_axis_too() -> None:
+    scene = compose(rich_view(until=minutes(6 * 1440)), width=1440)
+    dates = [words for words in scene.upper_words() if words[:3] in {"Wed", "Thu", "Fri", "Sat", "Sun"}]
+    assert dates == ["Wed 20 Jul", "Thu 21 Jul", "Fri 22 Jul", "Sat 23 Jul", "Sun 24 Jul"]

@@ -56,6 +56,23 @@ def test_pages_hold_their_content(view: IncidentView, preset: Preset) -> None:
 
 
 @pytest.mark.parametrize("preset", ["a4", "letter"])
+@pytest.mark.parametrize("crowded", [4, 5, 6, 7, 9])
+def test_a_crowded_page_is_filled(preset: Preset, crowded: int) -> None:
+    crowd = tuple(
+        bar(lane, f"alert {n}", Severity.ERROR, 50 * n, 900) for lane in LANES[1 : 1 + crowded] for n in range(9)
+    )
+    root = ET.fromstring(incident_svg(rich_view(bars=rich_view().bars + crowd), preset=preset))
+    group = root.find(f"{NAMESPACE}g")
+    assert group is not None
+    lowest = max(float(text.attrib["y"]) for text in group.iter(f"{NAMESPACE}text"))
+    found = re.fullmatch(r"translate\([\d.]+ ([\d.]+)\) scale\(([\d.]+)\)", group.attrib["transform"])
+    assert found is not None
+    foot = [line for line in root.findall(f"{NAMESPACE}line") if line.attrib["stroke"] == LIGHT["ink"]][-1]
+    free = float(foot.attrib["y1"]) - float(found[1]) - lowest * float(found[2])
+    assert free < 40 or all("more" not in words for words in words_of(root))
+
+
+@pytest.mark.parametrize("preset", ["a4", "letter"])
 def test_nothing_on_a_page_is_under_eight_points(preset: Preset) -> None:
     crowd = tuple(bar(lane, f"alert {n}", Severity.ERROR, n, n + 200) for lane in LANES[1:9] for n in range(40))
     svg = incident_svg(rich_view(bars=rich_view().bars + crowd), preset=preset)

@@ -167,7 +167,7 @@ def test_a_note_is_told_whole() -> None:
 
 
 def test_a_quantity_has_its_unit() -> None:
-    assert words.quantity("dry_bulb_c", 35.0) == "dry bulb 35\N{THIN SPACE}°C"
+    assert words.quantity("dry_bulb_c", 35.0) == "dry bulb 35\N{NO-BREAK SPACE}°C"
     assert words.quantity("load_share", 0.5) == "load share 0.5"
 
 
