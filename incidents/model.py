@@ -360,8 +360,6 @@ class Incident:
     opened_at: datetime
     recorded_at: datetime
     opened_by: str
-    set_by_hand_at: datetime | None = None
-    """Since when, in happened time, its status is one that a person set; None where a rule or nobody did."""
     detected_at: Moment | None = None
     impact_started_at: Moment | None = None
     acknowledged_at: Moment | None = None
@@ -374,3 +372,5 @@ class Incident:
     links: tuple[Link, ...] = ()
     merged_into: str | None = None
     version: int = 0
+    set_by_hand_at: datetime | None = None
+    """Since when, in happened time, its status is one that a person set; None where a rule or nobody did."""
