@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 BUSY_SECONDS = 30
-FAIR_SECONDS = 0.25
+FAIR_SECONDS = 0.5
 """How long a fold lets intake go first before it takes its turn."""
 QUIET_SECONDS = 0.005
 """How long intake must have paused for a fold to begin before that."""
