@@ -557,4 +557,4 @@ def test_news_is_counted_and_moves_nothing(opened: tuple[window.Window, Site, in
     assert page.locator("#e12 details").get_attribute("open") is not None
     for path, news in (("/", 2), ("/sources", 3)):
         page = private.open(HOST + path)
-        page.wait_for_function(f"document.querySelector('.live-chip').textContent.startsWith('{news} new')")
+        page.wait_for_selector(f".live-chip:has-text('{news} new')")
