@@ -373,16 +373,5 @@ class PulseRow(SQLModel, table=True):
     __table_args__ = (Index("pulse_by_time", "recorded_at"),)
 
 
-class PollRow(SQLModel, table=True):
-    """A feed's turn: claimed by inserting its slot, so that of several processes one fetches."""
-
-    __tablename__ = "poll"
-    source: str = Field(primary_key=True)
-    slot: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
-    claimed_at: datetime = _at()
-    answered_at: datetime | None = _at(nullable=True)
-    outcome: str | None = None
-
-
 METADATA = SQLModel.metadata
 CACHES = (OccurrenceRow, AlertGroupRow, IncidentRow)

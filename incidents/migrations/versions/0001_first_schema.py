@@ -158,15 +158,6 @@ def upgrade() -> None:
     op.create_index("occurrence_by_end", "occurrence", ["kind", "ends_at"], unique=False)
     op.create_index("occurrence_by_start", "occurrence", ["kind", "starts_at"], unique=False)
     op.create_table(
-        "poll",
-        sa.Column("source", sa.Text(), nullable=False),
-        sa.Column("slot", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("claimed_at", sa.BigInteger(), nullable=False),
-        sa.Column("answered_at", sa.BigInteger(), nullable=True),
-        sa.Column("outcome", sa.Text(), nullable=True),
-        sa.PrimaryKeyConstraint("source", "slot"),
-    )
-    op.create_table(
         "pulse",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("recorded_at", sa.BigInteger(), nullable=False),
@@ -264,7 +255,6 @@ def downgrade() -> None:
     op.drop_table("reading")
     op.drop_index("pulse_by_time", table_name="pulse")
     op.drop_table("pulse")
-    op.drop_table("poll")
     op.drop_index("occurrence_by_start", table_name="occurrence")
     op.drop_index("occurrence_by_end", table_name="occurrence")
     op.drop_table("occurrence")
