@@ -56,7 +56,10 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """Bytes that arrived from a source once. `body` is inflated; header names are lower case."""
+    """Bytes that arrived from a source once. `body` is inflated; header names are lower case.
+
+    Among the headers of what a poll brought are the address it was asked at, `request-url`, and `request-site`.
+    """
 
     source: str
     body: bytes
@@ -141,6 +144,28 @@ class Loss:
 
     count: int
     what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One document that a feed is to be asked for, by GET.
+
+    `site` names the site it is asked for, where the answer speaks of one place alone. `headers` never carry a
+    credential of ours; `{key}` in the address stands for the source's secret, put in by the poller alone.
+    """
+
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    site: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Credit:
+    """Whom to name wherever a datum of a feed is shown: who publishes it, under which licence, and where."""
+
+    text: str
+    licence: str
+    url: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
 """The adapters: each module of this folder reads one payload format, and its name is the format.
 
 A module gives `VERSION`, `TITLE`, `READS` (payload families) and `normalise(delivery)`. It may give `verify(delivery,
-secrets)` with `VERIFIES` (in words), `challenge(delivery)`, `SETUP`, `REPLY`, and, to be a feed, `EVERY` and
-`requests(source, sites)`. Importing one has no effect but its definition.
+secrets)` with `VERIFIES` (in words), `challenge(delivery)`, `SETUP`, `REPLY`, and, to be a feed, `EVERY`,
+`requests(source, sites)` with what to ask at each turn, `CREDIT` with whom to name, and `history(source, sites, since,
+until)` with what to ask for a window in the past. Importing one has no effect but its definition.
 """
 
 from __future__ import annotations
@@ -11,12 +12,12 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from types import MappingProxyType, ModuleType
 from typing import Any, Literal
 
-from incidents.model import Delivery, Reply, Statement
+from incidents.model import Credit, Delivery, Reply, Request, Site, Source, Statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,9 @@ class Adapter:
     setup: Mapping[str, Any] | None = None
     reply: int = 202
     every: timedelta | None = None
-    requests: Callable[..., Any] | None = None
+    requests: Callable[[Source, Sequence[Site]], Sequence[Request]] | None = None
+    history: Callable[[Source, Sequence[Site], datetime, datetime], Sequence[Request]] | None = None
+    credit: Credit | None = None
 
 
 @cache
@@ -82,4 +85,6 @@ def _declared(name: str, module: ModuleType) -> Adapter:
         reply=getattr(module, "REPLY", 202),
         every=getattr(module, "EVERY", None),
         requests=requests,
+        history=getattr(module, "history", None),
+        credit=getattr(module, "CREDIT", None),
     )

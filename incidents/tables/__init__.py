@@ -1,0 +1,43 @@
+"""The tables: four logs, two caches, and the rows that connect and configure them, a module for each.
+
+Rows are rows, not domain values: SQLModel declares them, Core reads and writes them. Instants are whole
+microseconds since 1970 in UTC, so that both databases compare, bin and page them alike; JSON is text, so that
+neither database edits it. Ids that order a log grow with it; what is shown to people has names of its own.
+"""
+
+from __future__ import annotations
+
+from sqlmodel import SQLModel
+
+from incidents.tables.caches import AlertGroupRow, IncidentRow, OccurrenceRow
+from incidents.tables.columns import Instant, Json, instant, micros
+from incidents.tables.connections import MemberRow, SightingRow, StampRow, SupersessionRow, UnreadRow
+from incidents.tables.logs import DeliveryRow, EntryRow, EventRow, ReadingRow
+from incidents.tables.settings import KeyRow, PulseRow, RefusalRow, SecretRow, SettingRow
+
+METADATA = SQLModel.metadata
+
+__all__ = [
+    "METADATA",
+    "AlertGroupRow",
+    "DeliveryRow",
+    "EntryRow",
+    "EventRow",
+    "IncidentRow",
+    "Instant",
+    "Json",
+    "KeyRow",
+    "MemberRow",
+    "OccurrenceRow",
+    "PulseRow",
+    "ReadingRow",
+    "RefusalRow",
+    "SecretRow",
+    "SettingRow",
+    "SightingRow",
+    "StampRow",
+    "SupersessionRow",
+    "UnreadRow",
+    "instant",
+    "micros",
+]

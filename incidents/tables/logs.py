@@ -1,0 +1,92 @@
+"""The four logs: appended to, never edited."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, Column, Index, LargeBinary
+from sqlmodel import Field, SQLModel
+
+from incidents.tables.columns import grown_id, instant_column, json_column
+
+
+class DeliveryRow(SQLModel, table=True):
+    """Bytes as they came. `refused` says why a body was not kept (over the bound); its size is then what was seen.
+
+    The id is made by the process that received it (`store.DeliveryIds`), grows with time, and is the receipt.
+    """
+
+    __tablename__ = "delivery"
+    id: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    source: str
+    received_at: datetime = instant_column()
+    headers: dict[str, str] = json_column()
+    encoding: str
+    body: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    size: int
+    sha256: str
+    refused: str | None = None
+
+    __table_args__ = (Index("delivery_by_source", "source", "id"),)
+
+
+class EventRow(SQLModel, table=True):
+    """What a source said of one occurrence at one moment. `digest` is the statement's identity."""
+
+    __tablename__ = "event"
+    id: int | None = grown_id()
+    occurrence_id: str
+    digest: str
+    source: str
+    said_at: datetime = instant_column()
+    recorded_at: datetime = instant_column()
+    delivery_id: int = Field(sa_column=Column(BigInteger, nullable=False))
+    adapter: str
+    statement: str
+    """The event as JSON text, without what the columns say."""
+
+    __table_args__ = (
+        Index("event_identity", "occurrence_id", "digest", unique=True),
+        Index("event_by_delivery", "delivery_id"),
+    )
+
+
+class ReadingRow(SQLModel, table=True):
+    """One measured or modelled number of a place at a time. A revised value is a new row; the last recorded holds."""
+
+    __tablename__ = "reading"
+    id: int | None = grown_id()
+    digest: str = Field(unique=True)
+    source: str
+    variable: str
+    at: datetime = instant_column()
+    value: float
+    latitude: float
+    longitude: float
+    station: str | None = None
+    provisional: bool
+    basis: str
+    credit: str | None = None
+    recorded_at: datetime = instant_column()
+    delivery_id: int = Field(sa_column=Column(BigInteger, nullable=False))
+
+    __table_args__ = (Index("reading_by_time", "variable", "at"),)
+
+
+class EntryRow(SQLModel, table=True):
+    """One decision about an incident. `decision` makes a rule's decision unique: made twice, it is written once."""
+
+    __tablename__ = "entry"
+    id: int | None = grown_id()
+    incident_id: str
+    kind: str
+    params: dict[str, Any] = json_column()
+    actor: str
+    happened_at: datetime = instant_column()
+    happened_until: datetime | None = instant_column(nullable=True)
+    recorded_at: datetime = instant_column()
+    supersedes: int | None = Field(default=None, sa_column=Column(BigInteger))
+    decision: str | None = Field(default=None, unique=True)
+
+    __table_args__ = (Index("entry_by_incident", "incident_id", "id"),)
