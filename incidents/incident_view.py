@@ -200,7 +200,8 @@ class _Gathering:
     def _known(self, names: Sequence[str]) -> list[Known]:
         said = defaultdict(list)
         traces: dict[str, dict[int, Trace]] = defaultdict(dict)
-        for part in chunks(list(names)):
+        subjects = list(dict.fromkeys(fold.subject_of(name) for name in names))
+        for part in chunks(subjects):
             query = (
                 sa.select(EVENT, DELIVERY.c.sha256, DELIVERY.c.size)
                 .outerjoin(DELIVERY, DELIVERY.c.id == EVENT.c.delivery_id)
@@ -219,8 +220,12 @@ class _Gathering:
                     sha256=row.sha256,
                     size=row.size,
                 )
-        known = (timeline.known(said[name], traces[name], self.as_of) for name in names)
-        return [item for item in known if item is not None]
+        known = {
+            item.occurrence.id: item
+            for subject in subjects
+            for item in timeline.known(said[subject], traces[subject], self.as_of)
+        }
+        return [known[name] for name in names if name in known]
 
     def _lines(
         self, incident: str, own: list[Line], alerts: Sequence[Known], context: Iterable[Known], *, crowded: bool

@@ -196,7 +196,11 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Occurrence:
-    """One alert, hazard, provider incident or change from start to end: the fold of its events."""
+    """One alert, hazard, provider incident or change from start to end: the fold of its events.
+
+    Where a source uses one key for ever, what the key names has several occurrences: the second and later ones carry
+    their start in `key` and in `id`. `subject` is what the key names, under which all of its events are recorded.
+    """
 
     id: str
     source: str
@@ -226,6 +230,9 @@ class Occurrence:
     recorded_at: datetime | None = None
     """When we first knew of it."""
     statements: int = 0
+    subject: str = ""
+    followed: bool = False
+    """Whether its subject has a later occurrence, which new statements go to."""
 
     def is_on(self, at: datetime) -> bool:
         """Whether it was on at this instant, by what its source says."""

@@ -32,10 +32,10 @@ class Known:
     """By event id."""
 
 
-def known(statements: Iterable[Said], traces: Mapping[int, Trace], as_of: datetime) -> Known | None:
-    """Fold what had been recorded of one occurrence by `as_of`; None when nothing had."""
-    by_then = sorted((s for s in statements if s.recorded_at <= as_of), key=lambda s: (s.said_at, s.digest))
-    return Known(fold.occurrence(by_then), tuple(by_then), traces) if by_then else None
+def known(statements: Iterable[Said], traces: Mapping[int, Trace], as_of: datetime) -> list[Known]:
+    """Fold what had been recorded of one subject by `as_of` into its occurrences, the earliest first."""
+    by_then = [s for s in statements if s.recorded_at <= as_of]
+    return [Known(run.occurrence, run.statements, traces) for run in fold.runs(by_then)]
 
 
 def bar(item: Known, link: Link | None, *, alert: bool) -> Bar:

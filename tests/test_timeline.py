@@ -32,8 +32,7 @@ def known(*events: tuple[int, Event], as_of: int = 1000) -> Known:
     """The occurrence that these events, said at these minutes, tell of."""
     statements = [said(event, minute, n) for n, (minute, event) in enumerate(events, 1)]
     traces = {s.id: Trace(event=s.id, delivery=s.delivery) for s in statements}
-    found = timeline.known(statements, traces, at(as_of))
-    assert found is not None
+    (found,) = timeline.known(statements, traces, at(as_of))
     return found
 
 
@@ -97,7 +96,7 @@ def test_late_is_ten_minutes_after_the_last_moment_that_it_may_have_begun() -> N
 def test_only_what_was_recorded_by_then_is_known() -> None:
     ended = replace(PROVIDER, ends_at=at(18), title="EC2 errors, over")
     assert texts(known((5, PROVIDER), (25, ended), as_of=24)) == ["0 provider_incident EC2 errors"]
-    assert timeline.known([said(PROVIDER, 5, 1)], {}, at(4)) is None
+    assert timeline.known([said(PROVIDER, 5, 1)], {}, at(4)) == []
 
 
 def test_every_line_has_an_id_of_its_own() -> None:

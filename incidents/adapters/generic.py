@@ -14,7 +14,7 @@ import jmespath
 from incidents import items, payload
 from incidents.model import Delivery, Loss, Statement, UnrecognisedError
 
-VERSION = 1
+VERSION = 2
 TITLE = "Any JSON"
 READS = ("generic",)
 SETUP = {
