@@ -36,6 +36,8 @@ _IDENTITY = sa.tuple_(EVENT.c.occurrence_id, EVENT.c.digest)
 """What makes a statement the one that it is: what it speaks of, and its words."""
 
 
+CHANNEL = "barograph_pulse"
+"""Where PostgreSQL tells every process that a pulse was committed."""
 RECORDING_FAULTS = (
     sqlalchemy.exc.StatementError,
     ValueError,
@@ -470,6 +472,8 @@ def pulse(store: Store, connection: sa.Connection, topics: Iterable[str], now: d
     store.lock(connection, ["pulse"])
     shown = names if len(names) <= 50 else [n for n in names if not n.startswith("incident:")] + ["incidents"]
     connection.execute(sa.insert(PULSE).values(recorded_at=now, topics=shown))
+    if not store.is_sqlite:
+        connection.exec_driver_sql(f"NOTIFY {CHANNEL}")
 
 
 def _stamp(heard: Heard, now: datetime) -> dict[str, Any]:

@@ -38,6 +38,7 @@ from service.keys import (
     WRITER,
     Configured,
 )
+from service.listener import Listener
 from service.routes import ROUTES
 from service.seal import secret_key
 from service.settings import Settings
@@ -100,12 +101,17 @@ async def _intake(app: web.Application) -> AsyncIterator[None]:
     hub = app[HUB] = Hub(app[STORE])
     worker = app[WORKER] = Worker(app[STORE], lambda: app[CONFIG].now, lambda _: hub.notify())
     writer = app[WRITER] = Writer(app[STORE], worker.wake)
+    listener = None if app[STORE].is_sqlite else Listener(app[STORE].url, hub.notify)
     worker.start()
+    if listener:
+        listener.start()
     async with asyncio.TaskGroup() as group:
         broadcasting = group.create_task(hub.run())
         yield
         await writer.close()
         await asyncio.to_thread(worker.close)
+        if listener:
+            await asyncio.to_thread(listener.close)
         broadcasting.cancel()
     app[READERS].shutdown()
     app[KEY_CHECKS].shutdown()
