@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from incidents.signatures import Proof
 from incidents.store import insert
-from incidents.tables import RefusalRow, SeenProofRow, micros
+from incidents.tables import RefusalRow, SeenProofRow
 
 SEEN = SeenProofRow.__table__  # type: ignore[attr-defined]  # SQLModel adds it
 REFUSAL = RefusalRow.__table__  # type: ignore[attr-defined]
@@ -44,7 +44,7 @@ def firsts(connection: sa.Connection, signed: Iterable[tuple[int, str, datetime,
 def _remember(connection: sa.Connection, number: int, source: str, at: datetime, proof: Proof) -> int:
     """The delivery that stands for this proof: this one, unless another came before and is not forgotten."""
     statement = insert(connection, SEEN).values(source=source, name=proof.name, delivery_id=number, until=proof.until)
-    over = SEEN.c.until < micros(at)
+    over = SEEN.c.until < at
     taken = statement.on_conflict_do_update(
         index_elements=["source", "name"],
         set_={

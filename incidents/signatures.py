@@ -46,9 +46,9 @@ class Proof:
 
 
 def secrets_in(text: str) -> list[str]:
-    """The secrets of a text: each PEM block whole, everything else word by word."""
+    """The secrets of a text: each PEM block whole, everything else line by line."""
     blocks = [found[0] for found in _PEM.finditer(text)]
-    return [*blocks, *_PEM.sub(" ", text).split()]
+    return [*blocks, *(line.strip() for line in _PEM.sub("\n", text).splitlines() if line.strip())]
 
 
 def is_shared(secret: str | bytes) -> bool:
