@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
 
 from incidents.signatures import Proof
-from incidents.store import insert
+from incidents.store import chunks, insert
 from incidents.tables import RefusalRow, SeenProofRow
 
 SEEN = SeenProofRow.__table__  # type: ignore[attr-defined]  # SQLModel adds it
@@ -17,20 +18,61 @@ REFUSAL = RefusalRow.__table__  # type: ignore[attr-defined]
 REPEATED = "repeated"
 """The reason under which repeats are counted among the refusals."""
 
+Signed = tuple[int, str, datetime, Proof]
+"""Id, source and receipt of a delivery, and what it proved itself with."""
 
-def firsts(connection: sa.Connection, signed: Iterable[tuple[int, str, datetime, Proof]]) -> Mapping[int, int]:
-    """The delivery that was stored for each of those (id, source, receipt, proof) that repeat one, by their ids.
 
-    Remembers the others. The caller's transaction stores them: a proof is known exactly if its delivery is. Rows are
-    taken in one order, so that two writers wait for each other and never in a circle.
+def firsts(connection: sa.Connection, signed: Iterable[Signed]) -> Mapping[int, int]:
+    """The delivery that is stored for each of those that repeat one, by their ids; the others are remembered.
+
+    The caller's transaction stores the others: a proof is known exactly if its delivery is. Rows are written in one
+    order, so that two writers wait for each other and never in a circle.
     """
+    alike: dict[str, list[Signed]] = defaultdict(list)
+    for one in sorted(signed, key=lambda one: one[0]):
+        alike[hashlib.sha256(f"{one[1]}\0{one[3].name}".encode()).hexdigest()].append(one)
     found: dict[int, int] = {}
     counts: Counter[tuple[str, str]] = Counter()
-    for number, source, at, proof in sorted(signed, key=lambda one: (one[1], one[3].name, one[0])):
-        first = _remember(connection, number, source, at, proof)
-        if first != number:
-            found[number] = first
-            counts[source, f"{at:%Y-%m-%d}"] += 1
+    for part in chunks(sorted(alike)):
+        held = _held(connection, {name: alike[name] for name in part})
+        for name in part:
+            for number, source, at, _ in alike[name]:
+                if number != held[name]:
+                    found[number] = held[name]
+                    counts[source, f"{at:%Y-%m-%d}"] += 1
+    _count(connection, counts)
+    return found
+
+
+def _held(connection: sa.Connection, alike: Mapping[str, Sequence[Signed]]) -> Mapping[str, int]:
+    """The delivery that stands for each proof: the first of those given, unless another came before them."""
+    until = {name: max(proof.until for _, _, _, proof in ones) for name, ones in alike.items()}
+    rows = [{"name": name, "delivery_id": ones[0][0], "until": until[name]} for name, ones in alike.items()]
+    connection.execute(insert(connection, SEEN).on_conflict_do_nothing(), rows)
+    # Another process may have written the row a moment ago: whose it is we read after our own attempt.
+    query = sa.select(SEEN).where(SEEN.c.name.in_(list(alike))).order_by(SEEN.c.name)
+    held = {}
+    for row in connection.execute(query).all():
+        number, _, at, _ = alike[row.name][0]
+        held[row.name] = row.delivery_id
+        if row.delivery_id == number:
+            continue
+        if row.until < at:
+            held[row.name] = _taken_over(connection, row.name, number, at)
+        if row.until < until[row.name]:  # the sender's own retry is signed anew, and can be replayed for longer
+            longer = sa.update(SEEN).where(SEEN.c.name == row.name, SEEN.c.until < until[row.name])
+            connection.execute(longer.values(until=until[row.name]))
+    return held
+
+
+def _taken_over(connection: sa.Connection, name: str, number: int, at: datetime) -> int:
+    """Put this delivery into the place of a forgotten one, unless another process was first; whose place it is."""
+    connection.execute(sa.update(SEEN).where(SEEN.c.name == name, SEEN.c.until < at).values(delivery_id=number))
+    held: int = connection.execute(sa.select(SEEN.c.delivery_id).where(SEEN.c.name == name)).scalar_one()
+    return held
+
+
+def _count(connection: sa.Connection, counts: Mapping[tuple[str, str], int]) -> None:
     for (source, day), count in sorted(counts.items()):
         statement = insert(connection, REFUSAL).values(source=source, day=day, reason=REPEATED, count=count)
         connection.execute(
@@ -38,24 +80,9 @@ def firsts(connection: sa.Connection, signed: Iterable[tuple[int, str, datetime,
                 index_elements=["source", "day", "reason"], set_={"count": REFUSAL.c.count + count}
             )
         )
-    return found
-
-
-def _remember(connection: sa.Connection, number: int, source: str, at: datetime, proof: Proof) -> int:
-    """The delivery that stands for this proof: this one, unless another came before and is not forgotten."""
-    statement = insert(connection, SEEN).values(source=source, name=proof.name, delivery_id=number, until=proof.until)
-    over = SEEN.c.until < at
-    taken = statement.on_conflict_do_update(
-        index_elements=["source", "name"],
-        set_={
-            "delivery_id": sa.case((over, statement.excluded.delivery_id), else_=SEEN.c.delivery_id),
-            "until": sa.case((over, statement.excluded.until), else_=SEEN.c.until),
-        },
-    )
-    first: int = connection.execute(taken.returning(SEEN.c.delivery_id)).scalar_one()
-    return first
 
 
 def forget(connection: sa.Connection, now: datetime) -> None:
-    """Drop the proofs of which none can be replayed any more."""
-    connection.execute(sa.delete(SEEN).where(SEEN.c.until < now))
+    """Drop the proofs that nobody can replay any more, but those that a writer holds at this moment."""
+    over = sa.select(SEEN.c.name).where(SEEN.c.until < now).with_for_update(skip_locked=True)
+    connection.execute(sa.delete(SEEN).where(SEEN.c.name.in_(over)))

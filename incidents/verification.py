@@ -29,6 +29,7 @@ SCHEMES: Mapping[str, Scheme] = {
 
 _TIMES = ("webhook-timestamp", "svix-timestamp", "x-grafana-alerting-timestamp")
 _PROOFS = ("signature", "hmac", "token")
+_IN_BODIES = (b'"SigningCertURL"', b"Token")  # where Amazon SNS and StatusCake put theirs
 
 
 def scheme_of(source: Source, adapter: Adapter | None) -> Scheme | None:
@@ -49,8 +50,8 @@ def complaint(delivery: Delivery) -> str:
             return "the signed time is not one in epoch seconds"
         off = round(delivery.received_at.timestamp() - int(seconds))
         return f"the signed time is {abs(off):,} s {'old' if off > 0 else 'ahead'}; {_minutes()} are allowed"
-    if not said and b'"SigningCertURL"' not in delivery.body[:100_000]:
-        return "there is no key, and no header with a signature or a token"
+    if not said and not any(word in delivery.body[:100_000] for word in _IN_BODIES):
+        return "there is no key, and neither a signature nor a token"
     return "no secret of this source fits the signature"
 
 

@@ -214,6 +214,18 @@ def test_a_proof_is_forgotten_when_it_can_no_longer_be_replayed(store: Store) ->
     assert count(store, SEEN) == 0
 
 
+def test_a_retry_that_is_signed_anew_is_remembered_for_as_long_as_it_can_be_replayed(store: Store) -> None:
+    ids, now = DeliveryIds(), clock.now()
+    one, two, three = (ids.next(now) for _ in range(3))
+    retried, replayed = now + timedelta(minutes=4), now + timedelta(minutes=8)
+    assert append(store, arrival(one, Proof("p", now + timedelta(minutes=5)), now)) == {}
+    again = Proof("p", retried + timedelta(minutes=5))
+    assert append(store, arrival(two, again, retried)) == {two: one}
+    with store.writing() as connection:
+        repeats.forget(connection, replayed)
+    assert append(store, arrival(three, again, replayed)) == {three: one}
+
+
 def test_a_proof_is_not_known_when_its_delivery_could_not_be_stored(store: Store) -> None:
     ids, now = DeliveryIds(), clock.now()
     number, proof = ids.next(now), Proof("p", now + timedelta(minutes=5))
@@ -226,6 +238,21 @@ def test_a_proof_is_not_known_when_its_delivery_could_not_be_stored(store: Store
     with pytest.raises(OSError, match="the disk is full"):
         fail()
     assert append(store, arrival(ids.next(now), proof, now)) == {}
+
+
+def test_two_writers_with_the_same_proofs_in_other_orders_store_each_once(postgresql_store: Store) -> None:
+    ids, now = DeliveryIds(), clock.now()
+    proofs = [Proof(f"p{n}", now + timedelta(minutes=5)) for n in range(40)]
+    batches = [
+        [arrival(ids.next(now), proof, now) for proof in order]
+        for order in (proofs, proofs[::-1], proofs[20:] + proofs[:20], proofs[::-3])
+    ]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda batch: append(postgresql_store, *batch), batches))
+    assert count(postgresql_store, DELIVERY) == count(postgresql_store, SEEN) == 40
+    repeated = {number for one in found for number in one}
+    assert len(repeated) == sum(map(len, batches)) - 40
+    assert not repeated & {first for one in found for first in one.values()}
 
 
 def test_proofs_of_two_sources_are_two(store: Store) -> None:

@@ -230,7 +230,7 @@ def test_an_unknown_scheme_is_an_error_that_names_the_key() -> None:
 @pytest.mark.parametrize(
     ("headers", "said"),
     [
-        ({}, "there is no key, and no header with a signature or a token"),
+        ({}, "there is no key, and neither a signature nor a token"),
         ({"x-hub-signature-256": "sha256=00"}, "no secret of this source fits the signature"),
         ({"webhook-timestamp": "1795175000"}, "the signed time is 1,000 s old; 5 min are allowed"),
         ({"svix-timestamp": "1795177000"}, "the signed time is 1,000 s ahead; 5 min are allowed"),
@@ -239,6 +239,11 @@ def test_an_unknown_scheme_is_an_error_that_names_the_key() -> None:
 )
 def test_the_operator_is_told_why_a_signature_did_not_hold(headers: dict[str, str], said: str) -> None:
     assert complaint(Delivery("test", BODY, RECEIVED, headers)) == said
+
+
+def test_a_wrong_proof_in_the_body_is_none_that_is_missing() -> None:
+    for body in (b"Name=Shop&Token=00", b'{"Type": "Notification", "SigningCertURL": ""}'):
+        assert complaint(Delivery("test", body, RECEIVED)) == "no secret of this source fits the signature"
 
 
 # Amazon SNS

@@ -11,10 +11,12 @@ from incidents.tables.columns import instant_column
 
 
 class SeenProofRow(SQLModel, table=True):
-    """The proof of a signed delivery, kept until it can no longer be replayed. `delivery_id` is the one stored."""
+    """The proof of a signed delivery, kept until it can no longer be replayed. `delivery_id` is the one stored.
+
+    `name` is the SHA-256 of the source and of what tells the delivery from all others of it.
+    """
 
     __tablename__ = "seen_proof"
-    source: str = Field(primary_key=True)
     name: str = Field(primary_key=True)
     delivery_id: int = Field(sa_column=Column(BigInteger, nullable=False))
     until: datetime = instant_column()

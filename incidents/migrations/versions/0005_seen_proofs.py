@@ -14,11 +14,10 @@ depends_on = None
 def upgrade() -> None:
     op.create_table(
         "seen_proof",
-        sa.Column("source", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("delivery_id", sa.BigInteger(), nullable=False),
         sa.Column("until", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("source", "name"),
+        sa.PrimaryKeyConstraint("name"),
     )
     op.create_index("seen_proof_by_end", "seen_proof", ["until"], unique=False)
     op.add_column("refusal", sa.Column("detail", sa.Text(), nullable=True))
