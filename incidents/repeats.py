@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
@@ -17,6 +17,8 @@ SEEN = SeenProofRow.__table__  # type: ignore[attr-defined]  # SQLModel adds it
 REFUSAL = RefusalRow.__table__  # type: ignore[attr-defined]
 REPEATED = "repeated"
 """The reason under which repeats are counted among the refusals."""
+SKEW = timedelta(minutes=1)
+"""How far apart the clocks of two processes may be: what one of them forgets the other must refuse already."""
 
 Signed = tuple[int, str, datetime, Proof]
 """Id, source and receipt of a delivery, and what it proved itself with."""
@@ -84,5 +86,5 @@ def _count(connection: sa.Connection, counts: Mapping[tuple[str, str], int]) -> 
 
 def forget(connection: sa.Connection, now: datetime) -> None:
     """Drop the proofs that nobody can replay any more, but those that a writer holds at this moment."""
-    over = sa.select(SEEN.c.name).where(SEEN.c.until < now).with_for_update(skip_locked=True)
+    over = sa.select(SEEN.c.name).where(SEEN.c.until < now - SKEW).with_for_update(skip_locked=True)
     connection.execute(sa.delete(SEEN).where(SEEN.c.name.in_(over)))
