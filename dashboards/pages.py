@@ -188,10 +188,13 @@ def source_page(
     now: datetime | None = None,
     title: str | None = None,
     key: str | None = None,
+    verifies: str | None = None,
+    secrets: int = 0,
 ) -> str:
     """`setup` is the adapter's own; `recent` are deliveries: receipt, received_at, state, size and reason of each.
 
-    `key` is a key that was made a moment ago: this page is the one time that it is shown.
+    `key` is a key that was made a moment ago: this page is the one time that it is shown. `verifies` says by what
+    signature its deliveries may prove who sent them, and `secrets` how many are kept for that.
     """
     address = f"{public_url.rstrip('/')}/in/{source.name}"
     shown = key or "KEY"
@@ -211,6 +214,8 @@ def source_page(
         source=source,
         title=title or source.adapter,
         key=key,
+        verifies=verifies,
+        secrets=secrets,
         address=address,
         path=f"/in/{source.name}",
         snippets=snippets,
@@ -230,8 +235,12 @@ def new_source_page(
     chosen: str = "",
     name: str = "",
     error: str = "",
+    schemes: Sequence[str] = (),
 ) -> str:
-    """`chosen` is the adapter that was picked; `error` says why the last attempt did not do."""
+    """`chosen` is the adapter that was picked; `error` says why the last attempt did not do.
+
+    `schemes` are the ways to sign that any source may choose.
+    """
     return _page(
         "new_source.html",
         viewer,
@@ -240,6 +249,7 @@ def new_source_page(
         chosen=chosen,
         name=name or chosen.replace("_", "-"),
         error=error,
+        schemes=schemes,
     )
 
 

@@ -14,6 +14,7 @@ import orjson
 from incidents import severities
 from incidents.model import Match, Rule, Severity, Site, Source
 from incidents.rules import DEFAULT_RULES
+from incidents.verification import SCHEMES
 
 SLUG = re.compile(r"[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?")
 _SPAN = re.compile(r"(\d+)\s*(s|m|h|d)")
@@ -157,6 +158,9 @@ def source_of(row: Any, adapters: Iterable[str], where: str = "sources") -> Sour
     mapping = table.take("mapping", dict, {})
     if not all(isinstance(v, str) for v in mapping.values()):
         raise table.error("mapping", "JMESPath expressions by field are expected")
+    verify = table.take("verify", str)
+    if verify is not None and verify not in SCHEMES:
+        raise table.error("verify", f"{verify[:60]!r} is not a scheme that is known here; {', '.join(SCHEMES)} is")
     source = Source(
         name=name,
         adapter=adapter,
@@ -164,6 +168,7 @@ def source_of(row: Any, adapters: Iterable[str], where: str = "sources") -> Sour
         url=table.take("url", str),
         timezone=zone,
         mapping=dict(mapping),
+        verify=verify,
     )
     table.done()
     return source

@@ -266,7 +266,10 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A configured sender or feed. Keys and secrets are not here: they never reach an adapter's input."""
+    """A configured sender or feed. Keys and secrets are not here: they never reach an adapter's input.
+
+    `verify` names the scheme by which its deliveries are signed where that is not the adapter's own.
+    """
 
     name: str
     adapter: str
@@ -274,6 +277,7 @@ class Source:
     url: str | None = None
     timezone: str | None = None
     mapping: Mapping[str, str] = field(default_factory=dict)
+    verify: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

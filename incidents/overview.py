@@ -23,9 +23,10 @@ from incidents.lanes import lane_of, service_of
 from incidents.model import Incident, Occurrence, Severity, Site
 from incidents.places import SiteMatcher, relation
 from incidents.records import occurrence_of
+from incidents.repeats import REFUSAL, REPEATED
 from incidents.silence import gaps_at, source_gaps
 from incidents.store import chunks, receipt_of
-from incidents.tables import KeyRow, RefusalRow, instant, micros
+from incidents.tables import KeyRow, instant, micros
 from incidents.view import (
     Bar,
     Bin,
@@ -39,7 +40,6 @@ from incidents.view import (
 )
 
 KEY = KeyRow.__table__  # type: ignore[attr-defined]  # SQLModel adds it
-REFUSAL = RefusalRow.__table__  # type: ignore[attr-defined]
 
 STRIP = timedelta(hours=24)
 
@@ -234,6 +234,7 @@ def source_health(
 ) -> tuple[SourceHealth, ...]:
     """Each source as its counters tell it."""
     counts = _counts(connection)
+    wrong = {row.source: row for row in connection.execute(_last_wrong_signatures())}
     owned = owners(connection)
     keys: dict[str, list[str]] = defaultdict(list)
     live = sa.select(KEY.c.source, KEY.c.prefix).where(
@@ -265,6 +266,10 @@ def source_health(
                 keys=tuple(keys[source.name]),
                 gaps=tuple(gap for gap in gaps if gap.source == source.name),
                 every_seconds=source.every_seconds,
+                wrong_signatures=count["wrong-signature"],
+                wrong_signature=wrong[source.name].detail if source.name in wrong else None,
+                wrong_signature_at=wrong[source.name].last_at if source.name in wrong else None,
+                repeated=count[REPEATED],
             )
         )
     return tuple(found)
@@ -272,7 +277,7 @@ def source_health(
 
 def _counts(connection: sa.Connection) -> Mapping[str, dict[str, int]]:
     counts: dict[str, dict[str, int]] = defaultdict(
-        lambda: {"read": 0, "quarantined": 0, "unread": 0, "refused": 0, "losses": 0}
+        lambda: dict.fromkeys(("read", "quarantined", "unread", "refused", "losses", "wrong-signature", REPEATED), 0)
     )
     stamped = sa.select(
         STAMP.c.source,
@@ -288,11 +293,21 @@ def _counts(connection: sa.Connection) -> Mapping[str, dict[str, int]]:
     )
     for row in connection.execute(waiting.group_by(DELIVERY.c.source)):
         counts[row.source]["unread"] = row.n
-    for row in connection.execute(
-        sa.select(REFUSAL.c.source, sa.func.sum(REFUSAL.c.count).label("n")).group_by(REFUSAL.c.source)
-    ):
-        counts[row.source]["refused"] = int(row.n)
+    refused = sa.select(REFUSAL.c.source, REFUSAL.c.reason, sa.func.sum(REFUSAL.c.count).label("n"))
+    for row in connection.execute(refused.group_by(REFUSAL.c.source, REFUSAL.c.reason)):
+        counts[row.source]["refused"] += int(row.n) if row.reason != REPEATED else 0
+        if row.reason in counts[row.source]:
+            counts[row.source][row.reason] = int(row.n)
     return counts
+
+
+def _last_wrong_signatures() -> sa.Select[Any]:
+    """Of each source the row of the day on which a signature was last wrong; within a day it holds the last one."""
+    wrong = REFUSAL.c.reason == "wrong-signature"
+    last = sa.select(REFUSAL.c.source, sa.func.max(REFUSAL.c.day).label("day")).where(wrong)
+    days = last.group_by(REFUSAL.c.source).subquery()
+    same = (days.c.source == REFUSAL.c.source) & (days.c.day == REFUSAL.c.day)
+    return sa.select(REFUSAL.c.source, REFUSAL.c.detail, REFUSAL.c.last_at).join(days, same).where(wrong)
 
 
 def list_deliveries(

@@ -139,7 +139,8 @@ def _quoted(text: str) -> str:
 
 def _end_line(item: Known, lane: Any) -> Iterable[Line]:  # noqa: ANN401  # Lane
     seen = item.occurrence
-    if seen.ends_at is None or seen.ends_expected:
+    at_one_moment = seen.kind == "change" and seen.ends_at == seen.starts_at
+    if seen.ends_at is None or seen.ends_expected or at_one_moment:
         return
     told = next(s for s in item.statements if s.event.ends_at == seen.ends_at)
     earlier = {s.event.ends_at for s in item.statements if s.event.ends_at} - {seen.ends_at}

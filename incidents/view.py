@@ -200,7 +200,7 @@ class SiteStrip:
 
 @dataclass(frozen=True, slots=True)
 class SourceHealth:
-    """A source as its counters tell it. `refused` counts wrong keys and bodies over the bound."""
+    """A source as its counters tell it. `refused` counts wrong keys and signatures."""
 
     name: str
     adapter: str
@@ -218,6 +218,13 @@ class SourceHealth:
     gaps: tuple[Gap, ...] = ()
     every_seconds: int | None = None
     """How often it should speak; without it, silence says nothing."""
+    wrong_signatures: int = 0
+    """Those of the refused that showed no key and no signature that holds."""
+    wrong_signature: str | None = None
+    """Why the last of them did not hold."""
+    wrong_signature_at: datetime | None = None
+    repeated: int = 0
+    """Signed deliveries that came again and were taken for the one that is stored."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -217,6 +217,7 @@ def _page_routes(app: web.Application) -> None:
         ("/incidents/{incident}/patch", people.patch_form, "responder"),
         ("/sources", source_pages.create_source, "admin"),
         ("/sources/{source}/key", source_pages.create_key, "admin"),
+        ("/sources/{source}/secrets", source_pages.keep_secrets, "admin"),
         ("/deliveries/{receipt}/reread", source_pages.reread_form, "admin"),
         ("/zone", people.zone_form, "viewer"),
         ("/theme", people.theme_form, "viewer"),
