@@ -13,6 +13,7 @@ from incidents.tables.caches import AlertGroupRow, IncidentRow, OccurrenceRow
 from incidents.tables.columns import Instant, Json, instant, micros
 from incidents.tables.connections import MemberRow, SightingRow, StampRow, SupersessionRow, UnreadRow
 from incidents.tables.logs import DeliveryRow, EntryRow, EventRow, ReadingRow
+from incidents.tables.postmortems import PostmortemRevisionRow
 from incidents.tables.proofs import SeenProofRow
 from incidents.tables.settings import KeyRow, PulseRow, RefusalRow, SecretRow, SettingRow
 
@@ -30,6 +31,7 @@ __all__ = [
     "KeyRow",
     "MemberRow",
     "OccurrenceRow",
+    "PostmortemRevisionRow",
     "PulseRow",
     "ReadingRow",
     "RefusalRow",
