@@ -20,6 +20,7 @@ _MEASURED = {
     "detection": ("time_to_detect", "time_to_acknowledge"),
 }
 _SLIGHT = "context"
+_NOTHING = "–"
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,17 +150,23 @@ def _actions(actions: Sequence[Mapping[str, Any]]) -> list[Block]:
     rows = tuple(
         (
             words.plain(action["text"]),
-            words.plain(action["owner"]) or "–",
+            words.plain(action["owner"]) or _NOTHING,
             _day(action["due"]),
             "done" if action["done"] else "open",
         )
         for action in actions
     )
-    return [Table(("Action", "Owner", "Due", "State"), rows)]
+    return [_filled(Table(("Action", "Owner", "Due", "State"), rows))]
+
+
+def _filled(table: Table) -> Table:
+    """The table without the columns that say nothing in any row."""
+    kept = [n for n in range(len(table.head)) if not table.rows or any(row[n] != _NOTHING for row in table.rows)]
+    return Table(tuple(table.head[n] for n in kept), tuple(tuple(row[n] for n in kept) for row in table.rows))
 
 
 def _day(due: str | None) -> str:
-    return words.day(datetime.fromisoformat(f"{due}T00:00:00+00:00"), "UTC") if due else "–"
+    return words.day(datetime.fromisoformat(f"{due}T00:00:00+00:00"), "UTC") if due else _NOTHING
 
 
 def _instant(text: str) -> datetime:
@@ -176,7 +183,7 @@ def _standing(version: Version, standing: Standing) -> str:
     revision, incident = standing.revision, version.facts["incident"]["id"]
     parts = [f"Postmortem of incident {incident}", STATES[revision.state]]
     parts.append(f"revision {revision.number}" if revision.number else "not written yet")
-    if version.authors:
+    if version.authors and version.audience == "internal":
         parts.append("written by " + ", ".join(words.who(author) for author in version.authors))
     if version.audience != "internal":
         parts.append(f"the {version.audience} version")
@@ -260,8 +267,8 @@ def _timeline(facts: Mapping[str, Any]) -> list[Block]:
     rows = []
     for line in lines:
         at = [_moment(line["happened_at"], line["happened_until"], each) for each in dict.fromkeys((zone, "UTC"))]
-        rows.append((*at, _line_words(line, zone), words.who(line["actor"]) if line["actor"] else "–"))
-    told: list[Block] = [Table(head, tuple(rows))]
+        rows.append((*at, _line_words(line, zone), words.who(line["actor"]) if line["actor"] else _NOTHING))
+    told: list[Block] = [_filled(Table(head, tuple(rows)))]
     left = (facts["timeline_total"] or len(lines)) - len(lines)
     if left > 0:
         told.append(

@@ -24,19 +24,14 @@ _SOURCE = b"""
 #show heading.where(level: 2): set block(above: 1.7em, below: 0.8em)
 #show heading.where(level: 3): set text(size: 8.5pt, fill: rgb("#555B63"), weight: "semibold")
 #show heading.where(level: 3): set block(above: 1.1em, below: 0.6em)
-#set table(stroke: (x, y) => (bottom: 0.5pt + rgb("#D3D2CC")), inset: (x: 0pt, y: 3.2pt), column-gutter: 9pt)
+#set table(stroke: (x, y) => (bottom: 0.5pt + rgb("#D3D2CC")), inset: (left: 0pt, right: 9pt, y: 3.2pt))
+#set table.cell(breakable: false)
 #show table: set text(size: 8.5pt)
 #show table: set par(justify: false)
 #show table.cell.where(y: 0): set text(weight: "semibold", fill: rgb("#555B63"))
 
-#let widths(head) = {
-  let n = head.len()
-  if head.at(0) == "Fact" { (42mm, 1fr) }
-  else if head.at(0) == "Action" { (1fr, 30mm, 24mm, 14mm) }
-  else if head.at(0) == "Happened" { (34mm, 34mm, 1fr) }
-  else if n == 4 { (29mm, 29mm, 1fr, 25mm) }
-  else { (29mm, 1fr, 25mm) }
-}
+#let widths = ("Fact": 45mm, "Owner": 33mm, "Due": 27mm, "State": 16mm, "Who": 28mm, "What": 1fr, "As recorded": 1fr,
+  "Action": 1fr, "What was recorded late": 1fr)
 #let shown(block_) = {
   if block_.kind == "paragraph" {
     par[#if block_.lead != "" [#strong(block_.lead). ]#block_.text]
@@ -45,7 +40,8 @@ _SOURCE = b"""
   } else if block_.kind == "quote" {
     quote(block: true, attribution: block_.speaker, block_.text)
   } else {
-    table(columns: widths(block_.head), table.header(..block_.head.map(cell => [#cell])),
+    table(columns: block_.head.map(name => widths.at(name, default: 33mm)),
+      table.header(..block_.head.map(cell => [#cell])),
       ..block_.rows.flatten().map(cell => [#cell]))
   }
 }
@@ -64,7 +60,7 @@ _SOURCE = b"""
     })
   }
   if section.words.len() > 0 {
-    if section.record.len() > 0 { heading(level: 3, "In people\\u{2019}s words") }
+    if section.record.len() > 0 { v(3pt) + heading(level: 3, "In people\\u{2019}s words") }
     for each in section.words { shown(each) }
   } else if section.record.len() == 0 {
     text(fill: rgb("#555B63"), "Nothing written yet.")
