@@ -337,7 +337,11 @@ def _not_known(facts: Mapping[str, Any]) -> list[Block]:
     for gap in facts["gaps"]:
         since, until = _instant(gap["from"]), _instant(gap["to"])
         lasted = words.length((until - since).total_seconds())
-        found.append(Paragraph(f"{gap['source']} did not answer from {words.span(since, until, zone)}, {lasted}."))
+        found.append(
+            Paragraph(
+                f"{words.plain(gap['source'], 80)} did not answer from {words.span(since, until, zone)}, {lasted}."
+            )
+        )
     return found or [Paragraph("Nothing was recorded late, and no feed fell silent.")]
 
 
