@@ -21,7 +21,7 @@ from dashboards import recorded, typeset, wordfile, writings
 from dashboards.audiences import AUDIENCES, Audience, version_for
 from dashboards.postmortem import Bullets, Document, Paragraph, Standing, written
 from dashboards.word_diff import diff
-from incidents import postmortem
+from incidents import postmortem, timeline
 from incidents.model import Link
 from incidents.postmortem import SECTIONS, Revision, accepted, merge
 from incidents.view import IncidentView
@@ -64,7 +64,7 @@ def view_with(text: str) -> IncidentView:
 
 
 def words_with(text: str) -> dict[str, Any]:
-    texts = {name: text for name in SECTIONS if name != "actions"}
+    texts = {name: text if name == "title" else f"{text}\n- {text}" for name in SECTIONS if name != "actions"}
     return accepted({**texts, "actions": [{"text": f"a {text}", "owner": text, "due": None, "done": True}]})
 
 
@@ -200,6 +200,32 @@ def test_names_are_told_when_asked_for() -> None:
     told = everything("internal", names=True)
     assert all(name in told for name in people())
     assert "names of people" not in told
+
+
+def test_the_chart_names_nobody_unless_asked() -> None:
+    own = [
+        replace(line, lane="people", kind="note", actor="user:Zebedee", id=f"e{n}") for n, line in enumerate(LINES[:2])
+    ]
+    view = replace(INCIDENT_VIEW, lines=tuple(own), marks=timeline.marks(own))
+    drawn = recorded.drawings(view)
+    assert "Zebedee" in drawn["names"]
+    assert "Zebedee" not in drawn["roles"]
+    assert "responder 1" in drawn["roles"]
+
+
+def test_an_outside_timeline_holds_statuses_and_linked_occurrences_alone() -> None:
+    confirmed = tuple(replace(link, state="confirmed") for link in INCIDENT_VIEW.incident.links[:1])
+    view = replace(INCIDENT_VIEW, incident=replace(INCIDENT_VIEW.incident, links=confirmed))
+    status = replace(
+        LINES[0], id="e900", lane="people", kind="status_changed", actor="user:ana", text="Mitigated: a note"
+    )
+    status = replace(status, trace=replace(status.trace, params={"status": "mitigated", "note": "a note"}))
+    facts = recorded.facts(replace(view, lines=(*LINES, status)))
+    for audience in ("customer", "public"):
+        told = version_for(audience, facts, {}, ()).facts["timeline"]
+        assert "Mitigated" in {line["text"] for line in told}
+        assert {line["kind"] for line in told} <= {"status_changed", "hazard", "provider_incident"}
+        assert len([line for line in told if line["text"].startswith("Coincided with")]) == 1
 
 
 @pytest.mark.parametrize("audience", ["customer", "public"])
