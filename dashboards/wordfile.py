@@ -1,4 +1,4 @@
-"""A document as DOCX, which Word, LibreOffice, Google Docs and Confluence open: headings, lists and tables by style."""
+"""A document as DOCX: headings, lists and tables by the standard styles, which other programs map to their own."""
 
 from __future__ import annotations
 

@@ -128,7 +128,8 @@ async def save(request: web.Request, sent: Sent) -> Revision:
         asked = Asked(clock.now())
         snapshot = await read(request, lambda c: postmortems.freeze(c, config, name, asked))
         sent = Sent(sent.base, sent.sections, sent.state, snapshot)
-    return await act(request, lambda acting: revisions.write(acting, name, sent))
+    # Words are no line of a timeline: only a state that changes is worth a "1 new" on the pages of others.
+    return await act(request, lambda acting: revisions.write(acting, name, sent), is_told=sent.state is not None)
 
 
 def revision_fields(revision: Revision) -> dict[str, Any]:
