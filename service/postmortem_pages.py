@@ -11,10 +11,10 @@ from aiohttp import web
 
 from dashboards.postmortem_page import Comparison, Editing, postmortem_page
 from dashboards.word_diff import as_text, revision_diff
-from incidents import postmortem, revisions
+from incidents import postmortem, postmortem_revisions
 from incidents.acts import NotFoundError
 from incidents.postmortem import ACTIONS_BOUND, SECTIONS, Revision
-from incidents.revisions import MovedOnError, Sent
+from incidents.postmortem_revisions import MovedOnError, Sent
 from service.asking import AskingError, answer, compute, read
 from service.people import form_of, html, shown_zone, viewer_of
 from service.postmortems_api import etag, moved_words, read_wanted, revision_fields, save, wanted_of
@@ -68,10 +68,14 @@ async def _history(request: web.Request) -> _History:
     name, number = request.match_info["incident"], wanted_of(request).number
 
     def query(connection: sa.Connection) -> tuple[list[Revision], Revision | None, Revision | None]:
-        found = revisions.listed(connection, name)
+        found = postmortem_revisions.listed(connection, name)
         if not number:
             return found, None, None
-        return found, revisions.numbered(connection, name, number), revisions.numbered(connection, name, number - 1)
+        return (
+            found,
+            postmortem_revisions.numbered(connection, name, number),
+            postmortem_revisions.numbered(connection, name, number - 1),
+        )
 
     found, one, before = await read(request, query)
     if not number:
@@ -103,7 +107,7 @@ async def save_form(request: web.Request) -> web.StreamResponse:
 async def _both(request: web.Request, base: int, sections: Mapping[str, Any], moved: MovedOnError) -> Editing:
     """The form after a clash: the author's words kept, those of the others beside them, over the newest revision."""
     name = request.match_info["incident"]
-    seen = await read(request, lambda c: revisions.numbered(c, name, base)) or Revision()
+    seen = await read(request, lambda c: postmortem_revisions.numbered(c, name, base)) or Revision()
     mine = {key: sections[key] for key in postmortem.differing(seen.words, sections) if key in sections}
     return Editing(
         words=_filled({**moved.current.words, **mine}),

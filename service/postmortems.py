@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from dashboards import postmortem, recorded, typeset, wordfile, words, writings
 from dashboards.audiences import Audience, Version, version_for
 from dashboards.postmortem import Document, Standing
-from incidents import incident_view, instants, revisions
+from incidents import incident_view, instants, postmortem_revisions
 from incidents.acts import NotFoundError
 from incidents.config import Config
 from incidents.incident_view import Asked
@@ -59,17 +59,19 @@ def read(connection: sa.Connection, config: Config, incident: str, asked: Asked,
     Raises NotFoundError.
     """
     if wanted.number is None:
-        revision = revisions.newest(connection, incident)
+        revision = postmortem_revisions.newest(connection, incident)
     else:
-        found = revisions.numbered(connection, incident, wanted.number)
+        found = postmortem_revisions.numbered(connection, incident, wanted.number)
         if found is None:
             raise NotFoundError(f"the postmortem has no revision {wanted.number}")
         revision = found
     view = incident_view.gather(connection, config, incident, asked, words.sentence)
     if view is None:
         raise NotFoundError(f"there is no incident {incident[:80]}")
-    frozen = revisions.snapshot(connection, incident, revision.number) if revision.state == "published" else None
-    authors = tuple(revisions.authors(connection, incident, revision.number))
+    frozen = (
+        postmortem_revisions.snapshot(connection, incident, revision.number) if revision.state == "published" else None
+    )
+    authors = tuple(postmortem_revisions.authors(connection, incident, revision.number))
 
     def version_of(facts: Mapping[str, Any]) -> Version:
         return version_for(wanted.audience, facts, revision.words, authors, names=wanted.names)

@@ -9,11 +9,11 @@ from aiohttp import web
 
 from dashboards import writings
 from dashboards.audiences import AUDIENCES, Audience, left_out
-from incidents import entries, instants, postmortem, revisions
+from incidents import entries, instants, postmortem, postmortem_revisions
 from incidents.acts import NotFoundError
 from incidents.incident_view import Asked
 from incidents.postmortem import FOLLOWING, SECTIONS, Revision
-from incidents.revisions import MovedOnError, Sent
+from incidents.postmortem_revisions import MovedOnError, Sent
 from service import clock, postmortems
 from service.asking import (
     AskingError,
@@ -129,7 +129,9 @@ async def save(request: web.Request, sent: Sent) -> Revision:
         snapshot = await read(request, lambda c: postmortems.freeze(c, config, name, asked))
         sent = Sent(sent.base, sent.sections, sent.state, snapshot)
     # Words are no line of a timeline: only a state that changes is worth a "1 new" on the pages of others.
-    return await act(request, lambda acting: revisions.write(acting, name, sent), is_told=sent.state is not None)
+    return await act(
+        request, lambda acting: postmortem_revisions.write(acting, name, sent), is_told=sent.state is not None
+    )
 
 
 def revision_fields(revision: Revision) -> dict[str, Any]:
@@ -151,7 +153,7 @@ async def list_revisions(request: web.Request) -> web.Response:
     def query(connection: sa.Connection) -> list[Revision] | None:
         if entries.read_incident(connection, name) is None:
             return None
-        return revisions.listed(connection, name, before=cursor[0] if cursor else None, limit=limit + 1)
+        return postmortem_revisions.listed(connection, name, before=cursor[0] if cursor else None, limit=limit + 1)
 
     found = await read(request, query)
     if found is None:
