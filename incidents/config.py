@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 import zoneinfo
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from typing import Any
 
 import orjson
 
-from incidents import severities
+from incidents import severities, sites
 from incidents.model import Match, Rule, Severity, Site, Source
+from incidents.regions import Place
 from incidents.rules import DEFAULT_RULES
 
 SLUG = re.compile(r"[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?")
@@ -112,27 +113,50 @@ def site_of(row: Any, where: str = "sites") -> Site:  # noqa: ANN401  # TOML or 
     """A site from its table."""
     table = _Table(where, row)
     name = table.slug()
-    zone = str(table.take("timezone", str, "UTC"))
-    if zone not in _zones():
+    zone = table.take("timezone", str)
+    if zone is not None and zone not in _zones():
         raise table.error("timezone", f"{zone[:60]!r} is not a time zone of the IANA database")
+    regions = table.names("provider_regions")
+    place = _catalogued(table, regions)
+    latitude = table.number("latitude", -90, 90, place.latitude if place else None)
+    longitude = table.number("longitude", -180, 180, place.longitude if place else None)
     limits = table.take("limits", dict, {})
     if not all(isinstance(v, int | float) and not isinstance(v, bool) for v in limits.values()):
         raise table.error("limits", "numbers by variable are expected")
     site = Site(
         name=name,
         title=str(table.take("title", str, name)),
-        latitude=table.number("latitude", -90, 90),
-        longitude=table.number("longitude", -180, 180),
-        uncertainty_km=table.number("uncertainty_km", 0, 20_000, 5.0),
-        timezone=zone,
-        provider_regions=table.names("provider_regions"),
+        latitude=latitude,
+        longitude=longitude,
+        uncertainty_km=table.number("uncertainty_km", 0, 20_000, place.uncertainty_km if place else 5.0),
+        timezone=zone or (place.timezone if place else sites.zone_at(latitude, longitude) or "UTC"),
+        provider_regions=regions,
         zones=table.names("zones"),
         grid_area=table.take("grid_area", str),
         limits={k: float(v) for k, v in limits.items()},
         match=table.matches("match"),
+        located_by="catalogue" if place else "given",
+        timezone_by="given"
+        if zone
+        else "catalogue"
+        if place
+        else "coordinates"
+        if sites.zone_at(latitude, longitude)
+        else "default",
     )
     table.done()
     return site
+
+
+def _catalogued(table: _Table, regions: Sequence[str]) -> Place | None:
+    """The place that stands in for coordinates which the table leaves out; None where it gives any of them."""
+    given = [table.take(key, (int, float)) for key in ("latitude", "longitude")]
+    if not regions or given != [None, None]:
+        return None
+    try:
+        return sites.one_place(regions)
+    except ValueError as error:
+        raise table.error("latitude", f"is missing, and {error}") from None
 
 
 SECRET_KEYS = ("key", "key_file", "secret", "secret_file")

@@ -88,7 +88,8 @@ def test_great_circle_distances(two_places: tuple[float, float, float, float], k
         (("aws:us-west-10",), None),
         (("aws:us-west",), None),
         (("alibaba:us-west-1",), None),
-        (("us-west-1",), None),
+        (("us-west-1",), 2),
+        (("N. California",), 2),
         (("gcp:global", ""), None),
     ],
 )
