@@ -117,7 +117,8 @@ def _by_grid_area(site: Site, area: Area) -> Nearness | None:
 def _by_region(site: Site, area: Area) -> Nearness | None:
     if not (site.provider_regions and area.regions):
         return None
-    met = _meeting(site.provider_regions, area.regions)
+    ask = _meeting if _is_short(area.regions) else _meeting.__wrapped__
+    met = ask(site.provider_regions, area.regions)
     if met is None:
         return None
     own, title = met.own, site.title
@@ -191,6 +192,11 @@ def _is_zone_id(place: Place) -> bool:
     return place.provider == "aws" and "-az" in place.name
 
 
+def _is_short(names: Sequence[str]) -> bool:
+    """Whether an answer about these names may be remembered: a payload that names a thousand would fill the memory."""
+    return sum(map(len, names)) <= 2000
+
+
 def _clipped(text: str) -> str:
     return text if len(text) <= 60 else text[:59] + "…"
 
@@ -200,7 +206,8 @@ def _by_metro(site: Site, area: Area) -> Nearness | None:
     if not area.regions or site.uncertainty_km > METRO_KM:
         return None
     nearest: tuple[float, Place] | None = None
-    for place in _places_of(site.provider_regions, area.regions):
+    ask = _places_of if _is_short(area.regions) else _places_of.__wrapped__
+    for place in ask(site.provider_regions, area.regions):
         away = distance_km(site.latitude, site.longitude, place.latitude, place.longitude)
         if away <= METRO_KM and (nearest is None or away < nearest[0]):
             nearest = away, place

@@ -47,6 +47,7 @@ MOST_LETTERS: Final = 120
 """Longer texts are sentences, not names."""
 
 _ZONE_NOTE: Final = "which buildings the zone is in is not public: this is the place of its region"
+_NUMBERED: Final = re.compile(r"[a-z]+(-[a-z]+)+-?\d+")
 _ID_OF_ZONE: Final = re.compile(r"([a-z]{2,4}\d)-?az(\d{1,2})")
 _TENANCY: Final = re.compile(r"[A-Za-z0-9]{4}:(?=.*\bAD-\d$)", re.IGNORECASE)
 _IN_PARENTHESES: Final = re.compile(r"(.+?)[\s–-]*\(([^()]+)\)\s*")
@@ -103,11 +104,15 @@ def resolve(text: str) -> Place | Candidates | None:
     return found[0] if len(found) == 1 else found or None
 
 
-@lru_cache(maxsize=16_384)
 def candidates(text: str) -> Candidates:
-    """Every place that a name may mean, in the order of the catalogue: none, one or several."""
+    """Every place that a name may mean, by provider and name: none, one or several."""
+    return _candidates(text) if len(text) <= MOST_LETTERS else ()
+
+
+@lru_cache(maxsize=16_384)
+def _candidates(text: str) -> Candidates:
     plain = _plain(_TENANCY.sub("", text.strip()))
-    if not plain or len(plain) > MOST_LETTERS:
+    if not plain:
         return ()
     head, colon, rest = plain.partition(":")
     if not colon:
@@ -178,7 +183,16 @@ def _listed(code: str, provider: str | None) -> Candidates:
 
 
 def _squashed(text: str, provider: str | None) -> Candidates:
-    return _of(provider, _by_letters().get(_letters(text), ()))
+    """What is called so but for spaces, punctuation and accents.
+
+    A bare code that only another provider would write with a hyphen is not that provider's: me-west-1 may be a region
+    newer than the catalogue, and me-west1 is Google's in Tel Aviv.
+    """
+    letters = _letters(text)
+    found = _of(provider, _by_letters().get(letters, ()))
+    if provider or not _NUMBERED.fullmatch(_hyphened(text)):
+        return found
+    return tuple(place for place in found if "-" not in _code(place) or _letters(_code(place)) != letters)
 
 
 def _zones(code: str, provider: str | None) -> Candidates:
