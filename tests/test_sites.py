@@ -360,7 +360,7 @@ def test_the_rest_list_of_netbox_is_read() -> None:
 def test_a_page_of_netbox_says_that_there_are_more() -> None:
     found = read_sites(netbox_list(next="https://netbox.example/api/dcim/sites/?offset=50", count=93))
     assert found.notes == ["this is one page: 3 of 93 sites; ask NetBox with ?limit=0 for all"]
-    bare = json.dumps(json.loads(netbox_list())["results"]).encode()
+    bare = json.dumps(json.loads(netbox_list())["results"]).encode("utf-8-sig")
     assert read_sites(bare).sites == found.sites
 
 
