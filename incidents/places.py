@@ -218,7 +218,8 @@ def _by_metro(site: Site, area: Area) -> Nearness | None:
         f"It names {place.name} ({place.title}), {_km(away)} from {site.title} in the same metropolitan area; "
         f"that place is known to {_km(place.uncertainty_km)}, the site's to {_km(site.uncertainty_km)}."
     )
-    return Nearness("metro", 0.0, sentence, away)
+    # Less than what may be the site itself: these are another company's buildings.
+    return Nearness("metro", -1.0, sentence, away)
 
 
 @lru_cache(maxsize=16_384)

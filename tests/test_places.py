@@ -276,7 +276,7 @@ def test_display_words_and_zones_meet_through_the_catalogue(
 def test_another_provider_in_the_same_metropolitan_area_is_near_with_both_errors() -> None:
     found = relation(SLOUGH, Area(regions=("gcp:europe-west2", "oci:uk-london-1", "gcp:us-east1")))
     assert found is not None
-    assert (found.how, found.bits) == ("metro", 0)
+    assert (found.how, found.bits) == ("metro", -1)
     assert found.distance_km == pytest.approx(20.1, abs=0.5)
     assert "oci:uk-london-1" in found.sentence
     assert "20 km" in found.sentence
