@@ -7,7 +7,7 @@ import zoneinfo
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 
@@ -120,6 +120,7 @@ def site_of(row: Any, where: str = "sites") -> Site:  # noqa: ANN401  # TOML or 
     place = _catalogued(table, regions)
     latitude = table.number("latitude", -90, 90, place.latitude if place else None)
     longitude = table.number("longitude", -180, 180, place.longitude if place else None)
+    timezone, timezone_by = _zone_of(zone, place, latitude, longitude)
     limits = table.take("limits", dict, {})
     if not all(isinstance(v, int | float) and not isinstance(v, bool) for v in limits.values()):
         raise table.error("limits", "numbers by variable are expected")
@@ -129,23 +130,29 @@ def site_of(row: Any, where: str = "sites") -> Site:  # noqa: ANN401  # TOML or 
         latitude=latitude,
         longitude=longitude,
         uncertainty_km=table.number("uncertainty_km", 0, 20_000, place.uncertainty_km if place else 5.0),
-        timezone=zone or (place.timezone if place else sites.zone_at(latitude, longitude) or "UTC"),
+        timezone=timezone,
         provider_regions=regions,
         zones=table.names("zones"),
         grid_area=table.take("grid_area", str),
         limits={k: float(v) for k, v in limits.items()},
         match=table.matches("match"),
         located_by="catalogue" if place else "given",
-        timezone_by="given"
-        if zone
-        else "catalogue"
-        if place
-        else "coordinates"
-        if sites.zone_at(latitude, longitude)
-        else "default",
+        timezone_by=timezone_by,
     )
     table.done()
     return site
+
+
+def _zone_of(
+    given: str | None, place: Place | None, latitude: float, longitude: float
+) -> tuple[str, Literal["given", "catalogue", "coordinates", "default"]]:
+    """The time zone of a site, and where it comes from."""
+    if given:
+        return given, "given"
+    if place:
+        return place.timezone, "catalogue"
+    found = sites.zone_at(latitude, longitude)
+    return (found, "coordinates") if found else ("UTC", "default")
 
 
 def _catalogued(table: _Table, regions: Sequence[str]) -> Place | None:

@@ -105,7 +105,7 @@ def test_a_row_states_its_error_and_its_source(rows: list[Place]) -> None:
         assert place.title, place.name
         assert place.provider in set(PROVIDERS.values())
         # What was corrected says why.
-        assert place.note or "operator and press reports" not in place.source, place.name
+        assert place.note or not place.source.startswith("by hand"), place.name
 
 
 def test_no_name_and_no_code_of_a_provider_is_given_twice() -> None:

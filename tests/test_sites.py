@@ -394,7 +394,7 @@ def test_resolve_prints_the_place_and_its_stated_error(home: Home) -> None:
     ran = home.run("site", "resolve", "us-west-1")
     assert "aws:us-west-1" in ran.out
     assert "± 30 km" in ran.out
-    assert "source: operator and press reports" in ran.out
+    assert "source: by hand" in ran.out
     found = home.run("site", "resolve", "usw1-az2", "--json").json
     assert found["place"]["region"] == "aws:us-west-1"
     assert found["place"]["granularity"] == "zone"
