@@ -17,6 +17,7 @@ from dashboards.paper import bar_scale, by_phase, render, standing
 from dashboards.strips import UNHEARD, is_unheard
 from incidents import instants
 from incidents.model import Incident, Link, Moment, Occurrence, Site
+from incidents.sites import survey
 from incidents.view import IncidentRow, IncidentView, Line, NowView, Phase, QuarantineRow, SourceHealth, Viewer
 
 ROWS = 200
@@ -34,6 +35,12 @@ EXPORTS = (
 )
 _YAML_LINE = re.compile(r"(\s*(?:- )?)([\w.-]+:)?(.*)")
 _STEPS = {"open": "acknowledged", "acknowledged": "mitigated", "mitigated": "resolved", "resolved": "open"}
+_ZONE_BY = {
+    "given": "given",
+    "catalogue": "of the catalogue's place",
+    "coordinates": "found from the coordinates",
+    "default": "none was given or found",
+}
 _MILESTONES = (
     ("impact", "Impact began", "impact_started_at"),
     ("detected", "Detected", "detected_at"),
@@ -277,7 +284,8 @@ def delivery_page(
 
 def sites_page(sites: Sequence[Site], viewer: Viewer, *, now: datetime | None = None, map_svg: str = "") -> str:
     """`map_svg` is SVG of our own making."""
-    return _page("sites.html", viewer, now, sites=sites, map=map_svg, coordinates=_coordinates)
+    known = [survey(site) for site in sites]
+    return _page("sites.html", viewer, now, known=known, map=map_svg, coordinates=_coordinates, zone_by=_ZONE_BY)
 
 
 def settings_page(settings: Sequence[tuple[str, object, str]], viewer: Viewer, *, now: datetime | None = None) -> str:

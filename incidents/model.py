@@ -249,7 +249,11 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A place we run in. `limits` are design limits by variable (`dry_bulb_c`)."""
+    """A place we run in. `limits` are design limits by variable (`dry_bulb_c`).
+
+    `located_by` and `timezone_by` say where coordinates and zone come from: given by a person, from the catalogue of
+    provider regions, the zone at the coordinates, or, where no zone is, the default.
+    """
 
     name: str
     title: str
@@ -262,6 +266,8 @@ class Site:
     grid_area: str | None = None
     limits: Mapping[str, float] = field(default_factory=dict)
     match: tuple[Match, ...] = ()
+    located_by: Literal["given", "catalogue"] = "given"
+    timezone_by: Literal["given", "catalogue", "coordinates", "default"] = "given"
 
 
 @dataclass(frozen=True, slots=True)

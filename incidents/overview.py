@@ -21,7 +21,7 @@ from incidents.incident_view import WEATHER, bin_seconds, series
 from incidents.ingest import READING
 from incidents.lanes import lane_of, service_of
 from incidents.model import Incident, Occurrence, Severity, Site
-from incidents.places import SiteMatcher, relation
+from incidents.places import SiteMatcher, concerns
 from incidents.records import occurrence_of
 from incidents.repeats import REFUSAL, REPEATED
 from incidents.silence import gaps_at, source_gaps
@@ -135,7 +135,7 @@ def is_at(seen: Occurrence, site: Site, config: Config) -> bool:
     """Whether an occurrence concerns a site: alerts and changes by their labels, the outside world by its area."""
     if seen.kind in ("alert", "change"):
         return site.name in SiteMatcher(config.sites).sites_of(seen.labels)
-    return relation(site, seen.area) is not None
+    return concerns(site, seen.area)
 
 
 def list_readings(
@@ -201,7 +201,7 @@ def _strip(
     bars = tuple(
         Bar(occurrence=o, lane=lane_of(o), service=service_of(o), relation="context", late=False)
         for o in sorted(around, key=lambda o: (o.starts_at, o.id))
-        if relation(site, o.area) is not None
+        if concerns(site, o.area)
     )
     found = [s for s in series(connection, site, since, now, as_of=now) if s.variable == "temperature_c"]
     latest = max((p for s in found for p in s.points if since <= p.at <= now), key=lambda p: p.at, default=None)

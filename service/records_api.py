@@ -13,6 +13,7 @@ from incidents.adapters import listing
 from incidents.config import spec_of
 from incidents.model import Occurrence, Site
 from incidents.silence import source_gaps
+from incidents.sites import survey
 from service import clock
 from service.asking import (
     AskingError,
@@ -137,7 +138,7 @@ def _after(request: web.Request) -> tuple[tuple[datetime, int] | None, int]:
 
 
 async def list_sites(request: web.Request) -> web.Response:
-    return page([spec_of(site) for site in request.app[CONFIG].now.sites], None)
+    return page([{**spec_of(s), **survey(s).as_json()} for s in request.app[CONFIG].now.sites], None)
 
 
 async def list_sources(request: web.Request) -> web.Response:
