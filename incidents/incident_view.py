@@ -19,6 +19,7 @@ from incidents.deliveries import DELIVERY
 from incidents.entries import INCIDENT, MEMBER, OCCURRENCE
 from incidents.grouping import GROUP
 from incidents.ingest import EVENT, READING, holds
+from incidents.lanes import reading_lane
 from incidents.model import Entry, Incident, Members, Severity, Site
 from incidents.places import SiteMatcher
 from incidents.records import members_of, said_of
@@ -97,7 +98,7 @@ class _Gathering:
         long = row.alerts * 2 - row.alerts_on > MARKS
         lines = self._lines(row.id, own, alerts, context, crowded=crowded or long)
         series = tuple(found for site in sites for found in self._series(site, since, until))
-        heard = {bar.lane for bar in bars} | ({"weather"} if series else set()) | ({"people"} if own else set())
+        heard = {bar.lane for bar in bars} | {reading_lane(s.variable) for s in series} | ({"people"} if own else set())
         return self._finish(
             IncidentView(
                 incident=incident,
@@ -237,7 +238,8 @@ class _Gathering:
         return density(self.connection, incident, since, until, as_of=self.asked.as_of)
 
     def _series(self, site: Site, since: datetime, until: datetime) -> list[Series]:
-        return series(self.connection, site, since, until, as_of=self.as_of)
+        near = series(self.connection, site, since, until, as_of=self.as_of)
+        return near + grid_series(self.connection, site, since, until, as_of=self.as_of)
 
     def _gaps(self, sites: Sequence[Site], since: datetime, until: datetime) -> tuple[Gap, ...]:
         found = source_gaps(self.connection, self.config, since, min(until, self.as_of))
@@ -396,3 +398,30 @@ def series(connection: sa.Connection, site: Site, since: datetime, until: dateti
                 )
             )
     return found
+
+
+def grid_series(
+    connection: sa.Connection, site: Site, since: datetime, until: datetime, *, as_of: datetime
+) -> list[Series]:
+    """The grid area of a site as known at a moment: a series for each variable, source and basis."""
+    if not site.grid_area:
+        return []
+    told = sa.select(READING).where(
+        READING.c.grid_area == site.grid_area,
+        READING.c.at.between(since - timedelta(hours=1), until + timedelta(hours=1)),
+        READING.c.recorded_at <= as_of,
+    )
+    found: dict[tuple[str, str, str], dict[datetime, Any]] = defaultdict(dict)
+    for row in connection.execute(told.order_by(READING.c.recorded_at.desc(), READING.c.id.desc()).limit(READINGS)):
+        found[row.variable, row.source, row.basis].setdefault(row.at, row)
+    return [
+        Series(
+            variable=variable,
+            site=site.name,
+            points=tuple(Point(at, row.value) for at, row in sorted(rows.items())),
+            basis=basis,
+            station=site.grid_area,
+            credit=next((row.credit for row in rows.values() if row.credit), None),
+        )
+        for (variable, _, basis), rows in sorted(found.items())
+    ]
