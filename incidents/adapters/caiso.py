@@ -26,9 +26,7 @@ SETUP = {
 name = "caiso"
 adapter = "caiso"
 
-[[sites]]
-name = "sjc"
-grid_area = "CISO"
+# and in the table of a site: grid_area = "CISO"
 """,
         },
     ],

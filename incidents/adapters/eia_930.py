@@ -29,9 +29,7 @@ name = "eia-930"
 adapter = "eia_930"
 secret_file = "/etc/barograph/eia.key"   # the key of api.eia.gov
 
-[[sites]]
-name = "smf"
-grid_area = "BANC"                       # the balancing authority, in EIA's letters
+# and in the table of a site: grid_area = "BANC" # the balancing authority, in EIA's letters
 """,
         },
     ],

@@ -26,9 +26,7 @@ name = "entsoe"
 adapter = "entsoe"
 secret_file = "/etc/barograph/entsoe.token"
 
-[[sites]]
-name = "cph"
-grid_area = "10YDK-2--------M"           # the area's EIC code
+# and in the table of a site: grid_area = "10YDK-2--------M" # the area's EIC code
 """,
         },
     ],

@@ -27,11 +27,9 @@ SETUP = {
 name = "ioda"
 adapter = "ioda"
 
-[[sites]]
-name = "lhr"
-zones = ["ioda:country/GB", "ioda:asn/64500"]
+# and in the table of a site: zones = ["ioda:country/GB", "ioda:asn/64500"]
 """,
-            "note": "Only places that a site names are asked for: a country, a region by IODA's number, a network by its ASN.",
+            "note": "Asked for are the places that sites name: a country, a region by IODA's number, a network by ASN.",
         },
     ],
     "facts": [

@@ -31,9 +31,7 @@ SETUP = {
 name = "neso"
 adapter = "neso"
 
-[[sites]]
-name = "lhr"
-grid_area = "GB"
+# and in the table of a site: grid_area = "GB"
 """,
         },
     ],
@@ -47,7 +45,7 @@ grid_area = "GB"
         ["Becomes", "hazards with the area GB, and readings `grid_demand_mw`"],
         [
             "Which warnings",
-            "margin, capacity and demand notices; others (IT outages, trades) have no area and link to nothing",
+            "margin, capacity and demand notices; others, and cancellations, have no area and link to nothing",
         ],
         ["End", "never said: 24 hours after publication, marked as assumed"],
         ["Time", "UTC; a half hour's mean stands at its end"],
@@ -59,6 +57,7 @@ _PATHS = (
     "/demand/outturn?settlementDateFrom={day-1d}&settlementDateTo={day}&format=json",
 )
 _AREA = "GB"
+_OVER = re.compile(r"\bcancel|\bwithdrawn\b|no longer in force", re.IGNORECASE)
 _GRAVE = (
     (
         re.compile(r"demand control|demand reduction imminent|system restoration|black ?start", re.IGNORECASE),
@@ -112,7 +111,8 @@ def _warning(row: Mapping[str, Any], delivery: Delivery) -> Event:
     kind, text = payload.title_of(row.get("warningType"), 120) or "Warning", payload.text_of(row.get("warningText"))
     if at is None:
         raise UnrecognisedError("publishTime is missing")
-    grave = next((severity for words, severity in _GRAVE if words.search(f"{kind} {text}")), None)
+    said = f"{kind} {text}"
+    grave = None if _OVER.search(said) else next((grave for words, grave in _GRAVE if words.search(said)), None)
     mark = hashlib.sha256((text or "").encode()).hexdigest()[:12]
     event = monitors.event_of(
         delivery,

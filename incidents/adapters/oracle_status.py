@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 from incidents import monitors, region_names, status_posts
 from incidents.model import Credit, Delivery, Event, Post, Request, Site, Source, Statement, UnrecognisedError
@@ -86,7 +87,8 @@ def _posts(description: str, at: datetime) -> list[tuple[Post, str]]:
     words = " ".join((status_posts.words_of(description) or "").split())
     heads = list(_HEAD.finditer(words))
     found = []
-    for head, following in zip(heads, [*heads[1:], None], strict=True):
+    for head, following in pairwise([*heads, None]):
+        assert head is not None
         month, day, hour, minute, state = head.groups()
         text = words[head.end() : following.start() if following else None].strip()
         number = _MONTHS.index(month.lower()) + 1 if month.lower() in _MONTHS else 0
