@@ -13,6 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from incidents import entries, fold, measurements, places, timeline
+from incidents.adapters import adapters
 from incidents.config import Config
 from incidents.configured import CONFIGURED
 from incidents.deliveries import DELIVERY
@@ -27,7 +28,7 @@ from incidents.silence import gaps_at, silence_of, source_gaps
 from incidents.store import chunks, receipt_of
 from incidents.tables import instant, micros
 from incidents.timeline import Known, Sentence
-from incidents.view import Bin, Density, Gap, IncidentView, Line, Point, Series, Trace
+from incidents.view import Bar, Bin, Density, Gap, IncidentView, Line, Point, Series, Trace
 
 MARKS = 5000
 """Most alerts that are drawn and listed one by one."""
@@ -118,7 +119,7 @@ class _Gathering:
                 lines=tuple(lines),
                 recorded=tuple(sorted({line.recorded_at for line in lines})),
                 silence=silence_of(self.connection, self.config, heard),
-                credits=tuple(sorted({s.credit for s in series if s.credit})),
+                credits=tuple(sorted({s.credit for s in series if s.credit} | self._credits(bars))),
                 provenance=self._provenance(log),
             )
         )
@@ -240,6 +241,12 @@ class _Gathering:
     def _series(self, site: Site, since: datetime, until: datetime) -> list[Series]:
         near = series(self.connection, site, since, until, as_of=self.as_of)
         return near + grid_series(self.connection, site, since, until, as_of=self.as_of)
+
+    def _credits(self, bars: Iterable[Bar]) -> set[str]:
+        """Whom to name for what feeds say of the outside world."""
+        sources = {self.config.source(bar.occurrence.source) for bar in bars if bar.relation != "alert"}
+        found = (adapters().get(source.adapter) for source in sources if source)
+        return {f"{one.credit.text} ({one.credit.licence})" for one in found if one and one.credit}
 
     def _gaps(self, sites: Sequence[Site], since: datetime, until: datetime) -> tuple[Gap, ...]:
         found = source_gaps(self.connection, self.config, since, min(until, self.as_of))

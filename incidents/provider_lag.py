@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from statistics import median
 
-from incidents.model import Incident, Measurement, Moment, Occurrence
+from incidents.model import Incident, Link, Measurement, Moment, Occurrence
 
 PAIRS = (
     ("claimed_start_after_symptom", "first_symptom", "claimed_start"),
@@ -92,6 +92,11 @@ def provider_of(theirs: Occurrence) -> str:
     named = theirs.labels.get("provider") or theirs.labels.get("page")
     regions = theirs.area.regions if theirs.area else ()
     return named or next((region.partition(":")[0] for region in regions if ":" in region), theirs.source)
+
+
+def counts(link: Link) -> bool:
+    """Whether a link is one whose lag a ledger counts: judged to hold, or proposed and above context."""
+    return link.state in ("confirmed", "attributed") or (link.state == "proposed" and link.evidence.tier != "context")
 
 
 @dataclass(frozen=True, slots=True)

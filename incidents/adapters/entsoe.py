@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from incidents import addresses, grid_readings, instants, xml_documents
+from incidents import addresses, grid_readings, monitors, xml_documents
 from incidents.model import Credit, Delivery, Reading, Request, Site, Source, Statement, UnrecognisedError
 
 VERSION = 1
@@ -91,7 +91,7 @@ def normalise(delivery: Delivery) -> list[Statement]:
 def _readings(series: Any, period: Any, realised: bool, delivery: Delivery) -> list[Reading]:  # noqa: ANN401 - Elements
     area = xml_documents.text(series, "outBiddingZone_Domain.mRID") or ""
     step = _STEP.fullmatch(xml_documents.text(period, "resolution") or "")
-    ends = [instants.parse(xml_documents.text(period, "timeInterval", name)) for name in ("start", "end")]
+    ends = [monitors.moment(xml_documents.text(period, "timeInterval", name), delivery) for name in ("start", "end")]
     if not _AREA.fullmatch(area) or step is None or ends[0] is None or ends[1] is None or int(step[1]) == 0:
         raise UnrecognisedError("a series without area, resolution or interval")
     each = timedelta(minutes=int(step[1]) * (60 if step[2] == "H" else 1))
