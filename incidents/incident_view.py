@@ -244,8 +244,8 @@ class _Gathering:
 
     def _credits(self, bars: Iterable[Bar]) -> set[str]:
         """Whom to name for what feeds say of the outside world."""
-        sources = {self.config.source(bar.occurrence.source) for bar in bars if bar.relation != "alert"}
-        found = (adapters().get(source.adapter) for source in sources if source)
+        names = {bar.occurrence.source for bar in bars if bar.relation != "alert"}
+        found = (adapters().get(source.adapter) for name in names if (source := self.config.source(name)))
         return {f"{one.credit.text} ({one.credit.licence})" for one in found if one and one.credit}
 
     def _gaps(self, sites: Sequence[Site], since: datetime, until: datetime) -> tuple[Gap, ...]:

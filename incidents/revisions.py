@@ -115,7 +115,7 @@ def _instant(at: datetime | None) -> str | None:
 
 
 def diff(was: str, now: str) -> tuple[Part, ...]:
-    """Two texts word by word; joined, the parts that are not new give the older, those not gone the newer."""
+    """Two texts word by word; joined by spaces, the parts that are not new give the older, those not gone the newer."""
     old, new = _TOKEN.findall(was.lstrip()), _TOKEN.findall(now.lstrip())
     if len(old) > _WORDS or len(new) > _WORDS:
         return tuple(part for part in (Part("gone", was), Part("new", now)) if part.words)
@@ -123,10 +123,10 @@ def diff(was: str, now: str) -> tuple[Part, ...]:
     plain = [word.rstrip() for word in old], [word.rstrip() for word in new]
     for kind, a, b, c, d in SequenceMatcher(None, *plain, autojunk=False).get_opcodes():
         if kind == "equal":
-            found.append(Part("same", "".join(new[c:d])))
+            found.append(Part("same", "".join(new[c:d]).rstrip()))
             continue
-        found += [Part("gone", "".join(old[a:b]))] if b > a else []
-        found += [Part("new", "".join(new[c:d]))] if d > c else []
+        found += [Part("gone", "".join(old[a:b]).rstrip())] if b > a else []
+        found += [Part("new", "".join(new[c:d]).rstrip())] if d > c else []
     return tuple(found)
 
 
