@@ -15,10 +15,20 @@ import orjson
 from dashboards import tracks, words
 from dashboards.paper import bar_scale, by_phase, render, standing
 from dashboards.strips import UNHEARD, is_unheard
-from incidents import instants
+from incidents import instants, provider_lag, revisions, spoken_times
 from incidents.model import Incident, Link, Moment, Occurrence, Site
 from incidents.sites import survey
-from incidents.view import IncidentRow, IncidentView, Line, NowView, Phase, QuarantineRow, SourceHealth, Viewer
+from incidents.view import (
+    IncidentRow,
+    IncidentView,
+    Line,
+    NowView,
+    OccurrenceView,
+    Phase,
+    QuarantineRow,
+    SourceHealth,
+    Viewer,
+)
 
 ROWS = 200
 """Lines of a timeline on one page."""
@@ -157,9 +167,25 @@ def incident_page(
         scale=bar_scale(weighty),
         occurrence_of=lambda link: occurrences.get(link.id),
         link_title=lambda link: _link_title(link, occurrences),
+        lag_of=lambda link: _lag(incident, occurrences.get(link.id)),
         slider=_slider(view),
         local_input=lambda at: f"{words.wall(at, view.zone):%Y-%m-%dT%H:%M:%S}" if at else "",
         **_moves(view),
+    )
+
+
+def occurrence_page(view: OccurrenceView, viewer: Viewer, *, now: datetime) -> str:
+    """One occurrence from its beginning: what it is, its posts, what was changed of them, every statement."""
+    return _page(
+        "occurrence.html",
+        viewer,
+        now,
+        view=view,
+        zone=viewer.zone,
+        backdating=revisions.sentence,
+        revised={one.post_at for one in view.revisions if one.post_at},
+        times_told=lambda post: spoken_times.told(spoken_times.times_of(post, view.occurrence), post.at, most=20),
+        receipt=lambda said: next((one.trace.delivery for one in view.statements if one.said is said), ""),
     )
 
 
@@ -400,6 +426,13 @@ def _is_weighty(link: Link) -> bool:
     """Whether a link is shown with its reasons: it weighs more than context, or a person made it or judged it."""
     judged = link.state in ("confirmed", "attributed", "rejected")
     return link.evidence.tier != "context" or judged or link.proposed_by.startswith("user:")
+
+
+def _lag(incident: Incident, theirs: Occurrence | None) -> list[str]:
+    """How far the provider's words ran behind what we saw, a sentence each; none for what is no provider incident."""
+    if theirs is None or theirs.kind != "provider_incident":
+        return []
+    return [words.lagged(one) for one in provider_lag.lag(incident, theirs).measurements]
 
 
 def _link_title(link: Link, occurrences: Mapping[str, Occurrence]) -> str:

@@ -13,12 +13,14 @@ from typing import Any
 import sqlalchemy as sa
 
 from incidents import entries, fold, measurements, places, timeline
+from incidents.adapters import adapters
 from incidents.config import Config
 from incidents.configured import CONFIGURED
 from incidents.deliveries import DELIVERY
 from incidents.entries import INCIDENT, MEMBER, OCCURRENCE
 from incidents.grouping import GROUP
 from incidents.ingest import EVENT, READING, holds
+from incidents.lanes import reading_lane
 from incidents.model import Entry, Incident, Members, Severity, Site
 from incidents.places import SiteMatcher
 from incidents.records import members_of, said_of
@@ -26,7 +28,7 @@ from incidents.silence import gaps_at, silence_of, source_gaps
 from incidents.store import chunks, receipt_of
 from incidents.tables import instant, micros
 from incidents.timeline import Known, Sentence
-from incidents.view import Bin, Density, Gap, IncidentView, Line, Point, Series, Trace
+from incidents.view import Bar, Bin, Density, Gap, IncidentView, Line, Point, Series, Trace
 
 MARKS = 5000
 """Most alerts that are drawn and listed one by one."""
@@ -97,7 +99,7 @@ class _Gathering:
         long = row.alerts * 2 - row.alerts_on > MARKS
         lines = self._lines(row.id, own, alerts, context, crowded=crowded or long)
         series = tuple(found for site in sites for found in self._series(site, since, until))
-        heard = {bar.lane for bar in bars} | ({"weather"} if series else set()) | ({"people"} if own else set())
+        heard = {bar.lane for bar in bars} | {reading_lane(s.variable) for s in series} | ({"people"} if own else set())
         return self._finish(
             IncidentView(
                 incident=incident,
@@ -117,7 +119,7 @@ class _Gathering:
                 lines=tuple(lines),
                 recorded=tuple(sorted({line.recorded_at for line in lines})),
                 silence=silence_of(self.connection, self.config, heard),
-                credits=tuple(sorted({s.credit for s in series if s.credit})),
+                credits=tuple(sorted({s.credit for s in series if s.credit} | self._credits(bars))),
                 provenance=self._provenance(log),
             )
         )
@@ -242,7 +244,14 @@ class _Gathering:
         return density(self.connection, incident, since, until, as_of=self.asked.as_of)
 
     def _series(self, site: Site, since: datetime, until: datetime) -> list[Series]:
-        return series(self.connection, site, since, until, as_of=self.as_of)
+        near = series(self.connection, site, since, until, as_of=self.as_of)
+        return near + grid_series(self.connection, site, since, until, as_of=self.as_of)
+
+    def _credits(self, bars: Iterable[Bar]) -> set[str]:
+        """Whom to name for what feeds say of the outside world."""
+        names = {bar.occurrence.source for bar in bars if bar.relation != "alert"}
+        found = (adapters().get(source.adapter) for name in names if (source := self.config.source(name)))
+        return {f"{one.credit.text} ({one.credit.licence})" for one in found if one and one.credit}
 
     def _gaps(self, sites: Sequence[Site], since: datetime, until: datetime) -> tuple[Gap, ...]:
         found = source_gaps(self.connection, self.config, since, min(until, self.as_of))
@@ -401,3 +410,30 @@ def series(connection: sa.Connection, site: Site, since: datetime, until: dateti
                 )
             )
     return found
+
+
+def grid_series(
+    connection: sa.Connection, site: Site, since: datetime, until: datetime, *, as_of: datetime
+) -> list[Series]:
+    """The grid area of a site as known at a moment: a series for each variable, source and basis."""
+    if not site.grid_area:
+        return []
+    told = sa.select(READING).where(
+        READING.c.grid_area == site.grid_area,
+        READING.c.at.between(since - timedelta(hours=1), until + timedelta(hours=1)),
+        READING.c.recorded_at <= as_of,
+    )
+    found: dict[tuple[str, str, str], dict[datetime, Any]] = defaultdict(dict)
+    for row in connection.execute(told.order_by(READING.c.recorded_at.desc(), READING.c.id.desc()).limit(READINGS)):
+        found[row.variable, row.source, row.basis].setdefault(row.at, row)
+    return [
+        Series(
+            variable=variable,
+            site=site.name,
+            points=tuple(Point(at, row.value) for at, row in sorted(rows.items())),
+            basis=basis,
+            station=site.grid_area,
+            credit=next((row.credit for row in rows.values() if row.credit), None),
+        )
+        for (variable, _, basis), rows in sorted(found.items())
+    ]

@@ -392,6 +392,7 @@ class Ingest:
                 "provisional": r.provisional,
                 "basis": r.basis,
                 "credit": r.credit,
+                "grid_area": r.grid_area,
                 "recorded_at": now if one.again else one.received_at,
                 "delivery_id": one.id,
             }

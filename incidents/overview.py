@@ -141,15 +141,15 @@ def is_at(seen: Occurrence, site: Site, config: Config) -> bool:
 def list_readings(
     connection: sa.Connection, site: Site | None, variable: str | None, *, since: datetime, until: datetime, limit: int
 ) -> list[Any]:
-    """Rows of readings in a window, near a site where one is given, in the order of their instants."""
+    """Rows of readings in a window in the order of their instants; of a site those near it and of its grid area."""
     query = sa.select(READING).where(READING.c.at.between(since, until))
     if variable:
         query = query.where(READING.c.variable == variable)
     if site:
-        query = query.where(
-            READING.c.latitude.between(site.latitude - 0.5, site.latitude + 0.5),
-            READING.c.longitude.between(site.longitude - 0.7, site.longitude + 0.7),
+        near = READING.c.latitude.between(site.latitude - 0.5, site.latitude + 0.5) & READING.c.longitude.between(
+            site.longitude - 0.7, site.longitude + 0.7
         )
+        query = query.where(near | (READING.c.grid_area == site.grid_area) if site.grid_area else near)
     return list(connection.execute(query.order_by(READING.c.at, READING.c.id).limit(limit)))
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from incidents.model import Incident, Lane, Link, Measurement, Occurrence, Severity, Site
+from incidents.model import Credit, Incident, Lane, Link, Measurement, Occurrence, Said, Severity, Site
+from incidents.revisions import Backdating, Revision
 
 PhaseName = Literal["before", "impact", "mitigated", "resolved"]
 
@@ -266,3 +267,24 @@ class Viewer:
     theme: Literal["auto", "light", "dark"] = "auto"
     csrf: str = ""
     nonce: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """One statement with the way back to its bytes, and in how many further deliveries it was repeated."""
+
+    said: Said
+    trace: Trace
+    repeats: int
+
+
+@dataclass(frozen=True, slots=True)
+class OccurrenceView:
+    """One occurrence as a reader sees it whole; statements in the order in which they were recorded."""
+
+    occurrence: Occurrence
+    statements: tuple[Stated, ...]
+    left_out: int
+    revisions: tuple[Revision, ...]
+    backdated: tuple[Backdating, ...]
+    credit: Credit | None

@@ -18,7 +18,7 @@ from incidents import configured
 from incidents.config import Config
 from incidents.deliveries import BODY_BOUND
 from incidents.store import Store
-from service import inbox, metrics, openapi, people, schedule, source_pages
+from service import inbox, metrics, occurrences_api, openapi, people, schedule, source_pages
 from service.access import Access
 from service.apply import apply
 from service.asking import zones
@@ -201,6 +201,7 @@ def _page_routes(app: web.Application) -> None:
         ("/sources/new", source_pages.new_source),
         ("/deliveries/{receipt}", source_pages.delivery),
         ("/sources/{source}", source_pages.source),
+        ("/occurrences/{occurrence}", occurrences_api.occurrence),
         ("/sites", people.sites),
         ("/settings", people.settings),
         ("/sign-in", people.sign_in),

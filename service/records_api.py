@@ -109,6 +109,7 @@ async def list_readings(request: web.Request) -> web.Response:
             "provisional": bool(r.provisional),
             "basis": r.basis,
             "credit": r.credit,
+            "grid_area": r.grid_area,
             "source": r.source,
         }
         for r in rows[:limit]
