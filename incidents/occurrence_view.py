@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from incidents import fold, provider_lag
+from incidents import provider_lag
 from incidents.adapters import adapters
 from incidents.config import Config
 from incidents.deliveries import DELIVERY
@@ -26,10 +26,13 @@ INCIDENTS = 2000
 
 def read_occurrence(connection: sa.Connection, config: Config, name: str) -> OccurrenceView | None:
     """The view of an occurrence, or None where nobody speaks of one of this id."""
-    standing = (EVENT.c.occurrence_id == name) & holds()
-    total = connection.execute(sa.select(sa.func.count()).select_from(EVENT).where(standing)).scalar() or 0
-    if not total:
+    occurrence = titles_of(connection, [name]).get(name)
+    if occurrence is None:
         return None
+    # Those of one subject's several occurrences lie one after the other in the order said.
+    within = EVENT.c.said_at.between(occurrence.first_said_at, occurrence.said_at)
+    standing = (EVENT.c.occurrence_id == occurrence.subject) & within & holds()
+    total = connection.execute(sa.select(sa.func.count()).select_from(EVENT).where(standing)).scalar() or 0
     repeats = sa.select(sa.func.count()).where(SIGHTING.c.event_id == EVENT.c.id).scalar_subquery()
     query = (
         sa.select(EVENT, DELIVERY.c.sha256, DELIVERY.c.size, repeats.label("repeats"))
@@ -54,8 +57,6 @@ def read_occurrence(connection: sa.Connection, config: Config, name: str) -> Occ
     ]
     stated.reverse()
     said = [one.said for one in stated]
-    cached = titles_of(connection, [name]).get(name) if total > len(said) else None
-    occurrence = cached or fold.occurrence(said)
     return OccurrenceView(
         occurrence=occurrence,
         statements=tuple(stated),
