@@ -84,6 +84,11 @@ def children(element: Element, name: str) -> list[Element]:
     return [child for child in element if local(child) == name]
 
 
+def every(element: Element, name: str) -> list[Element]:
+    """The element itself and all below it that have this local name, in the order of the document."""
+    return [one for one in element.iter() if local(one) == name]
+
+
 def text(element: Element, *path: str) -> str | None:
     """The text of the first descendant at this path of local names, trimmed; None where it is absent or blank."""
     for name in path:
