@@ -138,8 +138,8 @@ def spoken_times(
 ) -> tuple[SpokenTime, ...]:
     """The times with a zone that a text names.
 
-    `near` is when it was posted, `home` the zone of who wrote it, `zones` those of the regions that it tells of. `since`
-    is when what it tells of began: without it a time without a day is always of the nearest.
+    `near` is when it was posted, `home` the zone of who wrote it, `zones` those of the regions that it tells of.
+    `since` is when what it tells of began: without it a time without a day is always of the nearest.
     """
     writer = _Writer(near, home, frozenset(zones), since)
     found: list[SpokenTime] = []
