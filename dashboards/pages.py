@@ -184,6 +184,8 @@ def occurrence_page(view: OccurrenceView, viewer: Viewer, *, now: datetime) -> s
         zone=viewer.zone,
         backdating=revisions.sentence,
         revised={one.post_at for one in view.revisions if one.post_at},
+        replaced={(one.post_at, one.was) for one in view.revisions if one.post_at},
+        clock_of=lambda text: words.instant_at(instants.parse(text) or now, viewer.zone),
         times_told=lambda post: spoken_times.told(spoken_times.times_of(post, view.occurrence), post.at, most=20),
         receipt=lambda said: next((one.trace.delivery for one in view.statements if one.said is said), ""),
     )

@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from incidents import regions
 from incidents.model import Occurrence, Post
 
 MOST: Final = 50
@@ -23,19 +24,9 @@ BEFOREHAND: Final = timedelta(hours=6)
 HOMES: Final = {"aws": "America/Los_Angeles", "gcp": "America/Los_Angeles", "slack": "America/Los_Angeles"}
 """The zones that providers write in without thinking of it."""
 
-# By the region that an incident names: zones in which an abbreviation of several meanings has one.
-_REGION_ZONES: Final = (
-    (re.compile(r"(?:gcp:europe-west2|aws:eu-west-2|oci:uk-|azure:uk)"), "Europe/London"),
-    (re.compile(r"(?:aws:eu-west-1(?!\d)|azure:northeurope)"), "Europe/Dublin"),
-    (re.compile(r"(?:gcp:asia-south[12]|aws:ap-south-|oci:ap-(?:mumbai|hyderabad)|azure:.*india)"), "Asia/Kolkata"),
-    (re.compile(r"(?:gcp:me-west1|aws:il-|oci:il-|azure:israel)"), "Asia/Jerusalem"),
-    (re.compile(r"(?:gcp:asia-east1|aws:cn-|azure:china|azure:taiwan)"), "Asia/Shanghai"),
-    (re.compile(r"(?:gcp:us-central1|azure:(?:|north|south)centralus|oci:us-chicago)"), "America/Chicago"),
-    (re.compile(r"(?:oci:me-(?:riyadh|jeddah)|gcp:me-central2)"), "Asia/Riyadh"),
-)
 _SHARED: Final[dict[str, dict[str, int]]] = {
     "IST": {"Asia/Kolkata": 330, "Europe/Dublin": 60, "Asia/Jerusalem": 120},
-    "CST": {"America/Chicago": -360, "Asia/Shanghai": 480, "America/Havana": -300},
+    "CST": {"America/Chicago": -360, "Asia/Shanghai": 480, "Asia/Taipei": 480, "America/Havana": -300},
     "BST": {"Europe/London": 60, "Asia/Dhaka": 360},
     "AST": {"America/Halifax": -240, "Asia/Riyadh": 180},
 }
@@ -111,7 +102,7 @@ class _Writer:
 
     near: datetime
     home: str | None
-    regions: frozenset[str]
+    zones: frozenset[str]
     since: datetime | None
 
 
@@ -131,23 +122,26 @@ def home_of(occurrence: Occurrence) -> str | None:
 
 
 def _region_zones(occurrence: Occurrence) -> frozenset[str]:
-    regions = occurrence.area.regions if occurrence.area else ()
-    return frozenset(zone for words, zone in _REGION_ZONES if any(words.match(region) for region in regions))
+    """The zones of the regions that an incident names, by the catalogue; of very many none is its own."""
+    named = occurrence.area.regions if occurrence.area else ()
+    places = (regions.resolve(name) for name in named[:MOST])
+    return frozenset(place.timezone for place in places if isinstance(place, regions.Place))
 
 
 def spoken_times(
     text: str,
     near: datetime,
     home: str | None = None,
-    regions: Iterable[str] = (),
+    zones: Iterable[str] = (),
     *,
     since: datetime | None = None,
 ) -> tuple[SpokenTime, ...]:
-    """The times with a zone that a text names. `near` is when it was posted, `home` the zone of who wrote it.
+    """The times with a zone that a text names.
 
+    `near` is when it was posted, `home` the zone of who wrote it, `zones` those of the regions that it tells of.
     `since` is when what it tells of began: without it a time without a day is always of the nearest.
     """
-    writer = _Writer(near, home, frozenset(regions), since)
+    writer = _Writer(near, home, frozenset(zones), since)
     found: list[SpokenTime] = []
     place = 0
     while len(found) < MOST and (match := _SPOKEN.search(text, place)):
@@ -270,7 +264,7 @@ def _shared(said: str, writer: _Writer) -> tuple[tzinfo | None, str | None]:
     own = home if home in meanings else american
     if own:
         return timezone(timedelta(minutes=meanings[own])), f"{said} taken for that of {own}, where its provider writes"
-    there = sorted(writer.regions & set(meanings))
+    there = sorted(writer.zones & set(meanings))
     if len(there) == 1:
         return timezone(timedelta(minutes=meanings[there[0]])), f"{said} taken for that of {there[0]}, by its region"
     return None, f"{said} names several zones"

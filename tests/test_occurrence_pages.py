@@ -118,6 +118,8 @@ def test_the_page_shows_what_changed_and_a_strangers_text_as_text(ground: Ground
     assert "&lt;script&gt;" in shown
     assert "Writes fail</del>" in shown
     assert "Some writes failed</ins>" in shown
+    assert (shown.count(">replaced<"), shown.count(">as revised<")) == (1, 1)
+    assert f"{ground.begun + timedelta(minutes=25):%H:%M}</del>" in shown
     assert shown.count('href="/deliveries/') >= 3
     assert "the provider&#39;s text; quoted with its source" in shown
     assert f'href="/occurrences/{ground.occurrence}"' in ground.service.get(f"/incidents/{ground.incident}").text
