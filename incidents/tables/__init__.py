@@ -13,6 +13,7 @@ from incidents.tables.caches import AlertGroupRow, IncidentRow, OccurrenceRow
 from incidents.tables.columns import Instant, Json, instant, micros
 from incidents.tables.connections import MemberRow, SightingRow, StampRow, SupersessionRow, UnreadRow
 from incidents.tables.logs import DeliveryRow, EntryRow, EventRow, ReadingRow
+from incidents.tables.polls import AskedRow, PollHostRow, PollRow
 from incidents.tables.settings import KeyRow, PulseRow, RefusalRow, SecretRow, SettingRow
 
 METADATA = SQLModel.metadata
@@ -20,6 +21,7 @@ METADATA = SQLModel.metadata
 __all__ = [
     "METADATA",
     "AlertGroupRow",
+    "AskedRow",
     "DeliveryRow",
     "EntryRow",
     "EventRow",
@@ -29,6 +31,8 @@ __all__ = [
     "KeyRow",
     "MemberRow",
     "OccurrenceRow",
+    "PollHostRow",
+    "PollRow",
     "PulseRow",
     "ReadingRow",
     "RefusalRow",
