@@ -20,7 +20,7 @@ from incidents.deliveries import STAMP
 from incidents.entries import OCCURRENCE
 from incidents.ingest import READING
 from incidents.model import Lane, Source
-from incidents.polls import ASKED, PATIENCE, POLL
+from incidents.polls import ASKED, PATIENCE, POLL, WHOLE
 from incidents.view import Coverage, Gap
 
 FAILED_PATIENCE = 1.5
@@ -221,7 +221,7 @@ def _filled(connection: sa.Connection, source: str, since: datetime, until: date
     """The windows of the past that were asked for afterwards, and answered in full, by site."""
     query = sa.select(ASKED.c.site, ASKED.c.since, ASKED.c.until).where(
         ASKED.c.source == source,
-        ASKED.c.request == "",
+        ASKED.c.request == WHOLE,
         ASKED.c.outcome == "answered",
         ASKED.c.since <= until,
         ASKED.c.until >= since,

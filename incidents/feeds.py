@@ -14,7 +14,7 @@ from incidents.asked import began_at, failure_of, is_feed
 from incidents.config import Config
 from incidents.deliveries import STAMP
 from incidents.model import Source
-from incidents.polls import NOT_ASKED, PATIENCE, POLL, every_of
+from incidents.polls import ASKED, NOT_ASKED, PATIENCE, POLL, every_of
 from incidents.view import FeedHealth
 
 
@@ -65,9 +65,20 @@ def _failure(row: Any) -> str | None:  # noqa: ANN401  # a row of `poll` with it
     return str(row.error) if row.failures else failure_of(row)
 
 
-def _good_until(connection: sa.Connection, row: Any) -> datetime | None:  # noqa: ANN401  # a row of `poll` and its stamp
-    """When it last answered in a way that could be read, as far as the row tells; else when it was first asked."""
-    at: datetime | None = row.changed_at if row.state == "quarantined" else row.answered_at
+def _good_until(connection: sa.Connection, row: Any) -> datetime | None:  # noqa: ANN401  # a row of `poll`
+    """When it last answered in a way that could be read, else when it was first asked."""
+    query = (
+        sa.select(ASKED.c.last_at)
+        .outerjoin(STAMP, STAMP.c.delivery_id == ASKED.c.delivery_id)
+        .where(
+            ASKED.c.source == row.source,
+            ASKED.c.request == row.request,
+            ASKED.c.since.is_(None),
+            ASKED.c.outcome != "failed",
+            STAMP.c.state.is_(None) | (STAMP.c.state != "quarantined"),
+        )
+    )
+    at: datetime | None = connection.execute(query.order_by(ASKED.c.id.desc()).limit(1)).scalar()
     return at or began_at(connection, row.source, row.request)
 
 

@@ -268,3 +268,50 @@ def note(connection: sa.Connection, asking: Asking, came: Came, delivery: int | 
             reason=came.reason,
         )
     )
+
+
+# --- the past -------------------------------------------------------------------------------------------------------
+
+WHOLE = ""
+"""The request of the row that says that all requests of a window have answered."""
+
+
+def was_asked(connection: sa.Connection, source: str, request: str) -> bool:
+    """Whether a request about the past has been answered, at a moment when its window was over."""
+    query = sa.select(ASKED.c.id).where(
+        ASKED.c.source == source,
+        ASKED.c.request == request,
+        ASKED.c.outcome == "answered",
+        ASKED.c.until <= ASKED.c.first_at,
+    )
+    return connection.execute(query.limit(1)).first() is not None
+
+
+def note_window(
+    connection: sa.Connection,
+    source: str,
+    request: str,
+    window: tuple[datetime, datetime],
+    now: datetime,
+    *,
+    site: str | None,
+    delivery_id: int | None = None,
+    reason: str | None = None,
+) -> None:
+    """Append to the log that a source was asked about a window of the past; a reason says that it did not answer."""
+    connection.execute(
+        sa.insert(ASKED).values(
+            source=source,
+            request=request,
+            site=site,
+            outcome="failed" if reason else "answered",
+            first_at=now,
+            last_at=now,
+            count=1,
+            every_seconds=0,
+            delivery_id=delivery_id,
+            reason=reason,
+            since=window[0],
+            until=window[1],
+        )
+    )

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 
-from service import cli_incidents, cli_keys
+from service import cli_feeds, cli_incidents, cli_keys
 from service.terminal import (
     JSON_OPTION,
     NOT_FOUND,
@@ -234,5 +234,13 @@ def reread(source: str, since: datetime | None, *, dry_run: bool) -> None:
     click.echo(f"{count} deliveries read again")
 
 
-for command in (cli_incidents.incident, cli_incidents.export, cli_keys.key, cli_keys.token, cli_keys.sign_in):
+for command in (
+    cli_incidents.incident,
+    cli_incidents.export,
+    cli_keys.key,
+    cli_keys.token,
+    cli_keys.sign_in,
+    cli_feeds.backfill,
+    cli_feeds.import_,
+):
     main.add_command(command)
