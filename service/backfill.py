@@ -85,9 +85,8 @@ class Backfill:
         secrets = self.secrets.get(source.name, ())
         pause, reason = FIRST_PAUSE, ""
         for number in range(TRIES):
-            wait = pause * 2 ** (number - 1)
             if number:
-                await asyncio.sleep(wait.total_seconds())
+                await asyncio.sleep(pause.total_seconds())
             if not await self._host_is_ours(request):
                 reason = "its host asks for a pause; try again later"
                 break

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from incidents.config import Config
-    from incidents.store import Store
+    from incidents.store import DeliveryIds, Store
 
 GZIP = b"\x1f\x8b"
 
@@ -85,6 +84,7 @@ def backfill(site: str, since: datetime, until: datetime, source: str | None) ->
 def import_(what: str, files: tuple[Path, ...], source: str | None, received_at: datetime | None) -> None:
     """Bring FILES that somebody downloaded in as deliveries of an adapter: `barograph import ADAPTER FILE…`."""
     from incidents.adapters import adapters
+    from incidents.store import DeliveryIds
 
     if not files:
         raise click.UsageError("give an adapter and its files; evidence bundles are not read yet")
@@ -92,7 +92,8 @@ def import_(what: str, files: tuple[Path, ...], source: str | None, received_at:
         raise fail(f"there is no adapter {what}; `barograph adapters` lists them", NOT_FOUND)
     with told(), opened() as store:
         name = _source_for(store, source or what, what)
-        ids = [_bring(store, name, file, received_at) for file in files]
+        numbers = DeliveryIds()
+        ids = [_bring(store, name, file, received_at, numbers) for file in files]
         unread = _tell(store, config_in(store), dict(zip(ids, files, strict=True)))
     if unread:
         raise fail(f"{unread} of {len(files)} files could not be read; they are kept in quarantine", NOT_FOUND)
@@ -117,24 +118,27 @@ def _source_for(store: Store, name: str, adapter: str) -> str:
     return name
 
 
-def _bring(store: Store, source: str, file: Path, received_at: datetime | None) -> int:
+def _bring(store: Store, source: str, file: Path, received_at: datetime | None, ids: DeliveryIds) -> int:
     """Append one file to the log; the id of its delivery."""
+    import sqlalchemy.exc
+
     from incidents import deliveries
     from incidents.deliveries import BODY_BOUND, Arrival
-    from incidents.store import DeliveryIds
     from service import clock
 
     body = file.read_bytes()
     if len(body) > BODY_BOUND:
-        body = gzip.compress(body, mtime=0)
-    if len(body) > BODY_BOUND:
         raise fail(f"{file}: larger than {BODY_BOUND} bytes; split it")
     at = received_at or clock.now()
     encoding = "gzip" if body.startswith(GZIP) else ""
-    arrival = Arrival(DeliveryIds().next(at), source, at, {"file-name": plain(file.name)[:200]}, body, encoding)
-    with store.intake() as connection:
-        deliveries.append(connection, [arrival])
-    return arrival.id
+    while True:
+        arrival = Arrival(ids.next(at), source, at, {"file-name": plain(file.name)[:200]}, body, encoding)
+        try:
+            with store.intake() as connection:
+                deliveries.append(connection, [arrival])
+        except sqlalchemy.exc.IntegrityError:
+            continue  # another file was given the same instant, and the same bits by chance: the next number
+        return arrival.id
 
 
 def _tell(store: Store, config: Config, files: dict[int, Path]) -> int:
