@@ -19,6 +19,7 @@ from incidents.config import Config
 from incidents.deliveries import STAMP
 from incidents.entries import OCCURRENCE
 from incidents.ingest import READING
+from incidents.lanes import reading_lane
 from incidents.model import Lane, Source
 from incidents.polls import ASKED, PATIENCE, POLL, WHOLE
 from incidents.view import Coverage, Gap
@@ -283,9 +284,11 @@ def lanes_spoken(connection: sa.Connection) -> dict[str, set[str]]:
 def lanes_of(connection: sa.Connection, source: Source, spoken: Mapping[str, Collection[str]]) -> tuple[Lane, ...]:
     """The lanes that a feed speaks of: those that its adapter declares, and those it has spoken in."""
     adapter = adapters().get(source.adapter)
-    lanes = set(adapter.lanes if adapter else ()) | set(cast("Collection[Lane]", spoken.get(source.name, ())))
-    if "weather" not in lanes and _has_measured(connection, source.name):
-        lanes.add("weather")
+    declared = adapter.lanes if adapter else ()
+    lanes = {*declared, *cast("Collection[Lane]", spoken.get(source.name, ()))}
+    if not declared and _has_measured(connection, source.name):
+        query = sa.select(READING.c.variable).where(READING.c.source == source.name).limit(1)
+        lanes |= {reading_lane(variable) for variable in connection.execute(query).scalars()}
     return tuple(sorted(lanes))
 
 

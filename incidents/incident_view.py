@@ -120,7 +120,9 @@ class _Gathering:
                 measurements=measurements.measure(incident),
                 lines=tuple(lines),
                 recorded=tuple(sorted({line.recorded_at for line in lines})),
-                silence=silence_of(self.connection, self.config, heard, covered, zone),
+                silence=silence_of(
+                    self.connection, self.config, heard, covered, until=min(until, self.as_of), zone=zone
+                ),
                 coverage=covered,
                 credits=credits_of(self.config, (bar.occurrence for bar in bars), series),
                 provenance=self._provenance(log),

@@ -52,33 +52,39 @@ def silence_of(
     config: Config,
     heard: Iterable[str],
     coverage: Sequence[Coverage] = (),
+    *,
+    until: datetime | None = None,
     zone: str = "UTC",
 ) -> dict[str, str]:
-    """What each lane that is not in `heard` says of itself; clock times in `zone`."""
+    """What each lane that is not in `heard` says of itself; `coverage` ends at `until`, clock times are in `zone`."""
     spoken = _lanes_spoken(connection) if config.sources else set()
     feeds: dict[str, list[Coverage]] = defaultdict(list)
     for row in coverage:
         if row.lane and row.source:
             feeds[row.lane].append(row)
     return {
-        lane: _of_feeds(lane, feeds[lane], zone) if feeds[lane] else said if not unasked or lane in spoken else unasked
+        lane: _of_feeds(lane, feeds[lane], until, zone)
+        if feeds[lane]
+        else said
+        if not unasked or lane in spoken
+        else unasked
         for lane, (said, unasked) in EMPTY.items()
         if lane not in set(heard)
     }
 
 
-def _of_feeds(lane: str, rows: Sequence[Coverage], zone: str) -> str:
-    """What an empty lane says of its feeds: the worst of them is told, for the others may have missed it too."""
+def _of_feeds(lane: str, rows: Sequence[Coverage], until: datetime | None, zone: str) -> str:
+    """What an empty lane says of its feeds: the last silence is told, for what was missed may have been the thing."""
     gaps = [gap for row in rows for gap in row.gaps]
     if gaps:
         last = max(gaps, key=lambda gap: (gap.until, gap.since))
-        when = f"{_clock(last.since, zone)}–{_clock(last.until, zone)}"
-        return f"{last.source} did not answer {when}"
+        if last.until == until:
+            return f"{last.source} down since {_clock(last.since, zone)}"
+        return f"{last.source} did not answer {_clock(last.since, zone)}–{_clock(last.until, zone)}"
     if all(row.unasked for row in rows):
         return "not asked at the time"
-    if any(row.unasked for row in rows):
-        return f"{ASKED.get(lane, 'asked, nothing found')}; not all feeds asked"
-    return ASKED.get(lane, "asked, nothing found")
+    said = ASKED.get(lane, "asked, nothing found")
+    return f"{said}; not all feeds asked" if any(row.unasked for row in rows) else said
 
 
 def _clock(at: datetime, zone: str) -> str:

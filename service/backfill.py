@@ -13,11 +13,10 @@ from incidents.config import Config
 from incidents.deliveries import Arrival
 from incidents.ingest import Ingest
 from incidents.model import Request, Site, Source
-from incidents.polls import Asking
 from incidents.store import DeliveryIds, Store
 from service import clock
 from service.outbound import Fetched, FetchError, Outbound
-from service.polling import delivery_headers, judged, masked, masked_text, with_key
+from service.polling import asked_now, delivery_headers, judged, masked, masked_text, with_key
 
 TRIES = 3
 FIRST_PAUSE = timedelta(seconds=2)
@@ -112,7 +111,7 @@ class Backfill:
         """What it answered, else why not and how long to wait."""
         pause = FIRST_PAUSE
         try:
-            url, headers = with_key(request.url, request.headers, secrets)
+            url, headers = with_key(asked_now(request).url, request.headers, secrets)
             found = await self.outbound.get(url, headers, now=clock.now())
             came = judged(found, conditional=False)
             pause = came.asked_to_wait or pause
@@ -139,8 +138,9 @@ class Backfill:
     def _put_in(self, source: Source, site: Site, request: Request, window: Window, found: Fetched) -> None:
         now = clock.now()
         body, hidden = masked(found.body, self.secrets.get(source.name, ()))
-        asking = Asking(source.name, request, timedelta())
-        arrival = Arrival(self.ids.next(now), source.name, now, delivery_headers(asking, found, hidden), body)
+        arrival = Arrival(
+            self.ids.next(now), source.name, now, delivery_headers(asked_now(request), found, hidden), body
+        )
         # The delivery and that it was asked for, in one transaction: cut between them, a run would ask again.
         with self.store.intake() as connection:
             deliveries.append(connection, [arrival])

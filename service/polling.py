@@ -8,15 +8,17 @@ import logging
 import random
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from urllib.parse import quote
 
 from aiohttp import web
 from sqlalchemy.exc import SQLAlchemyError
 
-from incidents import polls
+from incidents import addresses, polls
 from incidents.adapters import adapters
 from incidents.config import Config
 from incidents.configured import owners
+from incidents.model import Request
 from incidents.polls import Asking, Came, Turn
 from incidents.store import Store, delivery_id_of
 from service import clock
@@ -103,7 +105,7 @@ class Polling:
             polls.finish(self._store, connection, turn, came, clock.now(), jitter=random.random())  # noqa: S311
 
     async def _ask(self, turn: Turn) -> Came:
-        source, request = turn.asking.source, turn.asking.request
+        source, request = turn.asking.source, asked_now(turn.asking.request)
         secrets = self._app[ACCESS].secrets_of(source)
         headers = dict(request.headers)
         if turn.etag:
@@ -118,15 +120,15 @@ class Polling:
         came = judged(found, conditional=bool(turn.etag or turn.last_modified))
         if came.outcome != "answered":
             return came
-        return await self._put_in(turn, found, came, secrets)
+        return await self._put_in(turn, request, found, came)
 
-    async def _put_in(self, turn: Turn, found: Fetched, came: Came, secrets: Sequence[str]) -> Came:
+    async def _put_in(self, turn: Turn, request: Request, found: Fetched, came: Came) -> Came:
         """Give a body that differs from the last to the writer, and wait until it is on stable storage."""
-        body, hidden = masked(found.body, secrets)
+        body, hidden = masked(found.body, self._app[ACCESS].secrets_of(turn.asking.source))
         digest = hashlib.sha256(body).hexdigest()
         if digest == turn.body_sha256:
             return Came("unchanged", None, came.status, came.etag, came.last_modified, whole=True)
-        headers = delivery_headers(turn.asking, found, hidden)
+        headers = delivery_headers(request, found, hidden)
         receipt = await self._app[WRITER].submit(turn.asking.source, clock.now(), headers, body)
         return Came(
             "answered",
@@ -187,10 +189,15 @@ def masked_text(text: str, secrets: Sequence[str]) -> str:
     return masked(text.encode(), secrets)[0].decode()
 
 
-def delivery_headers(asking: Asking, found: Fetched, hidden: int = 0) -> dict[str, str]:
+def asked_now(request: Request) -> Request:
+    """The request as it is to be asked at this moment: an address may name a window that ends now."""
+    return replace(request, url=addresses.filled(request.url, clock.now()))
+
+
+def delivery_headers(request: Request, found: Fetched, hidden: int = 0) -> dict[str, str]:
     """The headers that a polled body is stored with: where it was asked for, with `{key}` where the key was."""
-    headers = {"request-url": asking.request.url}
-    headers |= {"request-site": asking.request.site} if asking.request.site else {}
+    headers = {"request-url": request.url}
+    headers |= {"request-site": request.site} if request.site else {}
     headers |= {"content-type": found.content_type} if found.content_type else {}
     # The bytes are not quite as they came, so they say so.
     headers |= {"request-keys-hidden": str(hidden)} if hidden else {}

@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -26,7 +27,7 @@ from incidents.feeds import feed_health
 from incidents.ingest import Ingest
 from incidents.model import Request
 from incidents.polls import ASKED, POLL, Asking, Came
-from incidents.silence import source_gaps
+from incidents.silence import silence_of, source_gaps
 from incidents.store import Store
 from incidents.view import Coverage, Gap
 from service import polling
@@ -204,8 +205,6 @@ def test_an_adapter_that_cannot_say_what_to_ask_silences_only_itself() -> None:
     def broken(*_: Any) -> list[Request]:
         raise KeyError("no site")
 
-    from dataclasses import replace
-
     known = {**adapters(), "other": replace(adapters()["generic_feed"], name="other", requests=broken)}
     config = config_of(
         {"sources": [{"name": "a", "adapter": "other"}, {"name": "b", "adapter": "generic_feed", "url": URL}]}, known
@@ -346,6 +345,23 @@ def test_gaps_and_coverage_of_a_window(store: Store) -> None:
     assert next(row for row in before if row.source == "sky").unasked == (
         (NOW - timedelta(hours=9), NOW - timedelta(hours=8)),
     )
+
+
+def test_an_empty_lane_says_whether_its_feeds_were_asked(store: Store) -> None:
+    config, ends = configured("sky"), NOW + timedelta(hours=1)
+
+    def of(*rows_: Coverage) -> str:
+        with store.reading() as connection:
+            return silence_of(connection, config, [], rows_, until=ends, zone="UTC")["warnings"]
+
+    gap = Gap("warnings", "sky", NOW, NOW + 5 * MINUTE)
+    row = Coverage("warnings", "sky")
+    assert of() == "not asked: no source of warnings"
+    assert of(row) == "asked, no warning here"
+    assert of(replace(row, gaps=(gap,))) == "sky did not answer 10:00–10:05"
+    assert of(replace(row, gaps=(gap, replace(gap, since=NOW + 9 * MINUTE, until=ends)))) == "sky down since 10:09"
+    assert of(replace(row, unasked=((NOW, ends),))) == "not asked at the time"
+    assert of(row, replace(row, unasked=((NOW, ends),))) == "asked, no warning here; not all feeds asked"
 
 
 def test_a_window_that_was_asked_about_afterwards_is_no_gap(store: Store) -> None:
