@@ -1,4 +1,4 @@
-"""A reading that cannot be true is counted as lost, with a reason; it is never stored as if somebody had measured it."""
+"""A reading that cannot be true is counted as lost, with a reason; it is not stored as if it had been measured."""
 
 from __future__ import annotations
 
