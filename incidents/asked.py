@@ -53,7 +53,7 @@ class Record:
     site: str | None = None
     runs: list[Run] = field(default_factory=list)
     began_at: datetime | None = None
-    """When it was asked for the first time ever."""
+    """When it was asked for the first time; where that was before the window, some time before it."""
     goes_on: bool = False
     """Whether it is still asked: what is not asked any more owes no answer."""
 
@@ -196,7 +196,9 @@ def _records(connection: sa.Connection, source: str, since: datetime, until: dat
         record = kept.setdefault(row.request, Record(row.site))
         record.runs.append(Run(row.first_at, row.last_at, timedelta(seconds=row.every_seconds), failure_of(row)))
     for request, record in kept.items():
-        record.began_at = began_at(connection, source, request)
+        first = min((run.first_at for run in record.runs), default=None)
+        # Who was asked before the window was: how long before does not matter.
+        record.began_at = first if first and first <= since else began_at(connection, source, request)
     return list(kept.values())
 
 

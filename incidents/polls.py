@@ -42,6 +42,8 @@ DEFAULT_EVERY = timedelta(minutes=5)
 PATIENCE = 2.5
 """How many of its intervals a source may be silent before that counts as a gap; a run of askings ends with it too."""
 MOST_DUE = 500
+MOST_REQUESTS = 500
+"""Most documents that one source is asked for."""
 NOT_ASKED = frozenset({"story", "import"})
 """Owners of sources that are not polled: their deliveries are played, or brought by hand."""
 
@@ -119,7 +121,9 @@ def askings(
         except Exception:  # an adapter's fault silences its own source, never the others
             log.exception("adapter %s cannot say what to ask for %s", adapter.name, source.name)
             continue
-        for request in requests:
+        if len(requests) > MOST_REQUESTS:
+            log.warning("%s asks for %d documents; the first %d are asked", source.name, len(requests), MOST_REQUESTS)
+        for request in requests[:MOST_REQUESTS]:
             asking = Asking(source.name, request, every_of(adapter, source.every_seconds))
             found[source.name, asking.id] = asking
     return found
@@ -161,6 +165,11 @@ def _row(asking: Asking, next_at: datetime) -> dict[str, Any]:
 
 def _is(source: str, request: str) -> sa.ColumnElement[bool]:
     return sa.and_(POLL.c.source == source, POLL.c.request == request)
+
+
+def is_due(connection: sa.Connection, now: datetime) -> bool:
+    """Whether it is anybody's turn."""
+    return connection.execute(sa.select(POLL.c.source).where(POLL.c.next_at <= now).limit(1)).first() is not None
 
 
 def claim(
@@ -228,10 +237,10 @@ def finish(store: Store, connection: sa.Connection, turn: Turn, came: Came, now:
         fields |= {"body_sha256": came.sha256, "delivery_id": came.delivery_id, "changed_at": now}
     mine = sa.update(POLL).where(_is(asking.source, asking.id), POLL.c.turn == turn.number)
     done = connection.execute(mine.values(**fields, next_at=next_at, asked_at=now, status=came.status)).rowcount
-    # A host that asks for a pause asks it for all that we want of it, up to an hour.
-    pause = max(SPACING, min(came.asked_to_wait or SPACING, timedelta(hours=1)))
-    free_host(connection, host_of(asking.request.url), now + pause)
     if done:
+        # A host that asks for a pause asks it for all that we want of it, up to an hour.
+        pause = max(SPACING, min(came.asked_to_wait or SPACING, timedelta(hours=1)))
+        free_host(connection, host_of(asking.request.url), now + pause)
         delivery = came.delivery_id if came.outcome == "answered" else None if failed else turn.delivery_id
         note(connection, asking, came, delivery, now)
     return bool(done)

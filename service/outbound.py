@@ -20,7 +20,6 @@ from typing import Any
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
-from multidict import CIMultiDictProxy
 from yarl import URL
 
 from service.settings import Settings
@@ -216,7 +215,7 @@ async def _body(response: aiohttp.ClientResponse) -> bytes:
     return bytes(body)
 
 
-def retry_after(headers: CIMultiDictProxy[str] | Mapping[str, str], now: datetime) -> timedelta | None:
+def retry_after(headers: Mapping[str, str], now: datetime) -> timedelta | None:
     """The pause that a server asks for, in seconds or as a date; None where it asks for none."""
     text = headers.get("Retry-After", "").strip()
     if text.isascii() and text.isdecimal():

@@ -85,6 +85,10 @@ class Polling:
         self._config = config
 
     def _claim(self, most: int) -> list[Turn]:
+        # Looking costs a read; only a turn that is due is worth a write transaction beside intake.
+        with self._store.reading() as connection:
+            if not polls.is_due(connection, clock.now()):
+                return []
         with self._store.writing() as connection:
             return polls.claim(self._store, connection, self._wanted, clock.now(), most)
 
