@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 
 from dashboards import words
+from dashboards.coverage import coverage_rows
 from dashboards.paper import by_phase, is_of_alert, render, standing
 from incidents import instants, provider_lag
 from incidents.model import Incident, Link, Measurement, Moment, Occurrence
@@ -151,6 +152,9 @@ def json_export(view: IncidentView) -> bytes:
         "to": instants.text(view.until),
         "zone": view.zone,
         "complete": view.more_lines is None,
+        "coverage": [
+            {"kind": kind, "source": source or None, "said": said} for kind, source, said in coverage_rows(view)
+        ],
         "credits": list(view.credits),
         "provenance": view.provenance,
         "revision": view.revision,
@@ -319,6 +323,7 @@ def _about(view: IncidentView) -> list[str]:
     """Where it comes from: provenance, credits, missing stretches, and the revision that it can be checked by."""
     about = [view.provenance] if view.provenance else []
     about += view.credits
+    about += [f"{kind}{f' ({source})' if source else ''}: {said}" for kind, source, said in coverage_rows(view)]
     for gap in view.gaps:
         seconds = (gap.until - gap.since).total_seconds()
         about.append(

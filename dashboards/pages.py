@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 import orjson
 
 from dashboards import tracks, words
+from dashboards.coverage import coverage_rows
 from dashboards.paper import bar_scale, by_phase, render, standing
 from dashboards.strips import UNHEARD, is_unheard
 from incidents import instants, provider_lag, revisions, spoken_times
@@ -80,6 +81,7 @@ def now_page(view: NowView, viewer: Viewer, *, strips: str) -> str:
         f"{words.zone_letters(view.zone, view.now)}",
         reached=lambda incident: _reached(incident, view),
         gap_now=lambda source: tracks.gap_now(source, view.now),
+        heard_at=tracks.heard_at,
         gap_boxes=lambda source: tracks.gap_boxes(source, view),
         hatch=tracks.hatch,
         is_unheard=is_unheard,
@@ -147,6 +149,7 @@ def incident_page(
         figure_height=figure_height,
         facts=_facts(view),
         statements=_statements(view),
+        asked=coverage_rows(view),
         exports=EXPORTS,
         export_query="?" + urlencode({"tz": view.zone, **_known(view)}),
         permalink="?" + urlencode({"from": instants.text(view.since), "to": instants.text(view.until), **_known(view)}),
@@ -210,6 +213,7 @@ def sources_page(
         adapters=adapters,
         public_url=public_url,
         gap_words=tracks.gap_words,
+        heard_at=tracks.heard_at,
     )
 
 
@@ -256,7 +260,8 @@ def source_page(
         snippets=snippets,
         facts=list((setup or {}).get("facts", ())),
         recent=recent,
-        waiting=source.last_received_at is None,
+        waiting=source.last_received_at is None and not (source.feed and source.feed.answered_at),
+        now=now,
         test=f"curl -i -H 'Authorization: Bearer {shown}' \\\n  --data-binary @body.json {address}",
         yaml_parts=_yaml_parts,
     )

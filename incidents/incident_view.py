@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -13,7 +13,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from incidents import entries, fold, measurements, places, timeline
-from incidents.adapters import adapters
+from incidents.adapters import credit_of
+from incidents.asked import coverage
 from incidents.config import Config
 from incidents.configured import CONFIGURED
 from incidents.deliveries import DELIVERY
@@ -21,14 +22,14 @@ from incidents.entries import INCIDENT, MEMBER, OCCURRENCE
 from incidents.grouping import GROUP
 from incidents.ingest import EVENT, READING, holds
 from incidents.lanes import reading_lane
-from incidents.model import Entry, Incident, Members, Severity, Site
+from incidents.model import Entry, Incident, Members, Occurrence, Severity, Site
 from incidents.places import SiteMatcher
 from incidents.records import members_of, said_of
 from incidents.silence import gaps_at, silence_of, source_gaps
 from incidents.store import chunks, receipt_of
 from incidents.tables import instant, micros
 from incidents.timeline import Known, Sentence
-from incidents.view import Bar, Bin, Density, Gap, IncidentView, Line, Point, Series, Trace
+from incidents.view import Bar, Bin, Coverage, Density, Gap, IncidentView, Line, Point, Series, Trace
 
 MARKS = 5000
 """Most alerts that are drawn and listed one by one."""
@@ -100,6 +101,8 @@ class _Gathering:
         lines = self._lines(row.id, own, alerts, context, crowded=crowded or long)
         series = tuple(found for site in sites for found in self._series(site, since, until))
         heard = {bar.lane for bar in bars} | {reading_lane(s.variable) for s in series} | ({"people"} if own else set())
+        covered = self._coverage(incident, bars, series, (since, min(until, self.as_of)))
+        zone = self.asked.zone or (sites[0].timezone if sites else "UTC")
         return self._finish(
             IncidentView(
                 incident=incident,
@@ -108,7 +111,7 @@ class _Gathering:
                 as_known=self.asked.as_of is not None,
                 since=since,
                 until=until,
-                zone=self.asked.zone or (sites[0].timezone if sites else "UTC"),
+                zone=zone,
                 bars=tuple(sorted(bars, key=lambda b: (b.occurrence.starts_at, b.occurrence.id))),
                 marks=timeline.marks(own),
                 series=series,
@@ -118,10 +121,25 @@ class _Gathering:
                 measurements=measurements.measure(incident),
                 lines=tuple(lines),
                 recorded=tuple(sorted({line.recorded_at for line in lines})),
-                silence=silence_of(self.connection, self.config, heard),
-                credits=tuple(sorted({s.credit for s in series if s.credit} | self._credits(bars))),
+                silence=silence_of(
+                    self.connection, self.config, heard, covered, until=min(until, self.as_of), zone=zone
+                ),
+                coverage=covered,
+                credits=credits_of(self.config, (bar.occurrence for bar in bars), series),
                 provenance=self._provenance(log),
             )
+        )
+
+    def _coverage(
+        self, incident: Incident, bars: Sequence[Bar], shown: Sequence[Series], window: tuple[datetime, datetime]
+    ) -> tuple[Coverage, ...]:
+        """What the feeds knew of the window, each with how much it had to say of the incident's sites."""
+        if window[0] >= window[1]:
+            return ()
+        found: Counter[tuple[str | None, str | None]] = Counter((bar.lane, bar.occurrence.source) for bar in bars)
+        return tuple(
+            replace(row, found=found[row.lane, row.source] + (len(shown) if row.lane == "weather" else 0))
+            for row in coverage(self.connection, self.config, *window, incident.sites)
         )
 
     def _shown_at(self, incident: Incident, log: Sequence[Entry]) -> datetime:
@@ -244,14 +262,8 @@ class _Gathering:
         return density(self.connection, incident, since, until, as_of=self.asked.as_of)
 
     def _series(self, site: Site, since: datetime, until: datetime) -> list[Series]:
-        near = series(self.connection, site, since, until, as_of=self.as_of)
-        return near + grid_series(self.connection, site, since, until, as_of=self.as_of)
-
-    def _credits(self, bars: Iterable[Bar]) -> set[str]:
-        """Whom to name for what feeds say of the outside world."""
-        names = {bar.occurrence.source for bar in bars if bar.relation != "alert"}
-        found = (adapters().get(source.adapter) for name in names if (source := self.config.source(name)))
-        return {f"{one.credit.text} ({one.credit.licence})" for one in found if one and one.credit}
+        near = series(self.connection, site, since, until, as_of=self.as_of, config=self.config)
+        return near + grid_series(self.connection, self.config, site, since, until, as_of=self.as_of)
 
     def _gaps(self, sites: Sequence[Site], since: datetime, until: datetime) -> tuple[Gap, ...]:
         found = source_gaps(self.connection, self.config, since, min(until, self.as_of))
@@ -368,7 +380,28 @@ def _run_line(row: Any, *, ended: bool) -> Line:  # noqa: ANN401  # a row of `_c
     )
 
 
-def series(connection: sa.Connection, site: Site, since: datetime, until: datetime, *, as_of: datetime) -> list[Series]:
+def credits_of(config: Config, shown: Iterable[Occurrence], readings: Iterable[Series]) -> tuple[str, ...]:
+    """Whom to name beneath what shows these: each once, in the order of the alphabet."""
+    named = {s.credit for s in readings if s.credit}
+    named |= {line for name in {o.source for o in shown} if (line := source_credit(config, name))}
+    return tuple(sorted(named))
+
+
+def source_credit(config: Config, name: str) -> str | None:
+    """The line that names whoever publishes what a source says; None where nobody asks for one."""
+    source = config.source(name)
+    return credit_of(source.adapter) if source else None
+
+
+def series(
+    connection: sa.Connection,
+    site: Site,
+    since: datetime,
+    until: datetime,
+    *,
+    as_of: datetime,
+    config: Config | None = None,
+) -> list[Series]:
     """The weather at a site as known at a moment: for each variable the nearest station, one series for each basis."""
     reach = NEAR_KM / max(1.0, 111.0 * math.cos(math.radians(site.latitude)))
     near = sa.select(READING).where(
@@ -395,7 +428,10 @@ def series(connection: sa.Connection, site: Site, since: datetime, until: dateti
         rows = by_station[key]
         for basis in sorted({b for b, _ in rows}):
             points = sorted((row.at, row.value) for (b, _), row in rows.items() if b == basis)
-            credit = next((row.credit for (b, _), row in rows.items() if b == basis and row.credit), None)
+            of_basis = [row for (b, _), row in rows.items() if b == basis]
+            credit = next((row.credit for row in of_basis if row.credit), None)
+            if credit is None and config is not None:
+                credit = source_credit(config, of_basis[0].source)
             found.append(
                 Series(
                     variable=variable,
@@ -413,7 +449,7 @@ def series(connection: sa.Connection, site: Site, since: datetime, until: dateti
 
 
 def grid_series(
-    connection: sa.Connection, site: Site, since: datetime, until: datetime, *, as_of: datetime
+    connection: sa.Connection, config: Config, site: Site, since: datetime, until: datetime, *, as_of: datetime
 ) -> list[Series]:
     """The grid area of a site as known at a moment: a series for each variable, source and basis."""
     if not site.grid_area:
@@ -433,7 +469,7 @@ def grid_series(
             points=tuple(Point(at, row.value) for at, row in sorted(rows.items())),
             basis=basis,
             station=site.grid_area,
-            credit=next((row.credit for row in rows.values() if row.credit), None),
+            credit=next((row.credit for row in rows.values() if row.credit), None) or source_credit(config, source),
         )
-        for (variable, _, basis), rows in sorted(found.items())
+        for (variable, source, basis), rows in sorted(found.items())
     ]

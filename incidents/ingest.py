@@ -15,6 +15,7 @@ import sqlalchemy.exc
 
 from incidents import deliveries, fold, records
 from incidents.adapters import Adapter
+from incidents.bounds import objection
 from incidents.config import Config
 from incidents.entries import OCCURRENCE, Changes
 from incidents.grouping import GROUP, Change, Grouping
@@ -49,6 +50,9 @@ RECORDING_FAULTS = (
 )
 """What a statement that no table takes can raise between its adapter and the commit."""
 
+
+UNBELIEVABLE = "readings that cannot be true: "
+"""How the loss begins that stands for them."""
 
 MOST_STATEMENTS = 1000
 """How much one fold transaction records while deliveries come in, so that intake never waits long behind it."""
@@ -239,7 +243,7 @@ class Ingest:
                 if isinstance(statement, Event):
                     heard.events.append(statement)
                 elif isinstance(statement, Reading):
-                    heard.readings.append(statement)
+                    _measure(heard, statement)
                 else:
                     heard.losses.append(statement)
         except (UnrecognisedError, ValueError) as error:
@@ -432,6 +436,19 @@ class Ingest:
             connection.execute(sa.delete(OCCURRENCE).where(OCCURRENCE.c.id.in_(gone)))
             connection.execute(sa.delete(GROUP).where(GROUP.c.occurrence_id.in_(gone)))
         return changed, gone
+
+
+def _measure(heard: Heard, reading: Reading) -> None:
+    """Keep a reading, unless its unit does not allow its value: that is counted, with the first one's reason."""
+    why = objection(reading)
+    if why is None:
+        heard.readings.append(reading)
+        return
+    n = next((n for n, loss in enumerate(heard.losses) if loss.what.startswith(UNBELIEVABLE)), None)
+    if n is None:
+        heard.losses.append(Loss(1, f"{UNBELIEVABLE}{why}"))
+    else:
+        heard.losses[n] = replace(heard.losses[n], count=heard.losses[n].count + 1)
 
 
 def holds(as_of: datetime | None = None) -> sa.ColumnElement[bool]:

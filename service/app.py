@@ -18,7 +18,7 @@ from incidents import configured
 from incidents.config import Config
 from incidents.deliveries import BODY_BOUND
 from incidents.store import Store
-from service import inbox, metrics, occurrences_api, openapi, people, schedule, source_pages
+from service import inbox, metrics, occurrences_api, openapi, people, polling, schedule, source_pages
 from service.access import Access
 from service.apply import apply
 from service.asking import zones
@@ -66,7 +66,7 @@ def create_app(settings: Settings, store: Store, *, demo: bool = False) -> web.A
     app[BODIES] = Bodies()
     app[CONFIG] = Configured(Config())
     app[ACCESS] = Access(store, admin_token=settings.admin_token, secret_key=secret_key(settings))
-    app.cleanup_ctx.extend([_configuration, _intake, schedule.running])
+    app.cleanup_ctx.extend([_configuration, _intake, polling.running, schedule.running])
     app.on_shutdown.append(_drain)
     app.on_response_prepare.append(_unnamed)
     _routes(app)

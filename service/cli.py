@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 
-from service import cli_incidents, cli_keys, cli_sites
+from service import cli_feeds, cli_incidents, cli_keys, cli_sites
 from service.terminal import (
     JSON_OPTION,
     NOT_FOUND,
@@ -241,5 +241,7 @@ for command in (
     cli_keys.token,
     cli_keys.sign_in,
     cli_sites.site,
+    cli_feeds.backfill,
+    cli_feeds.import_,
 ):
     main.add_command(command)

@@ -174,6 +174,7 @@ SCHEMAS: dict[str, Any] = {
         url=_MAYBE_TEXT,
         recorded_at=_MAYBE_INSTANT,
         statements=_COUNT,
+        credit=_MAYBE_TEXT,
     ),
     "Reading": _object(
         ("variable", "at", "value"),

@@ -111,7 +111,7 @@ async def create_source(request: web.Request) -> web.Response:
     fields = {k: v.strip() for k, v in (await form_of(request)).items() if v.strip()}
     store, access = request.app[STORE], request.app[ACCESS]
 
-    def make() -> tuple[str, str]:
+    def make() -> tuple[str, str | None]:
         made = source_of(fields, adapters(), "source")
         # The page that shows the key is the answer to this form: sent again, by a reload, it makes another key.
         known = request.app[CONFIG].now.source(made.name)
@@ -123,6 +123,8 @@ async def create_source(request: web.Request) -> web.Response:
                 raise ConfigError(f"a source called {made.name} exists or existed; choose another name")
         if given := secrets_in(fields.get("secret", "")):
             access.keep_secrets(made.name, given)
+        if adapters()[made.adapter].requests is not None:
+            return made.name, None  # nobody sends for a feed
         return made.name, access.make("ingest", role="ingest", name=made.name, source=made.name)[0]
 
     try:

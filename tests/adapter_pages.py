@@ -5,16 +5,15 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
-from incidents.adapters import Adapter, adapters
+from dashboards import words
+from incidents.adapters import Adapter, adapters, credit_line
 
 FOLDER = Path(__file__).parent.parent / "docs" / "adapters"
 REFERENCE = FOLDER.parent / "reference.md"
 PLACES = """\
 `{url}` stands for the address of the source, such as `https://barograph.example/in/NAME`, and `{key}` for its key, made
 with `barograph key create NAME`."""
-ASKED = """\
-A feed: Barograph asks for it, every {every} unless the source says `every`. Name the source in the configuration file;
-`url` takes the place of the feed's own address, and `{{key}}` in an address stands for the source's secret."""
+ASKED = "A feed: it is asked every {every}, and nobody has to send anything."
 TABLE = "| adapter | reads |\n|---|---|\n"
 
 
@@ -48,8 +47,10 @@ def page(adapter: Adapter) -> str:
     parts = [
         f"# {adapter.title}",
         f"Adapter `{adapter.name}`, version {adapter.version}. It reads {families} and verifies: {adapter.verifies}.",
-        ASKED.format(every=spoken(adapter.every)) if adapter.every else PLACES,
+        PLACES if adapter.every is None else ASKED.format(every=words.length(adapter.every.total_seconds())),
     ]
+    if adapter.credit:
+        parts.append(f"Credit: {credit_line(adapter.credit)}, {adapter.credit.url}")
     for part in setup.get("snippets", ()):
         parts += [f"## {part['title']}", f"~~~{part.get('language', '')}\n{part['text'].rstrip()}\n~~~"]
         if part.get("note"):

@@ -209,7 +209,7 @@ def test_adapters_are_listed_as_lines_and_as_json(home: Home) -> None:
     rows = home.run("adapters", "--json").json
     assert {"alertmanager", "generic"} <= {row["name"] for row in rows}
     for row in rows:
-        assert set(row) == {"name", "version", "kind", "title", "reads", "verifies"}
+        assert set(row) == {"name", "version", "kind", "title", "reads", "verifies", "credit"}
         assert row["kind"] in ("webhook", "feed")
     assert len(home.run("adapters").out.splitlines()) == len(rows)
 

@@ -13,6 +13,7 @@ from incidents.tables.caches import AlertGroupRow, IncidentRow, OccurrenceRow
 from incidents.tables.columns import Instant, Json, instant, micros
 from incidents.tables.connections import MemberRow, SightingRow, StampRow, SupersessionRow, UnreadRow
 from incidents.tables.logs import DeliveryRow, EntryRow, EventRow, ReadingRow
+from incidents.tables.polls import AskedRow, PollHostRow, PollRow
 from incidents.tables.proofs import SeenProofRow
 from incidents.tables.settings import KeyRow, PulseRow, RefusalRow, SecretRow, SettingRow
 
@@ -21,6 +22,7 @@ METADATA = SQLModel.metadata
 __all__ = [
     "METADATA",
     "AlertGroupRow",
+    "AskedRow",
     "DeliveryRow",
     "EntryRow",
     "EventRow",
@@ -30,6 +32,8 @@ __all__ = [
     "KeyRow",
     "MemberRow",
     "OccurrenceRow",
+    "PollHostRow",
+    "PollRow",
     "PulseRow",
     "ReadingRow",
     "RefusalRow",
