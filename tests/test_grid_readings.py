@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from incidents import overview
+from incidents.config import Config
 from incidents.incident_view import grid_series
 from incidents.ingest import READING
 from incidents.model import Reading
@@ -49,7 +50,7 @@ def test_a_reading_of_an_area_is_recorded_once_and_belongs_to_sites_of_that_area
         found = overview.list_readings(connection, smf, "grid_demand_mw", since=since, until=until, limit=9)
         assert [(row.value, row.latitude) for row in found] == [(2000, None), (2100, None)]
         assert overview.list_readings(connection, iad, None, since=since, until=until, limit=9) == []
-        (series,) = grid_series(connection, smf, since, until, as_of=until)
+        (series,) = grid_series(connection, Config(), smf, since, until, as_of=until)
         assert [point.value for point in series.points] == [2000, 2100]
         assert (series.station, series.site) == ("BANC", "smf")
         assert series.credit
@@ -61,7 +62,9 @@ def test_a_revised_value_holds_and_what_was_known_before_can_be_seen(world: Worl
     smf = world.config.sites[0]
     with world.store.reading() as connection:
         for moment, value in (("11:00", 2100), ("13:00", 2150)):
-            (series,) = grid_series(connection, smf, instant("08:00"), instant("10:00"), as_of=instant(moment))
+            (series,) = grid_series(
+                connection, Config(), smf, instant("08:00"), instant("10:00"), as_of=instant(moment)
+            )
             assert [point.value for point in series.points] == [value]
 
 
