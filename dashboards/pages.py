@@ -16,9 +16,20 @@ from dashboards import tracks, words
 from dashboards.coverage import coverage_rows
 from dashboards.paper import bar_scale, by_phase, render, standing
 from dashboards.strips import UNHEARD, is_unheard
-from incidents import instants
+from incidents import instants, provider_lag, revisions, spoken_times
 from incidents.model import Incident, Link, Moment, Occurrence, Site
-from incidents.view import IncidentRow, IncidentView, Line, NowView, Phase, QuarantineRow, SourceHealth, Viewer
+from incidents.sites import survey
+from incidents.view import (
+    IncidentRow,
+    IncidentView,
+    Line,
+    NowView,
+    OccurrenceView,
+    Phase,
+    QuarantineRow,
+    SourceHealth,
+    Viewer,
+)
 
 ROWS = 200
 """Lines of a timeline on one page."""
@@ -35,6 +46,12 @@ EXPORTS = (
 )
 _YAML_LINE = re.compile(r"(\s*(?:- )?)([\w.-]+:)?(.*)")
 _STEPS = {"open": "acknowledged", "acknowledged": "mitigated", "mitigated": "resolved", "resolved": "open"}
+_ZONE_BY = {
+    "given": "given",
+    "catalogue": "of the catalogue's place",
+    "coordinates": "found from the coordinates",
+    "default": "none was given or found",
+}
 _MILESTONES = (
     ("impact", "Impact began", "impact_started_at"),
     ("detected", "Detected", "detected_at"),
@@ -153,9 +170,25 @@ def incident_page(
         scale=bar_scale(weighty),
         occurrence_of=lambda link: occurrences.get(link.id),
         link_title=lambda link: _link_title(link, occurrences),
+        lag_of=lambda link: _lag(incident, occurrences.get(link.id)),
         slider=_slider(view),
         local_input=lambda at: f"{words.wall(at, view.zone):%Y-%m-%dT%H:%M:%S}" if at else "",
         **_moves(view),
+    )
+
+
+def occurrence_page(view: OccurrenceView, viewer: Viewer, *, now: datetime) -> str:
+    """One occurrence from its beginning: what it is, its posts, what was changed of them, every statement."""
+    return _page(
+        "occurrence.html",
+        viewer,
+        now,
+        view=view,
+        zone=viewer.zone,
+        backdating=revisions.sentence,
+        revised={one.post_at for one in view.revisions if one.post_at},
+        times_told=lambda post: spoken_times.told(spoken_times.times_of(post, view.occurrence), post.at, most=20),
+        receipt=lambda said: next((one.trace.delivery for one in view.statements if one.said is said), ""),
     )
 
 
@@ -192,10 +225,13 @@ def source_page(
     now: datetime | None = None,
     title: str | None = None,
     key: str | None = None,
+    verifies: str | None = None,
+    secrets: int = 0,
 ) -> str:
     """`setup` is the adapter's own; `recent` are deliveries: receipt, received_at, state, size and reason of each.
 
-    `key` is a key that was made a moment ago: this page is the one time that it is shown.
+    `key` is a key that was made a moment ago: this page is the one time that it is shown. `verifies` says by what
+    signature its deliveries may prove who sent them, and `secrets` how many are kept for that.
     """
     address = f"{public_url.rstrip('/')}/in/{source.name}"
     shown = key or "KEY"
@@ -215,6 +251,8 @@ def source_page(
         source=source,
         title=title or source.adapter,
         key=key,
+        verifies=verifies,
+        secrets=secrets,
         address=address,
         path=f"/in/{source.name}",
         snippets=snippets,
@@ -235,8 +273,12 @@ def new_source_page(
     chosen: str = "",
     name: str = "",
     error: str = "",
+    schemes: Sequence[str] = (),
 ) -> str:
-    """`chosen` is the adapter that was picked; `error` says why the last attempt did not do."""
+    """`chosen` is the adapter that was picked; `error` says why the last attempt did not do.
+
+    `schemes` are the ways to sign that any source may choose.
+    """
     return _page(
         "new_source.html",
         viewer,
@@ -245,6 +287,7 @@ def new_source_page(
         chosen=chosen,
         name=name or chosen.replace("_", "-"),
         error=error,
+        schemes=schemes,
     )
 
 
@@ -272,7 +315,8 @@ def delivery_page(
 
 def sites_page(sites: Sequence[Site], viewer: Viewer, *, now: datetime | None = None, map_svg: str = "") -> str:
     """`map_svg` is SVG of our own making."""
-    return _page("sites.html", viewer, now, sites=sites, map=map_svg, coordinates=_coordinates)
+    known = [survey(site) for site in sites]
+    return _page("sites.html", viewer, now, known=known, map=map_svg, coordinates=_coordinates, zone_by=_ZONE_BY)
 
 
 def settings_page(settings: Sequence[tuple[str, object, str]], viewer: Viewer, *, now: datetime | None = None) -> str:
@@ -387,6 +431,13 @@ def _is_weighty(link: Link) -> bool:
     """Whether a link is shown with its reasons: it weighs more than context, or a person made it or judged it."""
     judged = link.state in ("confirmed", "attributed", "rejected")
     return link.evidence.tier != "context" or judged or link.proposed_by.startswith("user:")
+
+
+def _lag(incident: Incident, theirs: Occurrence | None) -> list[str]:
+    """How far the provider's words ran behind what we saw, a sentence each; none for what is no provider incident."""
+    if theirs is None or theirs.kind != "provider_incident":
+        return []
+    return [words.lagged(one) for one in provider_lag.lag(incident, theirs).measurements]
 
 
 def _link_title(link: Link, occurrences: Mapping[str, Occurrence]) -> str:

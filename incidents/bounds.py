@@ -24,12 +24,15 @@ UNITS: Final[dict[str, tuple[float, float]]] = {
 
 def objection(reading: Reading) -> str | None:
     """Why a reading cannot be true, in words; None where it may be."""
-    if not (_is_finite(reading.value) and _is_finite(reading.latitude) and _is_finite(reading.longitude)):
+    place = [degrees for degrees in (reading.latitude, reading.longitude) if degrees is not None]
+    if not all(_is_finite(number) for number in (reading.value, *place)):
         return f"{reading.variable} is not a finite number"
     for suffix, (least, most) in UNITS.items():
         if reading.variable.endswith(suffix) and not least <= reading.value <= most:
             return f"{reading.variable} {reading.value:g} is outside {least:g} to {most:g}"
-    if not (-90 <= reading.latitude <= 90 and -180 <= reading.longitude <= 360):
+    if reading.latitude is not None and not -90 <= reading.latitude <= 90:
+        return f"{reading.variable} is of no place on Earth"
+    if reading.longitude is not None and not -180 <= reading.longitude <= 360:
         return f"{reading.variable} is of no place on Earth"
     if not EARLIEST <= reading.at < LATEST:
         return f"{reading.variable} is of the year {reading.at.year}"

@@ -11,6 +11,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from incidents import repeats
+from incidents.signatures import Proof
 from incidents.store import insert_many, receipt_of
 from incidents.tables import DeliveryRow, StampRow, UnreadRow
 
@@ -34,6 +36,7 @@ class Arrival:
     encoding: str = ""
     refused: str | None = None
     size: int | None = None
+    proof: Proof | None = None
 
     @property
     def receipt(self) -> str:
@@ -41,8 +44,15 @@ class Arrival:
         return receipt_of(self.id)
 
 
-def append(connection: sa.Connection, arrivals: Iterable[Arrival]) -> None:
-    """Append deliveries and queue them for reading. The caller commits, and only then is a 2xx true."""
+def append(connection: sa.Connection, arrivals: Sequence[Arrival]) -> Mapping[int, int]:
+    """Append deliveries and queue them for reading. The caller commits, and only then is a 2xx true.
+
+    Signed ones that were seen before are not appended: the answer gives the id of the one that stands for each.
+    """
+    firsts: Mapping[int, int] = {}
+    if signed := [(a.id, a.source, a.received_at, a.proof) for a in arrivals if a.proof]:
+        firsts = repeats.firsts(connection, signed)
+        arrivals = [a for a in arrivals if a.id not in firsts]
     rows = [
         {
             "id": a.id,
@@ -59,6 +69,7 @@ def append(connection: sa.Connection, arrivals: Iterable[Arrival]) -> None:
     ]
     insert_many(connection, DELIVERY, rows)
     insert_many(connection, UNREAD, [{"delivery_id": row["id"], "again": False} for row in rows])
+    return firsts
 
 
 def claim(connection: sa.Connection, *, most: int, most_bytes: int) -> list[Any]:

@@ -1,13 +1,13 @@
-"""Folds: an occurrence from the set of its statements, an incident from its entries and members. Pure.
+"""Folds: occurrences from the set of their statements, an incident from its entries and members. Pure.
 
-Order and repeats of the input do not matter; `extend` gives what `occurrence` gives over the whole set.
+Order and repeats of the input do not matter; `extend` gives what `occurrences` gives over the whole set.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -31,50 +31,115 @@ STATUSES = ("open", "acknowledged", "mitigated", "resolved")
 MILESTONES = ("impact_started_at", "detected_at", "acknowledged_at", "mitigated_at", "resolved_at")
 
 
-def occurrence_id(source: str, key: str) -> str:
-    """The id of the occurrence that a source names by this key: 32 hex digits, the same after every rebuild."""
+def subject_id(source: str, key: str) -> str:
+    """The id of what a source's key names: 32 hex digits, the same after every rebuild.
+
+    Its statements are recorded under it, and its first occurrence has this id.
+    """
     return hashlib.sha256(f"{source}\0{key}".encode()).hexdigest()[:32]
 
 
+def subject_of(occurrence: str) -> str:
+    """The subject that an occurrence's id belongs to: the id itself but for what a later one has behind it."""
+    return occurrence[:32]
+
+
+def _later_id(subject: str, starts_at: datetime) -> str:
+    """The id of a later occurrence of a subject, by the start that it opened with."""
+    return f"{subject}-{hashlib.sha256(instants.text(starts_at).encode()).hexdigest()[:12]}"
+
+
 def _place(said: Said) -> tuple[datetime, str]:
-    """Where a statement stands among those of its occurrence; the digest parts what was said at one instant."""
+    """Where a statement stands among those of its subject; the digest parts what was said at one instant."""
     return said.said_at, said.digest
 
 
-def occurrence(statements: Iterable[Said]) -> Occurrence:
-    """Fold a non-empty set of statements of one occurrence: what was said last holds, field by field.
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One occurrence of a subject with the statements that it was folded from, in the order said."""
 
-    An end said by a `final` statement is terminal: a retried "firing" that is read later does not reopen it.
+    occurrence: Occurrence
+    statements: tuple[Said, ...]
+
+
+def runs(statements: Iterable[Said]) -> list[Run]:
+    """Fold the statements of one subject into its occurrences, the earliest first.
+
+    What was said last holds, field by field. An end said by a `final` statement is terminal: a retried "firing" that
+    is read later does not reopen it. Where the key does not hold the start, as with most checks of uptime, a
+    statement of what began after the end opens the next occurrence.
     """
     ordered = sorted(
         {s.digest: s for s in sorted(statements, key=lambda s: s.recorded_at, reverse=True)}.values(), key=_place
     )
-    folded = _first(ordered[0])
-    for said in ordered[1:]:
-        folded = _next(folded, said)
-    return folded
+    found: list[tuple[Occurrence, list[Said]]] = []
+    for said in ordered:
+        if not found:
+            found.append((_first(said), [said]))
+            continue
+        was, heard = found[-1]
+        if _opens(was, said):
+            found[-1] = replace(was, followed=True), heard
+            found.append((_later(said), [said]))
+        else:
+            heard.append(said)
+            found[-1] = _next(was, said), heard
+    return [Run(folded, tuple(heard)) for folded, heard in found]
 
 
-def extend(cached: Occurrence | None, statements: Sequence[Said]) -> Occurrence | None:
-    """Fold new statements onto a cached fold, or None when one of them speaks from before the cache's last.
+def occurrences(statements: Iterable[Said]) -> list[Occurrence]:
+    """The occurrences of one subject, the earliest first."""
+    return [run.occurrence for run in runs(statements)]
 
-    None asks the caller to fold the whole set with `occurrence`: the only case in which order would matter.
+
+def occurrence(statements: Iterable[Said]) -> Occurrence:
+    """The latest occurrence of one subject, from a non-empty set of its statements."""
+    return occurrences(statements)[-1]
+
+
+def extend(cached: Occurrence, statements: Sequence[Said]) -> list[Occurrence] | None:
+    """Fold new statements onto a subject's latest occurrence: what it is now, and those that follow it.
+
+    None when one of them speaks from before the cache's last, which asks the caller to fold the subject's whole set:
+    the only case in which order would matter.
     """
-    if cached is None:
-        return occurrence(statements)
-    ordered = sorted({s.digest: s for s in statements}.values(), key=_place)
     assert cached.said_at is not None
+    ordered = sorted({s.digest: s for s in statements}.values(), key=_place)
     if ordered and _place(ordered[0]) <= (cached.said_at, cached.digest):
         return None
+    found = [cached]
     for said in ordered:
-        cached = _next(cached, said)
-    return cached
+        if _opens(found[-1], said):
+            found[-1] = replace(found[-1], followed=True)
+            found.append(_later(said))
+        else:
+            found[-1] = _next(found[-1], said)
+    return found
+
+
+def _opens(was: Occurrence, said: Said) -> bool:
+    """Whether a statement is of a new occurrence: what it speaks of began once the last one was over."""
+    event = said.event
+    if was.ends_at is None or was.ends_expected or was.final or event.final:
+        return False
+    is_over = event.ends_at is not None and event.ends_at <= said.said_at and not event.ends_expected
+    began = event.starts_at or (None if is_over else said.said_at)
+    return began is not None and began >= was.ends_at and began > was.starts_at
+
+
+def _later(said: Said) -> Occurrence:
+    first = _first(said)
+    return replace(
+        first, id=_later_id(first.subject, first.starts_at), key=f"{first.key}@{instants.text(first.starts_at)}"
+    )
 
 
 def _first(said: Said) -> Occurrence:
     event = said.event
+    subject = subject_id(said.source, event.key)
     return Occurrence(
-        id=occurrence_id(said.source, event.key),
+        id=subject,
+        subject=subject,
         source=said.source,
         key=event.key,
         kind=event.kind,

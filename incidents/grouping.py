@@ -82,7 +82,8 @@ class Grouping:
         self.changes.store.lock(self.connection, [f"group:{key}" for key in by_group])
         if alerts:
             self._write_groups(alerts, keys)
-        bonds = self._bonds([c.now.id for c in changed if c.was and (_is_grouped(c.was) or _is_grouped(c.now))])
+        # Those of other kinds too: what was an alert once and joined is counted still.
+        bonds = self._bonds([c.now.id for c in changed if c.was])
         self._move(changed, bonds)
         for key in sorted(by_group):
             self._apply_group(key, by_group[key], bonds)

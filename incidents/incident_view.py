@@ -21,6 +21,7 @@ from incidents.deliveries import DELIVERY
 from incidents.entries import INCIDENT, MEMBER, OCCURRENCE
 from incidents.grouping import GROUP
 from incidents.ingest import EVENT, READING, holds
+from incidents.lanes import reading_lane
 from incidents.model import Entry, Incident, Members, Occurrence, Severity, Site
 from incidents.places import SiteMatcher
 from incidents.records import members_of, said_of
@@ -99,7 +100,7 @@ class _Gathering:
         long = row.alerts * 2 - row.alerts_on > MARKS
         lines = self._lines(row.id, own, alerts, context, crowded=crowded or long)
         series = tuple(found for site in sites for found in self._series(site, since, until))
-        heard = {bar.lane for bar in bars} | ({"weather"} if series else set()) | ({"people"} if own else set())
+        heard = {bar.lane for bar in bars} | {reading_lane(s.variable) for s in series} | ({"people"} if own else set())
         covered = self._coverage(incident, bars, series, (since, min(until, self.as_of)))
         zone = self.asked.zone or (sites[0].timezone if sites else "UTC")
         return self._finish(
@@ -136,8 +137,9 @@ class _Gathering:
         if window[0] >= window[1]:
             return ()
         found: Counter[tuple[str | None, str | None]] = Counter((bar.lane, bar.occurrence.source) for bar in bars)
+        read = Counter(reading_lane(one.variable) for one in shown)
         return tuple(
-            replace(row, found=found[row.lane, row.source] + (len(shown) if row.lane == "weather" else 0))
+            replace(row, found=found[row.lane, row.source] + (read[row.lane] if row.lane else 0))
             for row in coverage(self.connection, self.config, *window, incident.sites)
         )
 
@@ -219,7 +221,8 @@ class _Gathering:
     def _known(self, names: Sequence[str]) -> list[Known]:
         said = defaultdict(list)
         traces: dict[str, dict[int, Trace]] = defaultdict(dict)
-        for part in chunks(list(names)):
+        subjects = list(dict.fromkeys(fold.subject_of(name) for name in names))
+        for part in chunks(subjects):
             query = (
                 sa.select(EVENT, DELIVERY.c.sha256, DELIVERY.c.size)
                 .outerjoin(DELIVERY, DELIVERY.c.id == EVENT.c.delivery_id)
@@ -238,8 +241,12 @@ class _Gathering:
                     sha256=row.sha256,
                     size=row.size,
                 )
-        known = (timeline.known(said[name], traces[name], self.as_of) for name in names)
-        return [item for item in known if item is not None]
+        known = {
+            item.occurrence.id: item
+            for subject in subjects
+            for item in timeline.known(said[subject], traces[subject], self.as_of)
+        }
+        return [known[name] for name in names if name in known]
 
     def _lines(
         self, incident: str, own: list[Line], alerts: Sequence[Known], context: Iterable[Known], *, crowded: bool
@@ -256,7 +263,8 @@ class _Gathering:
         return density(self.connection, incident, since, until, as_of=self.asked.as_of)
 
     def _series(self, site: Site, since: datetime, until: datetime) -> list[Series]:
-        return series(self.connection, site, since, until, as_of=self.as_of, config=self.config)
+        near = series(self.connection, site, since, until, as_of=self.as_of, config=self.config)
+        return near + grid_series(self.connection, site, since, until, as_of=self.as_of)
 
     def _gaps(self, sites: Sequence[Site], since: datetime, until: datetime) -> tuple[Gap, ...]:
         found = source_gaps(self.connection, self.config, since, min(until, self.as_of))
@@ -439,3 +447,30 @@ def series(
                 )
             )
     return found
+
+
+def grid_series(
+    connection: sa.Connection, site: Site, since: datetime, until: datetime, *, as_of: datetime
+) -> list[Series]:
+    """The grid area of a site as known at a moment: a series for each variable, source and basis."""
+    if not site.grid_area:
+        return []
+    told = sa.select(READING).where(
+        READING.c.grid_area == site.grid_area,
+        READING.c.at.between(since - timedelta(hours=1), until + timedelta(hours=1)),
+        READING.c.recorded_at <= as_of,
+    )
+    found: dict[tuple[str, str, str], dict[datetime, Any]] = defaultdict(dict)
+    for row in connection.execute(told.order_by(READING.c.recorded_at.desc(), READING.c.id.desc()).limit(READINGS)):
+        found[row.variable, row.source, row.basis].setdefault(row.at, row)
+    return [
+        Series(
+            variable=variable,
+            site=site.name,
+            points=tuple(Point(at, row.value) for at, row in sorted(rows.items())),
+            basis=basis,
+            station=site.grid_area,
+            credit=next((row.credit for row in rows.values() if row.credit), None),
+        )
+        for (variable, _, basis), rows in sorted(found.items())
+    ]

@@ -33,8 +33,12 @@ READING = ReadingRow.__table__  # type: ignore[attr-defined]
 SIGHTING = SightingRow.__table__  # type: ignore[attr-defined]
 SUPERSESSION = SupersessionRow.__table__  # type: ignore[attr-defined]
 PULSE = PulseRow.__table__  # type: ignore[attr-defined]
+_IDENTITY = sa.tuple_(EVENT.c.occurrence_id, EVENT.c.digest)
+"""What makes a statement the one that it is: what it speaks of, and its words."""
 
 
+CHANNEL = "barograph_pulse"
+"""Where PostgreSQL tells every process that a pulse was committed."""
 RECORDING_FAULTS = (
     sqlalchemy.exc.StatementError,
     ValueError,
@@ -263,13 +267,13 @@ class Ingest:
         repeats: list[tuple[str, str, int]] = []
         for one in heard:
             for event in one.events:
-                name, identity = fold.occurrence_id(one.source, event.key), digest(event)
+                name, identity = fold.subject_id(one.source, event.key), digest(event)
                 if identity in said[name]:
                     repeats.append((name, identity, one.id))
                 else:
                     said[name][identity] = (one, event)
         cached = self._cached(connection, list(said))
-        known = self._known(connection, list(said))
+        known = self._known(connection, [(name, identity) for name, events in said.items() for identity in events])
         fresh, rows = self._fresh(said, known, repeats, now)
         if rows:
             insert_many(connection, EVENT, rows)
@@ -278,22 +282,26 @@ class Ingest:
         undone |= {name for name, identity, _ in repeats if known.get((name, identity))}
         return self._fold(connection, cached, fresh, undone)
 
-    def _cached(self, connection: sa.Connection, names: list[str]) -> dict[str, Occurrence]:
+    @staticmethod
+    def _cached(connection: sa.Connection, subjects: list[str]) -> dict[str, Occurrence]:
+        """The latest occurrence of each subject that has one."""
         return {
-            row.id: records.occurrence_of(row)
-            for part in chunks(names)
-            for row in connection.execute(sa.select(OCCURRENCE).where(OCCURRENCE.c.id.in_(part)))
+            row.subject: records.occurrence_of(row)
+            for part in chunks(subjects)
+            for row in connection.execute(
+                sa.select(OCCURRENCE).where(OCCURRENCE.c.subject.in_(part), OCCURRENCE.c.followed.is_(False))
+            )
         }
 
     @staticmethod
-    def _known(connection: sa.Connection, names: list[str]) -> dict[tuple[str, str], bool]:
-        """The statements of these occurrences by (id, digest), and whether each was superseded."""
+    def _known(connection: sa.Connection, said: Iterable[tuple[str, str]]) -> dict[tuple[str, str], bool]:
+        """Which of these statements, by (subject, digest), are recorded, and whether each was superseded."""
         superseded = sa.exists().where(SUPERSESSION.c.event_id == EVENT.c.id).label("superseded")
         return {
             (row.occurrence_id, row.digest): bool(row.superseded)
-            for part in chunks(names)
+            for part in chunks(list(said))
             for row in connection.execute(
-                sa.select(EVENT.c.occurrence_id, EVENT.c.digest, superseded).where(EVENT.c.occurrence_id.in_(part))
+                sa.select(EVENT.c.occurrence_id, EVENT.c.digest, superseded).where(_IDENTITY.in_(part))
             )
         }
 
@@ -337,12 +345,12 @@ class Ingest:
         for name, identity, delivery in repeats:
             wanted[name, identity].add(delivery)
         rows = []
-        for part in chunks(sorted({name for name, _ in wanted})):
+        for part in chunks(sorted(wanted)):
             query = sa.select(EVENT.c.id, EVENT.c.occurrence_id, EVENT.c.digest, EVENT.c.delivery_id)
-            for row in connection.execute(query.where(EVENT.c.occurrence_id.in_(part))):
+            for row in connection.execute(query.where(_IDENTITY.in_(part))):
                 rows += [
                     {"event_id": row.id, "delivery_id": delivery}
-                    for delivery in wanted.get((row.occurrence_id, row.digest), ())
+                    for delivery in wanted[row.occurrence_id, row.digest]
                     if delivery != row.delivery_id
                 ]
         if rows:
@@ -353,7 +361,7 @@ class Ingest:
         """Mark what deliveries read again no longer say, unmark what they say again; the occurrences concerned."""
         undone: set[str] = set()
         for one in again:
-            still = {(fold.occurrence_id(one.source, event.key), digest(event)) for event in one.events}
+            still = {(fold.subject_id(one.source, event.key), digest(event)) for event in one.events}
             spoken = sa.select(EVENT.c.id, EVENT.c.occurrence_id, EVENT.c.digest)
             for row in connection.execute(spoken.where(EVENT.c.delivery_id == one.id)).all():
                 if (row.occurrence_id, row.digest) not in still:
@@ -388,6 +396,7 @@ class Ingest:
                 "provisional": r.provisional,
                 "basis": r.basis,
                 "credit": r.credit,
+                "grid_area": r.grid_area,
                 "recorded_at": now if one.again else one.received_at,
                 "delivery_id": one.id,
             }
@@ -407,21 +416,21 @@ class Ingest:
         undone: Iterable[str],
     ) -> tuple[list[Change], list[str]]:
         changed, whole = [], set(undone)
-        for name, statements in fresh.items():
-            now = None if name in whole else fold.extend(cached.get(name), statements)
+        for subject, statements in fresh.items():
+            was = cached.get(subject)
+            now = None
+            if subject not in whole:
+                now = fold.extend(was, statements) if was else fold.occurrences(statements)
             if now is None:
-                whole.add(name)
+                whole.add(subject)
             else:
-                changed.append(Change(cached.get(name), now, lane_of(now)))
+                changed += [Change(was if was and seen.id == was.id else None, seen, lane_of(seen)) for seen in now]
         gone = []
-        for name in sorted(whole):
-            statements = statements_of(connection, name)
-            was = cached.get(name) or self._cached(connection, [name]).get(name)
-            if statements:
-                whole_fold = fold.occurrence(statements)
-                changed.append(Change(was, whole_fold, lane_of(whole_fold)))
-            else:
-                gone.append(name)
+        for subject in sorted(whole):
+            before = {row.id: records.occurrence_of(row) for row in connection.execute(_occurrences_of(subject))}
+            now = fold.occurrences(statements_of(connection, subject))
+            gone += sorted(set(before) - {seen.id for seen in now})
+            changed += [Change(before.get(seen.id), seen, lane_of(seen)) for seen in now if seen != before.get(seen.id)]
         write_occurrences(connection, changed)
         if gone:
             connection.execute(sa.delete(OCCURRENCE).where(OCCURRENCE.c.id.in_(gone)))
@@ -453,10 +462,14 @@ def holds(as_of: datetime | None = None) -> sa.ColumnElement[bool]:
     return ~superseded | sa.exists().where(SIGHTING.c.event_id == EVENT.c.id)
 
 
-def statements_of(connection: sa.Connection, occurrence: str) -> list[Said]:
-    """Every statement of an occurrence that holds, in no particular order."""
-    query = sa.select(EVENT).where(EVENT.c.occurrence_id == occurrence, holds())
+def statements_of(connection: sa.Connection, subject: str) -> list[Said]:
+    """Every statement of a subject that holds, in no particular order."""
+    query = sa.select(EVENT).where(EVENT.c.occurrence_id == subject, holds())
     return [records.said_of(row) for row in connection.execute(query)]
+
+
+def _occurrences_of(subject: str) -> sa.Select[Any]:
+    return sa.select(OCCURRENCE).where(OCCURRENCE.c.subject == subject)
 
 
 def write_occurrences(connection: sa.Connection, changed: Sequence[Change]) -> None:
@@ -477,6 +490,8 @@ def pulse(store: Store, connection: sa.Connection, topics: Iterable[str], now: d
     store.lock(connection, ["pulse"])
     shown = names if len(names) <= 50 else [n for n in names if not n.startswith("incident:")] + ["incidents"]
     connection.execute(sa.insert(PULSE).values(recorded_at=now, topics=shown))
+    if not store.is_sqlite:
+        connection.exec_driver_sql(f"NOTIFY {CHANNEL}")
 
 
 def _stamp(heard: Heard, now: datetime) -> dict[str, Any]:

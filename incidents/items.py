@@ -45,8 +45,8 @@ def _event(item: Mapping[str, Any], delivery: Delivery) -> Event:
     # A bare "resolved" does not rename what it ends: the fold keeps the title that it has.
     title = payload.title_of(item.get("title")) or event or ("" if resolved else payload.title_of(key)) or ""
     labels = payload.labels_of(item.get("labels"))
-    span, posts = _span(item, resolved, delivery), _posts(item.get("updates"), delivery)
     said_at = _instant(item, "said_at", delivery)
+    span, posts = _span(item, resolved, said_at, delivery), _posts(item.get("updates"), delivery)
     if not (said_at or span.starts_at or posts or (span.ends_at and not span.ends_assumed)):
         # Without a time of its own the same words may be said of another time: only the receipt tells them apart.
         said_at = delivery.received_at
@@ -93,15 +93,19 @@ class _Span:
     ends_assumed: bool = False
 
 
-def _span(item: Mapping[str, Any], resolved: bool | None, delivery: Delivery) -> _Span:
-    """When it was on. An end said of what still fires is expected unless `ends_expected` is false."""
+def _span(item: Mapping[str, Any], resolved: bool | None, said_at: datetime | None, delivery: Delivery) -> _Span:
+    """When it was on. An end said of what still fires is expected unless `ends_expected` is false.
+
+    An end that was not said is the moment of speaking, and assumed where that too is the receipt's.
+    """
     starts_at, starts_until = _start(item, delivery)
     forecast, ends_assumed = None, False
     ends_at, expected = _instant(item, "ends_at", delivery), payload.flag_of(item.get("ends_expected"))
     if expected is None:
         forecast = _instant(item, "ends_expected", delivery)
     if resolved:
-        ends_at, ends_assumed, expected = ends_at or delivery.received_at, ends_at is None, False
+        ends_assumed, expected = ends_at is None and said_at is None, False
+        ends_at = ends_at or said_at or delivery.received_at
     elif forecast and ends_at is None:
         ends_at, expected = forecast, True
     elif expected is None:

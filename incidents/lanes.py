@@ -14,6 +14,8 @@ _OWN_LANES: Final[dict[str, Lane]] = {
     "network": "network",
     "platform": "platform",
 }
+ABOUT_ALERTS: Final = frozenset({"silenced", "inhibited", "notified"})
+"""What a sender did about an alert stands where the alert stands: it has the alert's labels, so they say where."""
 _SERVICE_LABELS: Final = ("service", "job", "app", "namespace")
 
 # Before a capital after a small letter, and before the last capital of a run, unless only a plural s follows (PDUs).
@@ -96,7 +98,7 @@ def lane_of(occurrence: Occurrence) -> Lane:
         return "grid" if is_grid(occurrence) else "warnings"
     if occurrence.kind == "provider_incident":
         return "providers"
-    if occurrence.kind == "change":
+    if occurrence.kind == "change" and occurrence.event not in ABOUT_ALERTS:
         return "changes"
     labels = occurrence.labels
     said = _OWN_LANES.get(labels.get("lane", "").lower()) or _OWN_LANES.get(labels.get("layer", "").lower())

@@ -125,17 +125,21 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One number of a place at a time. `variable` carries its unit (`temperature_c`, `wind_gust_m_s`)."""
+    """One number of a place at a time. `variable` carries its unit (`temperature_c`, `wind_gust_m_s`).
+
+    A reading of a whole network (`grid_demand_mw`) has a `grid_area` in place of a point: both coordinates are None.
+    """
 
     variable: str
     at: datetime
     value: float
-    latitude: float
-    longitude: float
+    latitude: float | None
+    longitude: float | None
     station: str | None = None
     provisional: bool = False
     basis: Basis = "observed"
     credit: str | None = None
+    grid_area: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +155,8 @@ class Request:
     """One document that a feed is to be asked for, by GET.
 
     `site` names the site it is asked for, where the answer speaks of one place alone. `headers` never carry a
-    credential of ours; `{key}` in the address stands for the source's secret, put in by the poller alone.
+    credential of ours; `{key}` in the address stands for the source's secret, put in by the poller alone. Where a feed
+    asks for a window, the address has places for its ends: see `incidents.addresses`.
     """
 
     url: str
@@ -196,7 +201,11 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Occurrence:
-    """One alert, hazard, provider incident or change from start to end: the fold of its events."""
+    """One alert, hazard, provider incident or change from start to end: the fold of its events.
+
+    Where a source uses one key for ever, what the key names has several occurrences: the second and later ones carry
+    their start in `key` and in `id`. `subject` is what the key names, under which all of its events are recorded.
+    """
 
     id: str
     source: str
@@ -226,6 +235,9 @@ class Occurrence:
     recorded_at: datetime | None = None
     """When we first knew of it."""
     statements: int = 0
+    subject: str = ""
+    followed: bool = False
+    """Whether its subject has a later occurrence, which new statements go to."""
 
     def is_on(self, at: datetime) -> bool:
         """Whether it was on at this instant, by what its source says."""
@@ -242,7 +254,11 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A place we run in. `limits` are design limits by variable (`dry_bulb_c`)."""
+    """A place we run in. `limits` are design limits by variable (`dry_bulb_c`).
+
+    `located_by` and `timezone_by` say where coordinates and zone come from: given by a person, from the catalogue of
+    provider regions, the zone at the coordinates, or, where no zone is, the default.
+    """
 
     name: str
     title: str
@@ -255,11 +271,16 @@ class Site:
     grid_area: str | None = None
     limits: Mapping[str, float] = field(default_factory=dict)
     match: tuple[Match, ...] = ()
+    located_by: Literal["given", "catalogue"] = "given"
+    timezone_by: Literal["given", "catalogue", "coordinates", "default"] = "given"
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A configured sender or feed. Keys and secrets are not here: they never reach an adapter's input."""
+    """A configured sender or feed. Keys and secrets are not here: they never reach an adapter's input.
+
+    `verify` names the scheme by which its deliveries are signed where that is not the adapter's own.
+    """
 
     name: str
     adapter: str
@@ -267,6 +288,7 @@ class Source:
     url: str | None = None
     timezone: str | None = None
     mapping: Mapping[str, str] = field(default_factory=dict)
+    verify: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,11 +23,12 @@ from incidents.incident_view import WEATHER, bin_seconds, credits_of, series
 from incidents.ingest import READING
 from incidents.lanes import lane_of, service_of
 from incidents.model import Incident, Occurrence, Severity, Site
-from incidents.places import SiteMatcher, relation
+from incidents.places import SiteMatcher, concerns
 from incidents.records import occurrence_of
+from incidents.repeats import REFUSAL, REPEATED
 from incidents.silence import gaps_at, source_gaps
 from incidents.store import chunks, receipt_of
-from incidents.tables import KeyRow, RefusalRow, instant, micros
+from incidents.tables import KeyRow, instant, micros
 from incidents.view import (
     Bar,
     Bin,
@@ -42,7 +43,6 @@ from incidents.view import (
 )
 
 KEY = KeyRow.__table__  # type: ignore[attr-defined]  # SQLModel adds it
-REFUSAL = RefusalRow.__table__  # type: ignore[attr-defined]
 
 STRIP = timedelta(hours=24)
 
@@ -138,21 +138,21 @@ def is_at(seen: Occurrence, site: Site, config: Config) -> bool:
     """Whether an occurrence concerns a site: alerts and changes by their labels, the outside world by its area."""
     if seen.kind in ("alert", "change"):
         return site.name in SiteMatcher(config.sites).sites_of(seen.labels)
-    return relation(site, seen.area) is not None
+    return concerns(site, seen.area)
 
 
 def list_readings(
     connection: sa.Connection, site: Site | None, variable: str | None, *, since: datetime, until: datetime, limit: int
 ) -> list[Any]:
-    """Rows of readings in a window, near a site where one is given, in the order of their instants."""
+    """Rows of readings in a window in the order of their instants; of a site those near it and of its grid area."""
     query = sa.select(READING).where(READING.c.at.between(since, until))
     if variable:
         query = query.where(READING.c.variable == variable)
     if site:
-        query = query.where(
-            READING.c.latitude.between(site.latitude - 0.5, site.latitude + 0.5),
-            READING.c.longitude.between(site.longitude - 0.7, site.longitude + 0.7),
+        near = READING.c.latitude.between(site.latitude - 0.5, site.latitude + 0.5) & READING.c.longitude.between(
+            site.longitude - 0.7, site.longitude + 0.7
         )
+        query = query.where(near | (READING.c.grid_area == site.grid_area) if site.grid_area else near)
     return list(connection.execute(query.order_by(READING.c.at, READING.c.id).limit(limit)))
 
 
@@ -208,7 +208,7 @@ def _strip(
     bars = tuple(
         Bar(occurrence=o, lane=lane_of(o), service=service_of(o), relation="context", late=False)
         for o in sorted(around, key=lambda o: (o.starts_at, o.id))
-        if relation(site, o.area) is not None
+        if concerns(site, o.area)
     )
     found = [s for s in shown if s.site == site.name and s.variable == "temperature_c"]
     latest = max((p for s in found for p in s.points if since <= p.at <= now), key=lambda p: p.at, default=None)
@@ -241,6 +241,7 @@ def source_health(
 ) -> tuple[SourceHealth, ...]:
     """Each source as its counters tell it."""
     counts = _counts(connection)
+    wrong = {row.source: row for row in connection.execute(_last_wrong_signatures())}
     owned = owners(connection)
     feeds = feed_health(connection, config, owned, now)
     keys: dict[str, list[str]] = defaultdict(list)
@@ -275,6 +276,10 @@ def source_health(
                 every_seconds=source.every_seconds,
                 feed=feeds.get(source.name),
                 credit=credit_of(source.adapter),
+                wrong_signatures=count["wrong-signature"],
+                wrong_signature=wrong[source.name].detail if source.name in wrong else None,
+                wrong_signature_at=wrong[source.name].last_at if source.name in wrong else None,
+                repeated=count[REPEATED],
             )
         )
     return tuple(found)
@@ -282,7 +287,7 @@ def source_health(
 
 def _counts(connection: sa.Connection) -> Mapping[str, dict[str, int]]:
     counts: dict[str, dict[str, int]] = defaultdict(
-        lambda: {"read": 0, "quarantined": 0, "unread": 0, "refused": 0, "losses": 0}
+        lambda: dict.fromkeys(("read", "quarantined", "unread", "refused", "losses", "wrong-signature", REPEATED), 0)
     )
     stamped = sa.select(
         STAMP.c.source,
@@ -298,11 +303,21 @@ def _counts(connection: sa.Connection) -> Mapping[str, dict[str, int]]:
     )
     for row in connection.execute(waiting.group_by(DELIVERY.c.source)):
         counts[row.source]["unread"] = row.n
-    for row in connection.execute(
-        sa.select(REFUSAL.c.source, sa.func.sum(REFUSAL.c.count).label("n")).group_by(REFUSAL.c.source)
-    ):
-        counts[row.source]["refused"] = int(row.n)
+    refused = sa.select(REFUSAL.c.source, REFUSAL.c.reason, sa.func.sum(REFUSAL.c.count).label("n"))
+    for row in connection.execute(refused.group_by(REFUSAL.c.source, REFUSAL.c.reason)):
+        counts[row.source]["refused"] += int(row.n) if row.reason != REPEATED else 0
+        if row.reason in counts[row.source]:
+            counts[row.source][row.reason] = int(row.n)
     return counts
+
+
+def _last_wrong_signatures() -> sa.Select[Any]:
+    """Of each source the row of the day on which a signature was last wrong; within a day it holds the last one."""
+    wrong = REFUSAL.c.reason == "wrong-signature"
+    last = sa.select(REFUSAL.c.source, sa.func.max(REFUSAL.c.day).label("day")).where(wrong)
+    days = last.group_by(REFUSAL.c.source).subquery()
+    same = (days.c.source == REFUSAL.c.source) & (days.c.day == REFUSAL.c.day)
+    return sa.select(REFUSAL.c.source, REFUSAL.c.detail, REFUSAL.c.last_at).join(days, same).where(wrong)
 
 
 def list_deliveries(

@@ -9,7 +9,7 @@ from itertools import groupby
 
 import sqlalchemy as sa
 
-from incidents import entries, fold
+from incidents import configured, entries, fold
 from incidents.config import Config
 from incidents.entries import ENTRY, INCIDENT, OCCURRENCE
 from incidents.grouping import GROUP, STILL_ON, groups_of
@@ -33,6 +33,18 @@ def rebuild(store: Store, config: Config, now: datetime) -> tuple[int, int]:
         occurrences = _occurrences(connection, config)
         incidents = _incidents(connection, now)
     return occurrences, incidents
+
+
+def refill(store: Store, now: datetime) -> bool:
+    """Rebuild caches that are empty while the logs are not, as a migration of a cache leaves them; whether it did."""
+    with store.reading() as connection:
+        spoken = connection.execute(sa.select(EVENT.c.id).limit(1)).first()
+        folded = connection.execute(sa.select(OCCURRENCE.c.id).limit(1)).first()
+        if spoken is None or folded is not None:
+            return False
+        config = configured.load(connection)
+    rebuild(store, config, now)
+    return True
 
 
 def _occurrences(connection: sa.Connection, config: Config) -> int:
@@ -60,7 +72,7 @@ def _occurrences(connection: sa.Connection, config: Config) -> int:
 
 
 def _batches(connection: sa.Connection) -> Iterator[list[Occurrence]]:
-    """All occurrences, folded, in lists of `BATCH`, in the order of their ids."""
+    """All occurrences, folded, those of `BATCH` subjects at a time, in the order of their ids."""
     after = ""
     while True:
         names = list(
@@ -81,8 +93,9 @@ def _batches(connection: sa.Connection) -> Iterator[list[Occurrence]]:
             .order_by(EVENT.c.occurrence_id)
         )
         folded = [
-            fold.occurrence([said_of(row) for row in group])
+            occurrence
             for _, group in groupby(rows, key=lambda row: row.occurrence_id)
+            for occurrence in fold.occurrences(said_of(row) for row in group)
         ]
         if folded:
             yield folded

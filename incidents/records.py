@@ -141,6 +141,8 @@ def occurrence_row(seen: Occurrence, lane: Lane) -> dict[str, Any]:
         rest["posts"] = [[instants.text(p.at), p.text] for p in seen.posts]
     return {
         "id": seen.id,
+        "subject": seen.subject,
+        "followed": seen.followed,
         "source": seen.source,
         "key": seen.key,
         "kind": seen.kind,
@@ -163,6 +165,8 @@ def occurrence_of(row: Any) -> Occurrence:  # noqa: ANN401  # a row of Occurrenc
     rest = row.rest
     return Occurrence(
         id=row.id,
+        subject=row.subject,
+        followed=bool(row.followed),
         source=row.source,
         key=row.key,
         kind=row.kind,

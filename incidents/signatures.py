@@ -1,4 +1,8 @@
-"""Signatures and tokens that senders put into headers, judged over the raw bytes in constant time. Pure."""
+"""Signatures and tokens that senders put into headers, judged over the raw bytes in constant time. Pure.
+
+A source's secrets may be shared texts, public keys (`whpk_…`) and certificates (PEM), several during a rotation.
+What is public never serves as a shared secret: anybody could sign with it.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +12,62 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Literal
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from incidents.model import Delivery
 
 TOLERANCE = timedelta(minutes=5)
+"""How far a signed time may lie from the receipt."""
+REMEMBERED = timedelta(hours=1)
+"""How long a signature without a time is remembered: the same bytes again within it are a repeat."""
+MOST_OFFERED = 16
+"""How many signatures of one header are tried."""
 
 _SECONDS = re.compile(r"\d{1,12}", re.ASCII)
+_PEM = re.compile(r"-----BEGIN ([A-Z0-9 ]{1,40})-----.*?-----END \1-----", re.DOTALL)
+_PUBLIC, _PRIVATE = "whpk_", "whsk_"
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What a signed delivery is remembered by, so that nobody can send it a second time as new.
+
+    `name` tells it from all others of its source; after `until` it is forgotten, and refused where its time is signed.
+    """
+
+    name: str
+    until: datetime
+
+
+def secrets_in(text: str) -> list[str]:
+    """The secrets of a text: each PEM block whole, everything else line by line."""
+    blocks = [found[0] for found in _PEM.finditer(text)]
+    return [*blocks, *(line.strip() for line in _PEM.sub("\n", text).splitlines() if line.strip())]
+
+
+def is_shared(secret: str | bytes) -> bool:
+    """Whether a secret is one that only we and the sender know: neither empty, nor a public key, nor a certificate."""
+    if isinstance(secret, bytes):
+        return bool(secret)
+    return bool(secret) and not secret.startswith((_PUBLIC, _PRIVATE, "-----BEGIN"))
+
+
+def untimed(delivery: Delivery, *headers: str) -> Proof:
+    """The proof of a signature that holds no time: the body, with the headers that tell one delivery from the next."""
+    said = "\n".join(delivery.headers.get(header, "") for header in headers)
+    return Proof(hashlib.sha256(_bytes(said) + b"\n" + delivery.body).hexdigest(), delivery.received_at + REMEMBERED)
+
+
+def timed(delivery: Delivery, seconds: str) -> Proof:
+    """The proof of a signature over this time and the body: replayed later than `until`, its time refuses it."""
+    name = hashlib.sha256(_bytes(seconds) + b"\n" + delivery.body).hexdigest()
+    return Proof(name, datetime.fromtimestamp(int(seconds), UTC) + TOLERANCE)
 
 
 def offered(header: str | None, prefix: str = "", separator: str = ",") -> list[str]:
@@ -31,7 +83,7 @@ def is_signed(
     encoding: Literal["hex", "base64"] = "hex",
 ) -> bool:
     """Whether one of the signatures is the content's HMAC-SHA256 under one of the secrets; empty ones sign not."""
-    keys = [_bytes(secret) for secret in secrets if secret]
+    keys = [_bytes(secret) for secret in secrets if is_shared(secret)]
     expected = [_written(hmac.digest(key, content, hashlib.sha256), encoding) for key in keys]
     given = [_bytes(signature.lower() if encoding == "hex" else signature) for signature in signatures]
     return _any_equal(given, expected)
@@ -39,7 +91,9 @@ def is_signed(
 
 def is_token(given: str | None, secrets: Iterable[str]) -> bool:
     """Whether a header is one of the secrets themselves; an absent or empty one never is."""
-    return bool(given) and _any_equal([_bytes(given or "")], [_bytes(secret) for secret in secrets if secret])
+    return bool(given) and _any_equal(
+        [_bytes(given or "")], [_bytes(secret) for secret in secrets if is_shared(secret)]
+    )
 
 
 def is_recent(seconds: str | None, delivery: Delivery, tolerance: timedelta = TOLERANCE) -> bool:
@@ -50,17 +104,55 @@ def is_recent(seconds: str | None, delivery: Delivery, tolerance: timedelta = TO
 
 
 def is_standard_webhook(delivery: Delivery, secrets: Sequence[str]) -> bool:
-    """Whether it is signed as Standard Webhooks 1.0 say: `webhook-id`, `-timestamp` and `-signature` ("v1,…").
+    """Whether it is signed as Standard Webhooks 1.0 say, under the header names of that or of Svix.
 
-    Secrets are base64 after `whsec_`; one that is not is taken as it stands.
+    `webhook-signature` holds "v1,…" (HMAC-SHA256; secrets are base64 after `whsec_`, one that is not is taken as it
+    stands) or "v1a,…" (Ed25519; the public key is base64 after `whpk_`), over "id.seconds.body".
     """
-    headers = delivery.headers
-    seconds = headers.get("webhook-timestamp")
-    if not is_recent(seconds, delivery):
+    identifier, seconds, header = _standard_headers(delivery)
+    if not identifier or not is_recent(seconds, delivery):
         return False
-    content = b".".join((_bytes(headers.get("webhook-id", "")), _bytes(seconds or ""), delivery.body))
-    signatures = offered(headers.get("webhook-signature"), "v1,", " ")
-    return is_signed(content, signatures, [_unwrapped(secret) for secret in secrets], "base64")
+    content = b".".join((_bytes(identifier), _bytes(seconds), delivery.body))
+    shared = [_unwrapped(secret) for secret in secrets if is_shared(secret)]
+    return is_signed(content, offered(header, "v1,", " "), shared, "base64") or any(
+        _is_signed_by(key, content, signature)
+        for signature in offered(header, "v1a,", " ")[:MOST_OFFERED]
+        for secret in secrets
+        if secret.startswith(_PUBLIC) and (key := _public_key(secret))
+    )
+
+
+def standard_proof(delivery: Delivery) -> Proof:
+    """The proof of a delivery that `is_standard_webhook`: its signed id, which is the same at each attempt."""
+    identifier, seconds, _ = _standard_headers(delivery)
+    name = hashlib.sha256(b"id " + _bytes(identifier)).hexdigest()
+    return Proof(name, datetime.fromtimestamp(int(seconds), UTC) + TOLERANCE)
+
+
+def _standard_headers(delivery: Delivery) -> tuple[str, str, str]:
+    """Id, time and signatures; of the two sets of names the one that has signatures."""
+    prefix = "webhook" if delivery.headers.get("webhook-signature") else "svix"
+    identifier, seconds, header = (delivery.headers.get(f"{prefix}-{name}", "") for name in _STANDARD)
+    return identifier, seconds, header
+
+
+_STANDARD = ("id", "timestamp", "signature")
+
+
+@lru_cache(maxsize=256)
+def _public_key(secret: str) -> Ed25519PublicKey | None:
+    try:
+        return Ed25519PublicKey.from_public_bytes(base64.b64decode(secret.removeprefix(_PUBLIC), validate=True))
+    except (binascii.Error, ValueError):
+        return None
+
+
+def _is_signed_by(key: Ed25519PublicKey, content: bytes, signature: str) -> bool:
+    try:
+        key.verify(base64.b64decode(_bytes(signature), validate=True), content)
+    except (binascii.Error, ValueError, InvalidSignature):
+        return False
+    return True
 
 
 def _unwrapped(secret: str) -> bytes:
@@ -78,7 +170,7 @@ def _written(digest: bytes, encoding: str) -> bytes:
 
 def _any_equal(given: Sequence[bytes], expected: Sequence[bytes]) -> bool:
     """Compares each with each, so that the time tells nothing of which one was near."""
-    return sum(hmac.compare_digest(one, other) for one in given[:16] for other in expected) > 0
+    return sum(hmac.compare_digest(one, other) for one in given[:MOST_OFFERED] for other in expected) > 0
 
 
 def _bytes(text: str | bytes) -> bytes:

@@ -53,6 +53,7 @@ def reading_digest(reading: Reading) -> str:
         reading.provisional,
         reading.basis,
         reading.credit,
+        *((reading.grid_area,) if reading.grid_area else ()),
     )
     return hashlib.sha256(orjson.dumps(content, option=_CANONICAL)).hexdigest()
 
@@ -74,6 +75,7 @@ def statement_json(statement: Statement, delivery: Delivery) -> dict[str, Any]:
                 "provisional": statement.provisional,
                 "basis": statement.basis,
                 **({"credit": statement.credit} if statement.credit else {}),
+                **({"grid_area": statement.grid_area} if statement.grid_area else {}),
             }
         case Loss():
             return {"type": "loss", "count": statement.count, "what": statement.what}

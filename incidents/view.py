@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from incidents.model import Incident, Lane, Link, Measurement, Occurrence, Severity, Site
+from incidents.model import Credit, Incident, Lane, Link, Measurement, Occurrence, Said, Severity, Site
+from incidents.revisions import Backdating, Revision
 
 PhaseName = Literal["before", "impact", "mitigated", "resolved"]
 
@@ -245,7 +246,7 @@ class FeedHealth:
 
 @dataclass(frozen=True, slots=True)
 class SourceHealth:
-    """A source as its counters tell it. `refused` counts wrong keys and bodies over the bound."""
+    """A source as its counters tell it. `refused` counts wrong keys and signatures."""
 
     name: str
     adapter: str
@@ -263,6 +264,13 @@ class SourceHealth:
     gaps: tuple[Gap, ...] = ()
     every_seconds: int | None = None
     """How often it should speak; without it, silence says nothing."""
+    wrong_signatures: int = 0
+    """Those of the refused that showed no key and no signature that holds."""
+    wrong_signature: str | None = None
+    """Why the last of them did not hold."""
+    wrong_signature_at: datetime | None = None
+    repeated: int = 0
+    """Signed deliveries that came again and were taken for the one that is stored."""
     feed: FeedHealth | None = None
     """How its askings went; None for a source that is not asked."""
     credit: str | None = None
@@ -310,3 +318,24 @@ class Viewer:
     theme: Literal["auto", "light", "dark"] = "auto"
     csrf: str = ""
     nonce: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """One statement with the way back to its bytes, and in how many further deliveries it was repeated."""
+
+    said: Said
+    trace: Trace
+    repeats: int
+
+
+@dataclass(frozen=True, slots=True)
+class OccurrenceView:
+    """One occurrence as a reader sees it whole; statements in the order in which they were recorded."""
+
+    occurrence: Occurrence
+    statements: tuple[Stated, ...]
+    left_out: int
+    revisions: tuple[Revision, ...]
+    backdated: tuple[Backdating, ...]
+    credit: Credit | None

@@ -8,7 +8,7 @@ import hmac
 import secrets
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from incidents.overview import KEY
 from incidents.store import Store
 from service import clock
-from service.seal import open_all
+from service.seal import keep, open_all
 
 Role = Literal["viewer", "responder", "admin"]
 ROLES: tuple[Role, ...] = ("viewer", "responder", "admin")
@@ -164,6 +164,12 @@ class Access:
             )
         self.refresh()
         return text, ident
+
+    def keep_secrets(self, source: str, texts: Sequence[str]) -> None:
+        """Keep a source's signature secrets, encrypted, over those that were kept."""
+        with self.store.writing() as connection:
+            keep(connection, self._secret, source, texts)
+        self.refresh()
 
     def revoke(self, ident: str) -> bool:
         """Revoke a key by its id; whether there was a live one."""

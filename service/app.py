@@ -18,7 +18,7 @@ from incidents import configured
 from incidents.config import Config
 from incidents.deliveries import BODY_BOUND
 from incidents.store import Store
-from service import inbox, metrics, openapi, people, polling, schedule, source_pages
+from service import inbox, metrics, occurrences_api, openapi, people, polling, schedule, source_pages
 from service.access import Access
 from service.apply import apply
 from service.asking import zones
@@ -38,6 +38,7 @@ from service.keys import (
     WRITER,
     Configured,
 )
+from service.listener import Listener
 from service.routes import ROUTES
 from service.seal import secret_key
 from service.settings import Settings
@@ -100,12 +101,17 @@ async def _intake(app: web.Application) -> AsyncIterator[None]:
     hub = app[HUB] = Hub(app[STORE])
     worker = app[WORKER] = Worker(app[STORE], lambda: app[CONFIG].now, lambda _: hub.notify())
     writer = app[WRITER] = Writer(app[STORE], worker.wake)
+    listener = None if app[STORE].is_sqlite else Listener(app[STORE].url, hub.notify)
     worker.start()
+    if listener:
+        listener.start()
     async with asyncio.TaskGroup() as group:
         broadcasting = group.create_task(hub.run())
         yield
         await writer.close()
         await asyncio.to_thread(worker.close)
+        if listener:
+            await asyncio.to_thread(listener.close)
         broadcasting.cancel()
     app[READERS].shutdown()
     app[KEY_CHECKS].shutdown()
@@ -195,6 +201,7 @@ def _page_routes(app: web.Application) -> None:
         ("/sources/new", source_pages.new_source),
         ("/deliveries/{receipt}", source_pages.delivery),
         ("/sources/{source}", source_pages.source),
+        ("/occurrences/{occurrence}", occurrences_api.occurrence),
         ("/sites", people.sites),
         ("/settings", people.settings),
         ("/sign-in", people.sign_in),
@@ -211,6 +218,7 @@ def _page_routes(app: web.Application) -> None:
         ("/incidents/{incident}/patch", people.patch_form, "responder"),
         ("/sources", source_pages.create_source, "admin"),
         ("/sources/{source}/key", source_pages.create_key, "admin"),
+        ("/sources/{source}/secrets", source_pages.keep_secrets, "admin"),
         ("/deliveries/{receipt}/reread", source_pages.reread_form, "admin"),
         ("/zone", people.zone_form, "viewer"),
         ("/theme", people.theme_form, "viewer"),

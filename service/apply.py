@@ -11,6 +11,7 @@ from incidents import configured
 from incidents.adapters import adapters
 from incidents.config import LEAST_KEY_LENGTH, ConfigError, config_of
 from incidents.configured import Step
+from incidents.signatures import secrets_in
 from incidents.store import Store
 from service import clock, file_keys
 from service.seal import keep
@@ -61,8 +62,9 @@ def _told_apart(keys: Mapping[str, str]) -> None:
 def _secrets(row: dict[str, Any], path: Path) -> list[str]:
     """The signature secrets of a source: one, or those of a file, one a line, the old beside the new."""
     if row.get("secret_file"):
-        return _text(row, "secret_file", path).split()
-    return [str(row["secret"])] if row.get("secret") else []
+        return secrets_in(_text(row, "secret_file", path))
+    given = str(row.get("secret") or "")
+    return secrets_in(given) if "-----BEGIN" in given else [given] if given else []
 
 
 def _text(row: dict[str, Any], key: str, path: Path) -> str:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 
-from service import cli_feeds, cli_incidents, cli_keys
+from service import cli_feeds, cli_incidents, cli_keys, cli_sites
 from service.terminal import (
     JSON_OPTION,
     NOT_FOUND,
@@ -242,5 +242,6 @@ for command in (
     cli_keys.sign_in,
     cli_feeds.backfill,
     cli_feeds.import_,
+    cli_sites.site,
 ):
     main.add_command(command)

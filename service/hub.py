@@ -16,7 +16,9 @@ log = logging.getLogger(__name__)
 
 MOST_BEHIND = 256
 PATIENCE_SECONDS = 2.0
-"""How long another process's change may go unnoticed."""
+"""How long another process's change may go unnoticed on SQLite, where nothing tells of it."""
+LISTENING_SECONDS = 15.0
+"""The same on PostgreSQL, which tells of it: this is for what is lost with the listener's connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,7 @@ class Hub:
     async def _turn(self) -> None:
         """Wait for news, or as long as another process's may wait, and broadcast it."""
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
+            async with asyncio.timeout(PATIENCE_SECONDS if self._store.is_sqlite else LISTENING_SECONDS):
                 await self._news.wait()
         except TimeoutError:
             pass

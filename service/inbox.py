@@ -18,6 +18,8 @@ from aiohttp import web
 from incidents.adapters import adapters
 from incidents.deliveries import BODY_BOUND
 from incidents.model import Delivery
+from incidents.signatures import Proof
+from incidents.verification import complaint, scheme_of
 from service import clock
 from service.access import Identity
 from service.keys import ACCESS, CONFIG, KEY_CHECKS, WORKER, WRITER
@@ -44,6 +46,7 @@ KEPT_HEADERS = (
     "sentry-hook-resource",
     "sentry-hook-timestamp",
     "webhook-",
+    "svix-",
     "ce-",
     "x-checkly-",
 )
@@ -82,7 +85,8 @@ async def post(request: web.Request) -> web.Response:
     if source is None:
         return _turned_away("no-such-source", f"no source is called {name[:80]!r}")
     adapter = adapters().get(source.adapter)
-    secrets = request.app[ACCESS].secrets_of(name) if adapter and adapter.verify else ()
+    scheme = scheme_of(source, adapter)
+    secrets = request.app[ACCESS].secrets_of(name) if scheme else ()
     refusal = await _refusal(request, name)
     if refusal and not secrets:
         return _refused(request, name, *refusal)
@@ -97,16 +101,20 @@ async def post(request: web.Request) -> web.Response:
     except web.HTTPRequestEntityTooLarge:
         return _refused(request, name, *refusal) if refusal else await _too_large(request, name)
     now, delivery = clock.now(), None
-    if adapter and (refusal or adapter.challenge):
+    if refusal or (adapter and adapter.challenge):
         delivery = Delivery(
             name, body, now, {k.lower(): _valid(v) for k, v in request.headers.items()}, source.timezone
         )
-    if refusal and not (adapter and adapter.verify and delivery and adapter.verify(delivery, secrets)):
-        return _refused(request, name, "wrong-signature", "neither key nor signature is right")
+    proof: Proof | None = None
+    if refusal:
+        if not (scheme and delivery and scheme.holds(delivery, secrets)):
+            why = complaint(delivery) if delivery else None
+            return _refused(request, name, "wrong-signature", "neither key nor signature is right", why)
+        proof = scheme.proof(delivery)
     encoding = _valid(request.headers.get("Content-Encoding", "")).strip().lower()
     try:
         receipt = await request.app[WRITER].submit(
-            name, now, _kept(request), body, encoding="" if encoding == "identity" else encoding
+            name, now, _kept(request), body, encoding="" if encoding == "identity" else encoding, proof=proof
         )
     except OverloadedError as error:
         return _later(str(error))
@@ -181,8 +189,10 @@ async def whose(request: web.Request, key: str) -> Identity | None:
     return found
 
 
-def _refused(request: web.Request, source: str, name: str, detail: str) -> web.Response:
+def _refused(request: web.Request, source: str, name: str, detail: str, why: str | None = None) -> web.Response:
+    """Turn a sender away; `why` is for the operator alone, who may read more than a stranger is told."""
     request.app[WORKER].refusals[source, name] += 1
+    request.app[WORKER].last_refusals[source, name] = (why or detail, clock.now())
     return _turned_away(name, detail)
 
 

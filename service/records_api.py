@@ -14,6 +14,7 @@ from incidents.config import spec_of
 from incidents.incident_view import source_credit
 from incidents.model import Occurrence, Site
 from incidents.silence import source_gaps
+from incidents.sites import survey
 from incidents.view import FeedHealth
 from service import clock
 from service.asking import (
@@ -112,6 +113,7 @@ async def list_readings(request: web.Request) -> web.Response:
             "provisional": bool(r.provisional),
             "basis": r.basis,
             "credit": r.credit or source_credit(config, r.source),
+            "grid_area": r.grid_area,
             "source": r.source,
         }
         for r in rows[:limit]
@@ -141,7 +143,7 @@ def _after(request: web.Request) -> tuple[tuple[datetime, int] | None, int]:
 
 
 async def list_sites(request: web.Request) -> web.Response:
-    return page([spec_of(site) for site in request.app[CONFIG].now.sites], None)
+    return page([{**spec_of(s), **survey(s).as_json()} for s in request.app[CONFIG].now.sites], None)
 
 
 async def list_sources(request: web.Request) -> web.Response:
@@ -162,6 +164,9 @@ async def list_sources(request: web.Request) -> web.Response:
             "quarantined": s.quarantined,
             "unread": s.unread,
             "refused": s.refused,
+            "wrong_signatures": s.wrong_signatures,
+            "wrong_signature": s.wrong_signature,
+            "repeated": s.repeated,
             "losses": s.losses,
             "last_received_at": instants.text(s.last_received_at) if s.last_received_at else None,
             "gaps": [{"since": instants.text(g.since), "until": instants.text(g.until)} for g in s.gaps],

@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from aiohttp import web
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from sqlalchemy.exc import SQLAlchemyError
 
-from incidents import configured
+from incidents import configured, repeats
 from incidents.ingest import PULSE
-from incidents.overview import REFUSAL
+from incidents.repeats import REFUSAL
 from incidents.settling import settle_due
 from incidents.store import Store, insert
 from service import clock
@@ -97,18 +97,21 @@ def _reload_configuration(app: web.Application) -> None:
 
 async def _keep_house(app: web.Application) -> None:
     """Write down what was refused; what cannot be written is counted on and tried again at the next tick."""
-    refusals = app[WORKER].take_refusals()
+    refusals, last = app[WORKER].take_refusals(), dict(app[WORKER].last_refusals)
     try:
-        await asyncio.to_thread(_keep_house_now, app[STORE], refusals)
+        await asyncio.to_thread(_keep_house_now, app[STORE], refusals, last)
     except (SQLAlchemyError, OSError):
         app[WORKER].refusals.update(refusals)
         raise
 
 
-def _keep_house_now(store: Store, refusals: Mapping[tuple[str, str], int]) -> None:
-    """Write down refusals at the door, and drop pulses that no stream can ask for any more."""
+def _keep_house_now(
+    store: Store, refusals: Mapping[tuple[str, str], int], last: Mapping[tuple[str, str], tuple[str, datetime]]
+) -> None:
+    """Write down refusals at the door, and drop pulses and proofs that nobody can ask for any more."""
     now = clock.now()
     with store.writing() as connection:
+        repeats.forget(connection, now)
         connection.execute(
             sa.delete(PULSE).where(
                 PULSE.c.recorded_at < now - PULSES_KEPT,
@@ -117,11 +120,13 @@ def _keep_house_now(store: Store, refusals: Mapping[tuple[str, str], int]) -> No
             )
         )
         for (source, reason), count in refusals.items():
+            detail, at = last.get((source, reason), (None, now))
+            told = {"detail": detail, "last_at": at}
             statement = insert(connection, REFUSAL).values(
-                source=source, day=f"{now:%Y-%m-%d}", reason=reason, count=count
+                source=source, day=f"{now:%Y-%m-%d}", reason=reason, count=count, **told
             )
             connection.execute(
                 statement.on_conflict_do_update(
-                    index_elements=["source", "day", "reason"], set_={"count": REFUSAL.c.count + count}
+                    index_elements=["source", "day", "reason"], set_={"count": REFUSAL.c.count + count, **told}
                 )
             )

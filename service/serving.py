@@ -18,6 +18,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from incidents.configured import CONFIGURED
+from incidents.rebuild import refill
 from incidents.store import Store
 from service import clock
 from service.app import READ_CONNECTIONS, create_app
@@ -81,6 +82,8 @@ def serve(settings: Settings, *, demo: bool) -> None:
     store = Store(url, readers=READ_CONNECTIONS)
     store.migrate()
     check_durability(store)
+    if refill(store, clock.now()):
+        log.info("the caches were rebuilt from the logs")
     if demo:
         load_stories(store)
     try:

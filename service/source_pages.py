@@ -9,12 +9,14 @@ from aiohttp import web
 
 from dashboards import pages
 from incidents import overview
-from incidents.acts import NotFoundError
+from incidents.acts import ConflictError, NotFoundError
 from incidents.adapters import adapters, listing
 from incidents.config import ConfigError, source_of, spec_of
 from incidents.configured import owners, put
+from incidents.signatures import secrets_in
 from incidents.silence import source_gaps
 from incidents.store import receipt_of
+from incidents.verification import SCHEMES, scheme_of
 from incidents.view import SourceHealth
 from service import clock
 from service.asking import compute, read
@@ -78,12 +80,29 @@ async def _source_html(request: web.Request, name: str, key: str | None) -> str:
         now=clock.now(),
         title=adapter.title if adapter else None,
         key=key,
+        verifies=_verifies(request, name),
+        secrets=len(request.app[ACCESS].secrets_of(name)),
     )
+
+
+def _verifies(request: web.Request, name: str) -> str | None:
+    """By what the source's deliveries may prove who sent them, in words, beside its key; None where by nothing."""
+    configured = request.app[CONFIG].now.source(name)
+    adapter = adapters().get(configured.adapter) if configured else None
+    if configured is None or scheme_of(configured, adapter) is None:
+        return None
+    return configured.verify or (adapter.verifies if adapter else None)
 
 
 async def new_source(request: web.Request) -> web.Response:
     return html(
-        pages.new_source_page(listing(), viewer_of(request), now=clock.now(), chosen=request.query.get("adapter", ""))
+        pages.new_source_page(
+            listing(),
+            viewer_of(request),
+            now=clock.now(),
+            chosen=request.query.get("adapter", ""),
+            schemes=tuple(SCHEMES),
+        )
     )
 
 
@@ -102,6 +121,8 @@ async def create_source(request: web.Request) -> web.Response:
                 put(connection, ("source", made.name), spec_of(made), owner="page", now=clock.now(), position=1000)
             elif owner != "page" or known is None or known.adapter != made.adapter:
                 raise ConfigError(f"a source called {made.name} exists or existed; choose another name")
+        if given := secrets_in(fields.get("secret", "")):
+            access.keep_secrets(made.name, given)
         if adapters()[made.adapter].requests is not None:
             return made.name, None  # nobody sends for a feed
         return made.name, access.make("ingest", role="ingest", name=made.name, source=made.name)[0]
@@ -116,10 +137,24 @@ async def create_source(request: web.Request) -> web.Response:
             chosen=fields.get("adapter", ""),
             name=fields.get("name", ""),
             error=str(error),
+            schemes=tuple(SCHEMES),
         )
         return html(page, 400)
     await compute(request, lambda: reload_now(request.app))
     return html(await _source_html(request, name, key))
+
+
+async def keep_secrets(request: web.Request) -> web.Response:
+    """Put these signature secrets in the place of those that a source of the pages has."""
+    given = secrets_in((await form_of(request)).get("secret", ""))
+    name = request.match_info["source"]
+    owner = await read(request, lambda c: owners(c).get(("source", name)))
+    if owner is None:
+        raise NotFoundError(f"there is no source {name[:80]}")
+    if owner != "page":
+        raise ConflictError(f"the secrets of {name[:80]} are the configuration file's; change them there")
+    await compute(request, lambda: request.app[ACCESS].keep_secrets(name, given))
+    return html(await _source_html(request, name, None))
 
 
 async def create_key(request: web.Request) -> web.Response:

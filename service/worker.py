@@ -32,6 +32,8 @@ class Worker:
         self.store, self.config, self.on_change = store, config, on_change
         self.wake = threading.Event()
         self.refusals: Counter[tuple[str, str]] = Counter()
+        self.last_refusals: dict[tuple[str, str], tuple[str, datetime]] = {}
+        """What the last one refused was told, and when, by (source, reason)."""
         self.failing: str | None = None
         self.read = 0
         self._stop = threading.Event()

@@ -9,7 +9,7 @@ import asyncio
 import logging
 import queue
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,7 +17,8 @@ import sqlalchemy.exc
 
 from incidents import deliveries
 from incidents.deliveries import Arrival
-from incidents.store import DeliveryIds, Store
+from incidents.signatures import Proof
+from incidents.store import DeliveryIds, Store, receipt_of
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +53,8 @@ class Writer:
         self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._ids = DeliveryIds()
         self._loop = asyncio.get_running_loop()
+        self._firsts: Mapping[int, int] = {}
+        """The repeats of the last commit, by id, each with the delivery that it repeats; the thread's own."""
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
         self.waiting = 0
         self.waiting_bytes = 0
@@ -70,8 +73,9 @@ class Writer:
         encoding: str = "",
         refused: str | None = None,
         size: int | None = None,
+        proof: Proof | None = None,
     ) -> asyncio.Future[str]:
-        """Queue a delivery; the future gives its receipt once it is on stable storage.
+        """Queue a delivery; the future gives its receipt, or that of the one it repeats, once it is on stable storage.
 
         Raises OverloadedError at once when too much waits; the future raises it when the commit fails.
         """
@@ -79,7 +83,9 @@ class Writer:
             raise OverloadedError("deliveries cannot be written")
         if self.draining or self.waiting >= MOST_WAITING or self.waiting_bytes + len(body) > MOST_WAITING_BYTES:
             raise OverloadedError("draining" if self.draining else "too much waits to be written")
-        arrival = Arrival(self._ids.next(received_at), source, received_at, headers, body, encoding, refused, size)
+        arrival = Arrival(
+            self._ids.next(received_at), source, received_at, headers, body, encoding, refused, size, proof
+        )
         answer = self._loop.create_future()
         self.waiting += 1
         self.waiting_bytes += len(body)
@@ -130,7 +136,7 @@ class Writer:
         """Commit a batch and answer it; when it fails for what one delivery holds, each on its own."""
         error = self._commit([w.arrival for w in batch])
         if error is None or len(batch) == 1 or isinstance(error, AWAY):
-            self._loop.call_soon_threadsafe(self._answer, batch, error)
+            self._loop.call_soon_threadsafe(self._answer, batch, error, self._firsts)
             return
         for waiting in batch:
             self._write([waiting])
@@ -139,7 +145,7 @@ class Writer:
         """The job boundary of the writer's thread: whatever one delivery holds, the next must find a writer."""
         try:
             with self._store.intake() as connection:
-                deliveries.append(connection, arrivals)
+                self._firsts = deliveries.append(connection, arrivals)
         except Exception as error:  # the thread must outlive it: without a writer intake hangs for ever
             of_one = isinstance(error, OF_ONE) or not isinstance(error, (sqlalchemy.exc.SQLAlchemyError, OSError))
             if not of_one:
@@ -156,13 +162,14 @@ class Writer:
             self._on_commit.set()
         return None
 
-    def _answer(self, batch: Sequence[_Waiting], error: Exception | None) -> None:
+    def _answer(self, batch: Sequence[_Waiting], error: Exception | None, firsts: Mapping[int, int]) -> None:
         self.waiting -= len(batch)
         self.waiting_bytes -= sum(len(w.arrival.body) for w in batch)
         for waiting in batch:
             if waiting.answer.done():
                 continue
             if error is None:
-                waiting.answer.set_result(waiting.arrival.receipt)
+                first = firsts.get(waiting.arrival.id)
+                waiting.answer.set_result(receipt_of(first) if first else waiting.arrival.receipt)
             else:
                 waiting.answer.set_exception(OverloadedError("the store does not take writes"))

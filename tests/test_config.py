@@ -101,7 +101,7 @@ def test_little_is_needed() -> None:
             "sources": [{"name": "am", "adapter": "alertmanager"}],
         }
     )
-    assert config.sites == (Site("smf", "smf", 0.0, 0.0),)
+    assert config.sites == (Site("smf", "smf", 0.0, 0.0, timezone_by="default"),)
     assert config.sources == (Source("am", "alertmanager"),)
     assert config.rules == DEFAULT_RULES
     assert read({}) == Config()

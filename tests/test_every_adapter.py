@@ -29,13 +29,12 @@ from incidents.model import Delivery, Event, Kind, Loss, Occurrence, Reading, Re
 from tests import samples
 
 NAMES = list(adapters())
-WEBHOOKS = [name for name in NAMES if adapters()[name].kind == "webhook"]
-SAMPLES = [(name, sample) for name in WEBHOOKS for sample in samples.of(name)]
-SHARED = [(name, sample) for name in WEBHOOKS for sample in samples.shared(name)]
+SAMPLES = [(name, sample) for name in NAMES for sample in samples.of(name)]
+SHARED = [(name, sample) for name in NAMES for sample in samples.shared(name)]
 LINES = 60
 CUTS = 50
 
-every_webhook = pytest.mark.parametrize("name", WEBHOOKS)
+every_adapter = pytest.mark.parametrize("name", NAMES)
 
 
 def said_id(given: object) -> str | None:
@@ -51,13 +50,13 @@ def test_a_sample_says_what_is_written_beside_it(name: str, sample: Path) -> Non
     assert samples.written(name, sample) == [json.loads(line) for line in lines]
 
 
-@every_webhook
+@every_adapter
 def test_an_adapter_has_samples_of_which_one_is_read(name: str) -> None:
     said = [samples.written(name, sample) for sample in samples.of(name)]
     assert any(line["type"] in {"event", "reading"} for lines in said for line in lines)
 
 
-@every_webhook
+@every_adapter
 def test_what_resolved_says_ends_what_firing_says(name: str) -> None:
     said = {sample.stem: samples.written(name, sample) for sample in samples.of(name)}
     if not {"firing", "resolved"} <= set(said):
@@ -70,7 +69,7 @@ def test_what_resolved_says_ends_what_firing_says(name: str) -> None:
 ORDER = ("firing", "acknowledged", "resolved")
 
 
-@every_webhook
+@every_adapter
 def test_acknowledging_ends_nothing_and_resolving_does_whichever_is_read_first(name: str) -> None:
     for statements in spoken_by_key(name, ORDER[:2]).values():
         assert all(is_open(fold.occurrence(order)) for order in (statements, statements[::-1]))
@@ -126,7 +125,7 @@ def test_a_recorded_payload_is_read_or_its_silence_has_a_reason(name: str, sampl
 
 @pytest.mark.skipif(not samples.SHARED.exists(), reason="the shared payloads are not beside this checkout")
 def test_a_reason_for_silence_names_a_payload_that_is_there() -> None:
-    for name in WEBHOOKS:
+    for name in NAMES:
         for where in samples.exceptions(name).get("unread", {}):
             assert (samples.SHARED / where).exists(), where
 
@@ -148,7 +147,7 @@ def test_an_adapter_says_what_it_is(name: str) -> None:
     assert 200 <= adapter.reply < 300
 
 
-@every_webhook
+@every_adapter
 def test_the_set_up_can_be_pasted(name: str) -> None:
     setup = adapters()[name].setup
     assert setup
@@ -157,12 +156,13 @@ def test_the_set_up_can_be_pasted(name: str) -> None:
         {"title", "language", "text"} <= set(snippet) <= {"title", "language", "text", "note"}
         for snippet in setup["snippets"]
     )
-    assert any("{url}" in snippet["text"] for snippet in setup["snippets"])
+    wanted = "{url}" if adapters()[name].kind == "webhook" else f'adapter = "{name}"'
+    assert any(wanted in snippet["text"] for snippet in setup["snippets"])
     assert setup["facts"]
     assert all(len(fact) == 2 and all(isinstance(word, str) and word for word in fact) for fact in setup["facts"])
 
 
-@every_webhook
+@every_adapter
 def test_an_adapter_is_short(name: str) -> None:
     lines, excused = code_lines(name), samples.exceptions(name).get("length", {"lines": LINES})
     assert lines <= excused["lines"]
@@ -324,7 +324,7 @@ def test_a_sample_with_a_member_of_five_hundred_levels_is_read_or_unrecognised(n
         read(adapter, replace(delivery, body=body.replace(b'"five hundred"', next(deep))))
 
 
-@every_webhook
+@every_adapter
 @settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(
     choice=st.integers(0, 10**6),
@@ -389,13 +389,7 @@ def junk() -> list[bytes]:
     ]
     bodies += [opening * 5_000 for opening in (b"[", b'{"alerts":[', b'{"data":', b'{"event":{"data":')]
     words = sorted(
-        {
-            str(part)
-            for name in WEBHOOKS
-            for _, value, _ in parsed_samples(name)
-            for path in places(value)
-            for part in path
-        }
+        {str(part) for name in NAMES for _, value, _ in parsed_samples(name) for path in places(value) for part in path}
     )
     while len(bodies) < 120:
         value: Any = {word: chance.choice(STRANGE) for word in chance.sample(words, min(len(words), 12))}
@@ -405,7 +399,7 @@ def junk() -> list[bytes]:
     return bodies
 
 
-@every_webhook
+@every_adapter
 def test_junk_is_unrecognised_or_read_and_a_handshake_or_not(name: str) -> None:
     adapter = adapters()[name]
     for body in junk():
@@ -415,7 +409,7 @@ def test_junk_is_unrecognised_or_read_and_a_handshake_or_not(name: str) -> None:
             assert isinstance(adapter.challenge(delivery), Reply | None)
 
 
-@every_webhook
+@every_adapter
 def test_junk_that_is_no_json_is_not_read(name: str) -> None:
     for body in (b"", b"\xff\xff\xff", b"[", b'{"alerts":[' * 5_000):
         with pytest.raises(UnrecognisedError):
@@ -425,7 +419,7 @@ def test_junk_that_is_no_json_is_not_read(name: str) -> None:
 # Signatures
 
 
-@pytest.mark.parametrize("name", [name for name in WEBHOOKS if adapters()[name].verify])
+@pytest.mark.parametrize("name", [name for name in NAMES if adapters()[name].verify])
 def test_a_signature_of_junk_is_false_and_never_an_error(name: str) -> None:
     verify = adapters()[name].verify
     assert verify

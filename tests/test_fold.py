@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import pairwise, permutations
 from typing import Any
 
 import pytest
@@ -81,25 +82,25 @@ statements = st.lists(
 )
 
 
-def in_batches(batches: Sequence[Sequence[Said]]) -> Occurrence:
-    """As ingest does it: extend what is cached, and fold the whole set where that cannot tell."""
-    cached: Occurrence | None = None
+def in_batches(batches: Sequence[Sequence[Said]]) -> list[Occurrence]:
+    """As ingest does it: extend the latest that is cached, and fold the whole set where that cannot tell."""
+    cached: list[Occurrence] = []
     heard: dict[str, Said] = {}
     for batch in batches:
         new = [s for s in batch if s.digest not in heard]
         heard |= {s.digest: s for s in new}
         if new:
-            cached = fold.extend(cached, new) or fold.occurrence(heard.values())
-    assert cached is not None
+            longer = fold.extend(cached[-1], new) if cached else None
+            cached = fold.occurrences(heard.values()) if longer is None else [*cached[:-1], *longer]
     return cached
 
 
 @given(statements, st.data())
 def test_neither_order_nor_repeats_nor_batches_matter(heard: list[Said], data: st.DataObject) -> None:
-    whole = fold.occurrence(heard)
+    whole = fold.occurrences(heard)
     repeated = heard + data.draw(st.lists(st.sampled_from(heard), max_size=4))
     shuffled = data.draw(st.permutations(repeated))
-    assert fold.occurrence(shuffled) == whole
+    assert fold.occurrences(shuffled) == whole
     cuts = sorted(data.draw(st.lists(st.integers(0, len(shuffled)), max_size=4)))
     batches = [shuffled[a:b] for a, b in zip([0, *cuts], [*cuts, len(shuffled)], strict=True)]
     assert in_batches(batches) == whole
@@ -107,26 +108,37 @@ def test_neither_order_nor_repeats_nor_batches_matter(heard: list[Said], data: s
 
 @given(statements)
 def test_the_fold_counts_and_dates_what_it_heard(heard: list[Said]) -> None:
-    whole = fold.occurrence(heard)
-    last = max(heard, key=lambda s: (s.said_at, s.digest))
-    assert whole.statements == len(heard)
-    assert whole.recorded_at == min(s.recorded_at for s in heard)
-    assert whole.first_said_at == min(s.said_at for s in heard)
-    assert (whole.said_at, whole.digest) == (last.said_at, last.digest)
-    assert whole.test == all(s.event.test for s in heard)
-    assert set(whole.posts) == {post for s in heard for post in s.event.posts}
-    assert list(whole.posts) == sorted(whole.posts, key=lambda p: (p.at, p.text))
+    found = fold.runs(heard)
+    assert sorted(s.digest for run in found for s in run.statements) == sorted(s.digest for s in heard)
+    for folded, said_of_it in ((run.occurrence, run.statements) for run in found):
+        last = max(said_of_it, key=lambda s: (s.said_at, s.digest))
+        assert folded.statements == len(said_of_it)
+        assert folded.recorded_at == min(s.recorded_at for s in said_of_it)
+        assert folded.first_said_at == min(s.said_at for s in said_of_it)
+        assert (folded.said_at, folded.digest) == (last.said_at, last.digest)
+        assert folded.test == all(s.event.test for s in said_of_it)
+        assert set(folded.posts) == {post for s in said_of_it for post in s.event.posts}
+        assert list(folded.posts) == sorted(folded.posts, key=lambda p: (p.at, p.text))
+
+
+@given(statements)
+def test_each_occurrence_of_a_subject_begins_once_the_one_before_was_over(heard: list[Said]) -> None:
+    found = fold.occurrences(heard)
+    assert [o.followed for o in found] == [True] * (len(found) - 1) + [False]
+    assert {o.subject for o in found} == {fold.subject_of(o.id) for o in found} == {fold.subject_id("am", "k")}
+    assert len({o.id for o in found}) == len({o.key for o in found}) == len(found)
+    for run, later in pairwise(fold.runs(heard)):
+        opening, ended = later.statements[0], run.occurrence.ends_at
+        assert ended is not None
+        assert (opening.event.starts_at or opening.said_at) >= ended
 
 
 @given(statements)
 def test_a_final_end_is_terminal(heard: list[Said]) -> None:
-    ordered = sorted(heard, key=lambda s: (s.said_at, s.digest))
-    first = next((n for n, s in enumerate(ordered) if s.event.final and s.event.ends_at), None)
-    if first is None:
-        assert not fold.occurrence(heard).final
-    else:
-        assert fold.occurrence(heard).final
-        assert fold.occurrence(heard).ends_at is not None
+    for run in fold.runs(heard):
+        is_final = any(s.event.final and s.event.ends_at for s in run.statements)
+        assert run.occurrence.final == is_final
+        assert not is_final or run.occurrence.ends_at is not None
 
 
 @given(statements, statements)
@@ -138,17 +150,69 @@ def test_extend_refuses_exactly_what_speaks_from_the_past(heard: list[Said], mor
     assert (extended is None) == any((s.said_at, s.digest) <= last for s in fresh)
 
 
+def spans(*heard: Said) -> list[tuple[datetime, datetime | None]]:
+    return [(o.starts_at, o.ends_at) for o in fold.occurrences(heard)]
+
+
+def ongoing(minute: int, *, starts: int | None = None, **fields: Any) -> Said:
+    """A firing alert of a sender whose key does not hold the start."""
+    return fires(minute, starts=starts, **{"final": False, **fields})
+
+
+def over(minute: int, *, ended: int | None = None, starts: int | None = None) -> Said:
+    """A resolved alert of such a sender."""
+    return ends(minute, ended=ended, starts=starts, final=False)
+
+
+@pytest.mark.parametrize("starts", [0, None])
+def test_a_second_outage_under_one_key_is_a_second_occurrence(starts: int | None) -> None:
+    later = None if starts is None else 29
+    heard = [
+        ongoing(0, starts=starts),
+        over(10, ended=10, starts=starts),
+        ongoing(30, starts=later),
+        over(40, ended=41, starts=later),
+    ]
+    first, second = fold.occurrences(heard)
+    begins = at(later or 30)
+    assert (first.key, first.starts_at, first.ends_at) == ("k", at(0), at(10))
+    assert (second.key, second.starts_at, second.ends_at) == (f"k@{instants.text(begins)}", begins, at(41))
+    assert first.id == second.subject == fold.subject_of(second.id) != second.id
+    for order in permutations(heard):
+        assert fold.occurrences(order) == [first, second]
+
+
+def test_what_began_before_the_end_goes_on_after_all() -> None:
+    assert spans(ongoing(0, starts=0), over(10, ended=10), ongoing(12, starts=0)) == [(at(0), None)]
+    assert spans(ongoing(0, starts=0), over(10, ended=10), ongoing(12, starts=11)) == [
+        (at(0), at(10)),
+        (at(11), None),
+    ]
+
+
+def test_a_second_end_said_with_its_own_start_stands_for_an_outage_whose_firing_was_lost() -> None:
+    assert spans(ongoing(0, starts=0), over(10, ended=10), over(40, ended=40, starts=35)) == [
+        (at(0), at(10)),
+        (at(35), at(40)),
+    ]
+    assert spans(ongoing(0, starts=0), over(10, ended=10), over(40, ended=9)) == [(at(0), at(9))]
+
+
+def test_what_is_said_again_after_an_assumed_time_out_is_another_occurrence() -> None:
+    timed = [ongoing(m, ends_at=at(m + 5), ends_assumed=True) for m in (0, 3, 20)]
+    assert spans(*timed) == [(at(0), at(8)), (at(20), at(25))]
+
+
+def test_a_forecast_end_that_has_passed_ends_nothing() -> None:
+    forecast = [ongoing(m, ends_at=at(m + 5), ends_expected=True) for m in (0, 20)]
+    assert spans(*forecast) == [(at(0), at(25))]
+
+
 def test_a_repeat_of_firing_read_late_does_not_reopen() -> None:
     whole = fold.occurrence([fires(0), ends(10, ended=9), fires(12, severity=Severity.CRITICAL)])
     assert whole.ends_at == at(9)
     assert whole.severity is Severity.CRITICAL
     assert not whole.is_on(at(12))
-
-
-def test_a_key_without_its_start_goes_on_when_it_fires_again() -> None:
-    whole = fold.occurrence([fires(0, starts=None), ends(10, starts=None), fires(12, starts=None)])
-    assert whole.ends_at is None
-    assert whole.is_on(at(12))
 
 
 def test_a_final_end_may_still_be_corrected_by_another_final_end() -> None:
@@ -184,8 +248,8 @@ def test_silence_does_not_unsay() -> None:
 
 
 def test_ids_come_from_source_and_key_alone() -> None:
-    assert fold.occurrence_id("am", "k") == fold.occurrence([fires(0)]).id
-    assert len({fold.occurrence_id("am", "k"), fold.occurrence_id("a", "mk"), fold.occurrence_id("am-2", "k")}) == 3
+    assert fold.subject_id("am", "k") == fold.occurrence([fires(0)]).id
+    assert len({fold.subject_id("am", "k"), fold.subject_id("a", "mk"), fold.subject_id("am-2", "k")}) == 3
 
 
 # --- members --------------------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from incidents.adapters import Adapter, adapters
 from incidents.deliveries import STAMP
 from incidents.ingest import SIGHTING, SUPERSESSION
 from incidents.model import Delivery, Event, Severity, Statement
+from incidents.occurrence_view import read_occurrence
 from incidents.store import Store
 from tests.world import DAY, World, emptied, firing, instant, kept, resolved
 
@@ -79,6 +80,92 @@ def test_the_same_label_set_at_another_time_is_another_alert(world: World) -> No
         (instant("10:07"), None),
     ]
     assert world.only().members.alerts == 2
+
+
+def check(status: str, **fields: str) -> dict[str, Any]:
+    """What a check of uptime says: always under the same id, and nothing of when it began."""
+    return {"key": "check-7", "title": "checkout is down", "status": status, "severity": "critical", **fields}
+
+
+def test_each_outage_of_a_check_that_keeps_one_id_is_an_alert_of_its_own(world: World) -> None:
+    at_smf = {"labels": {"datacenter": "smf-1"}}
+    for clock, status in (("10:00", "down"), ("10:20", "up"), ("10:40", "down"), ("10:50", "up")):
+        world.at(clock).send("any", check(status) | at_smf)
+    assert [
+        (row.starts_at, row.ends_at, row.key) for row in sorted(world.occurrences(), key=lambda r: r.starts_at)
+    ] == [
+        (instant("10:00"), instant("10:20"), "check-7"),
+        (instant("10:40"), instant("10:50"), f"check-7@{instants.text(instant('10:40'))}"),
+    ]
+    assert world.only().members.alerts == 2
+    assert (
+        world.timeline()
+        == """
+10:00 Incident opened by rule critical-alert@1, critical: Sacramento: checkout is down [rule:critical-alert@1]
+10:00 1 alert joined: checkout is down [rule:span@1]
+10:00 checkout is down
+10:20 checkout is down: ended (end assumed)
+10:40 1 alert joined: checkout is down [rule:span@1]
+10:40 checkout is down
+10:50 checkout is down: ended (end assumed)
+"""
+    )
+    assert [bar.occurrence.ends_at for bar in world.view(as_of="10:30").bars] == [instant("10:20")]
+    with world.store.reading() as connection:
+        views = [read_occurrence(connection, world.config, row.id) for row in world.occurrences()]
+    assert sorted([one.said.said_at for one in view.statements] for view in views if view) == [
+        [instant("10:00"), instant("10:20")],
+        [instant("10:40"), instant("10:50")],
+    ]
+    assert world.digest() == world.rebuilt()
+
+
+def test_a_member_that_turned_out_to_be_no_alert_is_counted_as_it_moves(world: World) -> None:
+    at_smf = {"labels": {"datacenter": "smf-1"}}
+    world.at("10:00").send("any", check("down", said_at=instants.text(instant("10:00"))) | at_smf)
+    world.send("any", check("down", kind="hazard", said_at=instants.text(instant("10:10"))) | at_smf)
+    world.send("any", check("up", kind="hazard", said_at=instants.text(instant("10:20"))) | at_smf)
+    assert world.only().members.on == 0
+    assert world.digest() == world.rebuilt()
+
+
+def test_an_outage_months_after_the_first_opens_an_incident_of_its_own(world: World) -> None:
+    at_smf = {"labels": {"datacenter": "smf-1"}}
+    for clock, status in (("10:00", "down"), ("10:20", "up"), ("+60 10:40", "down")):
+        world.at(clock).send("any", check(status) | at_smf)
+    first, second = world.incidents()
+    assert (first.status, second.status) == ("resolved", "open")
+    assert (first.opened_at, second.opened_at) == (instant("10:00"), instant("+60 10:40"))
+    assert world.digest() == world.rebuilt()
+
+
+def test_what_comes_late_and_parts_one_outage_into_two_is_counted_anew(world: World) -> None:
+    at_smf = {"labels": {"datacenter": "smf-1"}}
+    said = [("10:00", "down"), ("10:40", "down"), ("10:20", "up")]
+    for clock, status in said:
+        world.at("11:00").send("any", check(status, said_at=instants.text(instant(clock))) | at_smf)
+    assert [(row.starts_at, row.ends_at) for row in sorted(world.occurrences(), key=lambda r: r.starts_at)] == [
+        (instant("10:00"), instant("10:20")),
+        (instant("10:40"), None),
+    ]
+    assert world.only().members.alerts == 2
+    assert world.digest() == world.rebuilt()
+    world.at("11:05").send("any", check("down", said_at=instants.text(instant("10:10")), starts_at="") | at_smf)
+    assert world.only().members.alerts == 2
+
+
+def test_of_what_is_no_more_nothing_is_counted(world: World) -> None:
+    """Two outages that a late word shows to have been one: the second is gone, and its incident counts one alert."""
+    at_smf = {"labels": {"datacenter": "smf-1"}}
+    for clock, status in (("10:00", "down"), ("10:20", "up"), ("10:40", "down")):
+        world.at(clock).send("any", check(status, said_at=instants.text(instant(clock))) | at_smf)
+    assert world.only().members.alerts == 2
+    late = {"said_at": instants.text(instant("10:30")), "starts_at": instants.text(instant("10:00"))}
+    world.at("10:50").send("any", check("down", **late) | at_smf)
+    assert [(row.starts_at, row.ends_at) for row in world.occurrences()] == [(instant("10:00"), None)]
+    assert world.only().members.alerts == 1
+    assert world.digest() == world.rebuilt()
+    assert len(world.view(as_of="10:45").bars) == 2
 
 
 def test_a_repeat_is_a_sighting_and_no_statement(world: World) -> None:
@@ -181,11 +268,11 @@ def test_an_adapter_that_fails_quarantines_its_own_delivery_alone(
     world.deliver("am", world.notification(firing("db-1")))
     world.work()
     bad, good = stamps(world)
-    assert (bad.state, bad.reason) == ("quarantined", "the adapter generic@1 failed: KeyError: 'any'")
+    assert (bad.state, bad.reason) == ("quarantined", f"the adapter generic@{broken.version} failed: KeyError: 'any'")
     assert good.state == "read"
     assert "adapter generic failed on delivery 1" in caplog.text
     # The fault repaired, the same bytes are read again.
-    world.reread({**adapters(), "generic": replace(adapters()["generic"], version=2)})
+    world.reread({**adapters(), "generic": replace(adapters()["generic"], version=broken.version + 1)})
     assert [row.state for row in stamps(world)] == ["read", "read"]
     assert [row.title for row in world.occurrences() if row.source == "any"] == ["lost"]
 

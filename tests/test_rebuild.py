@@ -16,7 +16,7 @@ from incidents import instants
 from incidents.acts import Acting, ConflictError, NotFoundError
 from incidents.entries import INCIDENT, OCCURRENCE, current_members
 from incidents.model import Severity
-from incidents.rebuild import rebuild
+from incidents.rebuild import rebuild, refill
 from incidents.store import Store
 from tests.world import World, emptied, firing, instant, kept, resolved
 
@@ -279,3 +279,14 @@ def test_both_databases_come_to_the_same_state(sqlite_store: Store, postgresql_s
     assert worlds[0].digest() == worlds[1].digest()
     assert worlds[0].timeline() == worlds[1].timeline()
     assert worlds[0].only().severity is Severity.CRITICAL
+
+
+def test_caches_that_a_migration_emptied_are_filled_again(store: Store) -> None:
+    world = World(store).at("10:00").alertmanager(firing("db-1"))
+    before = world.occurrences()
+    assert not refill(store, world.now)
+    with store.writing() as connection:
+        connection.execute(sa.delete(OCCURRENCE))
+    assert refill(store, world.now)
+    assert world.occurrences() == before
+    assert not refill(emptied(store), world.now)

@@ -32,8 +32,7 @@ def known(*events: tuple[int, Event], as_of: int = 1000) -> Known:
     """The occurrence that these events, said at these minutes, tell of."""
     statements = [said(event, minute, n) for n, (minute, event) in enumerate(events, 1)]
     traces = {s.id: Trace(event=s.id, delivery=s.delivery) for s in statements}
-    found = timeline.known(statements, traces, at(as_of))
-    assert found is not None
+    (found,) = timeline.known(statements, traces, at(as_of))
     return found
 
 
@@ -82,8 +81,10 @@ def test_a_forecast_end_is_no_line_and_an_assumed_one_says_so() -> None:
 
 def test_a_start_that_was_said_otherwise_is_marked_corrected() -> None:
     item = known((1, PROVIDER), (9, replace(PROVIDER, starts_at=at(-30))))
-    (line,) = timeline.occurrence_lines(item)
+    line, moved = timeline.occurrence_lines(item)
     assert (line.happened_at, line.corrected) == (at(-30), True)
+    assert (moved.kind, moved.happened_at) == ("start_backdated", at(9))
+    assert moved.text.startswith("EC2 errors: Back-dated: the start was moved 30 min earlier, from ")
 
 
 def test_late_is_ten_minutes_after_the_last_moment_that_it_may_have_begun() -> None:
@@ -97,7 +98,7 @@ def test_late_is_ten_minutes_after_the_last_moment_that_it_may_have_begun() -> N
 def test_only_what_was_recorded_by_then_is_known() -> None:
     ended = replace(PROVIDER, ends_at=at(18), title="EC2 errors, over")
     assert texts(known((5, PROVIDER), (25, ended), as_of=24)) == ["0 provider_incident EC2 errors"]
-    assert timeline.known([said(PROVIDER, 5, 1)], {}, at(4)) is None
+    assert timeline.known([said(PROVIDER, 5, 1)], {}, at(4)) == []
 
 
 def test_every_line_has_an_id_of_its_own() -> None:

@@ -1,10 +1,11 @@
 """The adapters: each module of this folder reads one payload format, and its name is the format.
 
 A module gives `VERSION`, `TITLE`, `READS` (payload families) and `normalise(delivery)`. It may give `verify(delivery,
-secrets)` with `VERIFIES` (in words), `challenge(delivery)`, `SETUP`, `REPLY`, and, to be a feed, `EVERY`,
-`requests(source, sites)` with what to ask at each turn, `LANES` with what it speaks of (so that its silence is told in
-the right place before it first speaks), `CREDIT` with whom to name, and `history(source, sites, since, until)` with
-what to ask for a window in the past. Importing one has no effect but its definition.
+secrets)` with `VERIFIES` (in words) and `proof(delivery)` (what a signed delivery is remembered by),
+`challenge(delivery)`, `SETUP`, `REPLY`, and, to be a feed, `EVERY`, `requests(source, sites)` with what to ask at each
+turn, `LANES` with what it speaks of (so that its silence is told in the right place before it first speaks), `CREDIT`
+with whom to name, and `history(source, sites, since, until)` with what to ask for a window in the past. Importing one
+has no effect but its definition.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from types import MappingProxyType, ModuleType
 from typing import Any, Literal
 
 from incidents.model import Credit, Delivery, Lane, Reply, Request, Site, Source, Statement
+from incidents.signatures import Proof
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,7 @@ class Adapter:
     verifies: str
     normalise: Callable[[Delivery], Sequence[Statement]]
     verify: Callable[[Delivery, Sequence[str]], bool] | None = None
+    proof: Callable[[Delivery], Proof | None] = lambda _: None
     challenge: Callable[[Delivery], Reply | None] | None = None
     setup: Mapping[str, Any] | None = None
     reply: int = 202
@@ -94,6 +97,7 @@ def _declared(name: str, module: ModuleType) -> Adapter:
         verifies=getattr(module, "VERIFIES", verifies),
         normalise=module.normalise,
         verify=verify,
+        proof=getattr(module, "proof", lambda _: None),
         challenge=getattr(module, "challenge", None),
         setup=getattr(module, "SETUP", None),
         reply=getattr(module, "REPLY", 202),

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from incidents import aws_notices, monitors, payload
+from incidents import aws_notices, certificates, monitors, payload
 from incidents.model import Delivery, Event, Statement, UnrecognisedError
 
 VERSION = 1
 TITLE = "Amazon SNS"
 READS = ("aws-sns", "aws-cloudwatch-sns")
+VERIFIES = "bearer key, or Signature under certificates given as secrets"
 REPLY = 200
 TIMEOUT = timedelta(hours=1)
 """How long a plain message is taken to be on: nothing will say that it is over."""
@@ -24,8 +25,8 @@ SETUP = {
 aws sns subscribe --topic-arn arn:aws:sns:eu-west-1:123456789012:alarms \\
   --protocol https --notification-endpoint {url}/{key}
 """,
-            "note": "SNS sends no header of ours, so the key stands in the address. Its signature needs a certificate"
-            " that would have to be fetched, and is not checked here.",
+            "note": "SNS sends no header of ours, so the key stands in the address. Or leave it out and give the"
+            " source the certificate of SNS as its `secret_file`: the signature is checked then, nothing is fetched.",
         },
         {
             "title": "Confirm the subscription",
@@ -34,6 +35,16 @@ aws sns subscribe --topic-arn arn:aws:sns:eu-west-1:123456789012:alarms \\
 # The delivery that has just arrived holds the Token; we never open its SubscribeURL ourselves.
 aws sns confirm-subscription --topic-arn arn:aws:sns:eu-west-1:123456789012:alarms --token TOKEN
 """,
+        },
+        {
+            "title": "The certificate, for signatures in place of the key",
+            "language": "shell",
+            "text": """\
+# A message's SigningCertURL names it; take it only from https://sns.REGION.amazonaws.com/ (or .com.cn)
+curl -fsS https://sns.eu-west-1.amazonaws.com/SimpleNotificationService-NAME.pem >> sns.pem
+openssl x509 -in sns.pem -noout -subject -issuer -dates
+""",
+            "note": '`secret_file = "sns.pem"` in the source\'s table; append the next one before the first expires.',
         },
         {
             "title": "Terraform",
@@ -64,6 +75,10 @@ resource "aws_cloudwatch_metric_alarm" "cpu" {
     ],
 }
 _HANDSHAKES = {"SubscriptionConfirmation", "UnsubscribeConfirmation"}
+
+
+verify = certificates.is_signed_by_sns
+proof = certificates.proof
 
 
 def normalise(delivery: Delivery) -> list[Statement]:

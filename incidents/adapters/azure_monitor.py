@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
 from incidents import labels, monitors, payload, severities
-from incidents.model import Area, Delivery, Event, Post, Severity, Statement, UnrecognisedError
+from incidents.model import Area, Delivery, Event, Loss, Post, Severity, Statement, UnrecognisedError
 
-VERSION = 1
+VERSION = 2
 TITLE = "Azure Monitor"
 READS = ("azure-monitor",)
 TIMEOUT = timedelta(hours=1)
@@ -77,13 +77,13 @@ def normalise(delivery: Delivery) -> list[Statement]:
     inner = payload.object_of(message.get("data"))
     essentials, context = inner.get("essentials"), payload.object_of(inner.get("context") or message.get("context"))
     if isinstance(essentials, dict):
-        return [_common(essentials, inner, delivery)]
+        return [_common(essentials, inner, delivery), *_left_out(payload.object_of(inner.get("alertContext")))]
     if isinstance(context.get("activityLog"), dict):
         return [_logged(context["activityLog"], delivery)]
     if "id" in context or "resourceId" in context:
         return [_metric(context, inner.get("status") or message.get("status"), message, delivery)]
     if "AlertRuleName" in message or "AlertRuleName" in inner:
-        return [_search(inner or message, delivery)]
+        return [_search(inner or message, delivery), *_left_out(inner or message)]
     raise UnrecognisedError("none of the schemas of Azure Monitor: neither data.essentials nor a context")
 
 
@@ -211,7 +211,9 @@ def _service_health(log: Mapping[str, Any], delivery: Delivery) -> Event:
 
 def _search(found: Mapping[str, Any], delivery: Delivery) -> Event:
     """A classic alert of a log search: one interval of one rule, without a state."""
-    at = monitors.instant(found.get("SearchIntervalEndtimeUtc"), "SearchIntervalEndtimeUtc", delivery)
+    at = _american(found.get("SearchIntervalEndtimeUtc")) or monitors.instant(
+        found.get("SearchIntervalEndtimeUtc"), "SearchIntervalEndtimeUtc", delivery
+    )
     rule = found.get("AlertRuleName")
     return monitors.event_of(
         delivery,
@@ -226,6 +228,22 @@ def _search(found: Mapping[str, Any], delivery: Delivery) -> Event:
         url=found.get("LinkToSearchResults"),
         text=monitors.first(found, "Description", "SearchQuery"),
     )
+
+
+def _left_out(found: Mapping[str, Any]) -> list[Loss]:
+    """The rows of a search that were left out of a message that would have been too large."""
+    if payload.flag_of(monitors.first(found, "IncludedSearchResults", "IncludeSearchResults")) is not False:
+        return []
+    rows = max(payload.count_of(found.get("ResultCount")), 1)
+    return [Loss(rows, "IncludedSearchResults: rows that Azure Monitor left out of this message")]
+
+
+def _american(said: object) -> datetime | None:
+    """3/22/2019 1:36:31 PM, which the field's name says is UTC."""
+    try:
+        return datetime.strptime(payload.text_of(said) or "", "%m/%d/%Y %I:%M:%S %p").replace(tzinfo=UTC)
+    except ValueError:
+        return None
 
 
 def _folded(said: object) -> str | None:

@@ -49,24 +49,23 @@ SETUP = {
     ],
 }
 
+_DEGRADED = {"alert_degraded", "alert_degraded_remain", "alert_failure_degraded"}
+_FAILED = {"alert_failure", "alert_failure_remain", "alert_degraded_failure", "alert_ssl"}
 _TYPES = {
-    "alert_failure": False,
-    "alert_failure_remain": False,
-    "alert_failure_degraded": False,
-    "alert_degraded": False,
-    "alert_degraded_remain": False,
-    "alert_degraded_failure": False,
-    "alert_ssl": False,
-    "alert_recovery": True,
-    "alert_degraded_recovery": True,
+    **dict.fromkeys(sorted(_FAILED | _DEGRADED), False),
+    **dict.fromkeys(("alert_recovery", "alert_degraded_recovery"), True),
     "no_alert": None,
 }
-_DEGRADED = {"alert_degraded", "alert_degraded_remain", "alert_failure_degraded"}
 
 
 def verify(delivery: Delivery, secrets: Sequence[str]) -> bool:
     """X-Checkly-Signature is the hex HMAC of the raw body."""
     return signatures.is_signed(delivery.body, signatures.offered(delivery.headers.get("x-checkly-signature")), secrets)
+
+
+def proof(delivery: Delivery) -> signatures.Proof:
+    """The header's time is not signed, but a check that fails twice may send the same words twice."""
+    return signatures.untimed(delivery, "x-checkly-timestamp")
 
 
 def normalise(delivery: Delivery) -> list[Statement]:

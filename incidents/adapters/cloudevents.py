@@ -10,7 +10,7 @@ from typing import Any
 from incidents import items, monitors, payload
 from incidents.model import Delivery, Event, Severity, Statement, UnrecognisedError
 
-VERSION = 1
+VERSION = 2
 TITLE = "CloudEvents"
 READS = ("cloudevents",)
 SETUP = {

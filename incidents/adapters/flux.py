@@ -65,6 +65,9 @@ def verify(delivery: Delivery, secrets: Sequence[str]) -> bool:
     return signatures.is_signed(delivery.body, offered, secrets)
 
 
+proof = signatures.untimed
+
+
 def normalise(delivery: Delivery) -> list[Statement]:
     """An error as an alert by object, reason and revision; anything else as a change at one moment."""
     said = monitors.object_in(delivery, "a Flux event")

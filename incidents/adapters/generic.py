@@ -8,7 +8,7 @@ from __future__ import annotations
 from incidents import mapping
 from incidents.model import Delivery, Statement
 
-VERSION = 1
+VERSION = 2
 TITLE = "Any JSON"
 READS = ("generic",)
 SETUP = {

@@ -61,6 +61,7 @@ contactPoints:
             header: X-Grafana-Alerting-Signature
             timestampHeader: X-Grafana-Alerting-Timestamp
 """,
+            "note": "With the time in the signature, a request that somebody recorded is refused after five minutes.",
         },
     ],
     "facts": [
@@ -75,9 +76,12 @@ contactPoints:
 }
 
 
+_SECONDS = "x-grafana-alerting-timestamp"
+
+
 def verify(delivery: Delivery, secrets: Sequence[str]) -> bool:
     """Hex HMAC-SHA256 of the body, or of "seconds:body" where the contact point signs a time."""
-    content, seconds = delivery.body, delivery.headers.get("x-grafana-alerting-timestamp")
+    content, seconds = delivery.body, delivery.headers.get(_SECONDS)
     if seconds is not None:
         if not signatures.is_recent(seconds, delivery):
             return False
@@ -85,6 +89,12 @@ def verify(delivery: Delivery, secrets: Sequence[str]) -> bool:
     return signatures.is_signed(
         content, signatures.offered(delivery.headers.get("x-grafana-alerting-signature")), secrets
     )
+
+
+def proof(delivery: Delivery) -> signatures.Proof:
+    """The signed time and the body, or the body where no time is signed."""
+    seconds = delivery.headers.get(_SECONDS)
+    return signatures.untimed(delivery) if seconds is None else signatures.timed(delivery, seconds)
 
 
 def normalise(delivery: Delivery) -> list[Statement]:

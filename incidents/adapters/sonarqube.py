@@ -42,6 +42,9 @@ def verify(delivery: Delivery, secrets: Sequence[str]) -> bool:
     return signatures.is_signed(delivery.body, offered, secrets)
 
 
+proof = signatures.untimed
+
+
 def normalise(delivery: Delivery) -> list[Statement]:
     """One change by the id of the analysis, at its moment."""
     said = monitors.object_in(delivery, "a SonarQube message")

@@ -14,6 +14,7 @@ from incidents.tables.columns import Instant, Json, instant, micros
 from incidents.tables.connections import MemberRow, SightingRow, StampRow, SupersessionRow, UnreadRow
 from incidents.tables.logs import DeliveryRow, EntryRow, EventRow, ReadingRow
 from incidents.tables.polls import AskedRow, PollHostRow, PollRow
+from incidents.tables.proofs import SeenProofRow
 from incidents.tables.settings import KeyRow, PulseRow, RefusalRow, SecretRow, SettingRow
 
 METADATA = SQLModel.metadata
@@ -37,6 +38,7 @@ __all__ = [
     "ReadingRow",
     "RefusalRow",
     "SecretRow",
+    "SeenProofRow",
     "SettingRow",
     "SightingRow",
     "StampRow",

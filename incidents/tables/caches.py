@@ -16,6 +16,9 @@ class OccurrenceRow(SQLModel, table=True):
 
     __tablename__ = "occurrence"
     id: str = Field(primary_key=True)
+    subject: str
+    """What its source's key names: the events of all occurrences of a subject are recorded under it."""
+    followed: bool
     source: str
     key: str
     kind: str
@@ -36,6 +39,7 @@ class OccurrenceRow(SQLModel, table=True):
     __table_args__ = (
         Index("occurrence_by_start", "kind", "starts_at"),
         Index("occurrence_by_end", "kind", "ends_at"),
+        Index("occurrence_by_subject", "subject", "followed"),
     )
 
 

@@ -56,13 +56,16 @@ class SecretRow(SQLModel, table=True):
 
 
 class RefusalRow(SQLModel, table=True):
-    """How often a source's door was tried with a wrong key, by day (UTC)."""
+    """How often a source's door was tried in vain, by day (UTC) and reason; `repeated` counts what was no failure."""
 
     __tablename__ = "refusal"
     source: str = Field(primary_key=True)
     day: str = Field(primary_key=True)
     reason: str = Field(primary_key=True)
     count: int
+    detail: str | None = None
+    """What the last one was told."""
+    last_at: datetime | None = instant_column(nullable=True)
 
 
 class PulseRow(SQLModel, table=True):

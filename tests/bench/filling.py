@@ -96,7 +96,7 @@ def _open(store: Store, since: datetime) -> str:
         "sites": [SITE],
         "rule": "burst@1",
         "reason": "5 alerts within 10 min",
-        "alert": fold.occurrence_id(SOURCE, _mark(0)),
+        "alert": fold.subject_id(SOURCE, _mark(0)),
     }
     with store.writing() as connection:
         changes = Changes(store, connection, since)
@@ -138,7 +138,7 @@ def _deliver(batch: _Batch, ident: int, at: datetime, events: int) -> None:
 def _add(batch: _Batch, form: _Form, number: int, starts_at: datetime) -> None:
     received_at = batch.deliveries[-1]["received_at"]
     mark = _mark(number)
-    name = fold.occurrence_id(SOURCE, mark)
+    name = fold.subject_id(SOURCE, mark)
     digest = hashlib.sha256(mark.encode()).hexdigest()
     ends_at = None if form.seen.ends_at is None else starts_at + LASTS
     said = {"starts_at": starts_at, "ends_at": ends_at, "said_at": received_at, "recorded_at": received_at}
@@ -146,6 +146,7 @@ def _add(batch: _Batch, form: _Form, number: int, starts_at: datetime) -> None:
         replace(
             form.seen,
             id=name,
+            subject=name,
             key=mark,
             starts_at=starts_at,
             ends_at=ends_at,
@@ -155,7 +156,7 @@ def _add(batch: _Batch, form: _Form, number: int, starts_at: datetime) -> None:
     )
     labels = {**form.row["rest"]["labels"], "instance": f"host-{mark}"}
     rest = {**form.row["rest"], "labels": labels, "digest": digest, "first_said_at": instants.text(received_at)}
-    batch.occurrences.append({**form.row, "id": name, "key": mark, **said, "rest": rest})
+    batch.occurrences.append({**form.row, "id": name, "subject": name, "key": mark, **said, "rest": rest})
     text = form.statement.replace(_MARK, mark).replace('"starts_at":""', f'"starts_at":"{instants.text(starts_at)}"')
     ended = f'"ends_at":"{instants.text(ends_at)}"' if ends_at else ""
     batch.events.append({
