@@ -240,8 +240,8 @@ for command in (
     cli_keys.key,
     cli_keys.token,
     cli_keys.sign_in,
-    cli_sites.site,
     cli_feeds.backfill,
     cli_feeds.import_,
+    cli_sites.site,
 ):
     main.add_command(command)
