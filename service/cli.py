@@ -91,7 +91,7 @@ def read(adapter: str, file: Any, headers: tuple[str, ...], received_at: datetim
     """Say what ADAPTER reads in FILE (- is stdin): one JSON object a line. Exit 3 when it does not recognise it."""
     from incidents.adapters import adapters as known
     from incidents.model import Delivery, Event, UnrecognisedError
-    from incidents.spoken import statement_json
+    from incidents.spoken import recordable, statement_json
     from service import clock
 
     found = known().get(adapter)
@@ -105,7 +105,7 @@ def read(adapter: str, file: Any, headers: tuple[str, ...], received_at: datetim
         given[name.strip().lower()] = value.strip()
     delivery = Delivery("stdin", file.read(), received_at or clock.now(), given, timezone)
     try:
-        statements = found.normalise(delivery)
+        statements = recordable(found.normalise(delivery), delivery)
     except UnrecognisedError as error:
         raise fail(str(error), NOT_FOUND) from None
     for statement in statements:
