@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
-
-import orjson
 
 from dashboards import tracks, words
 from dashboards.paper import bar_scale, by_phase, render, standing
@@ -32,7 +29,6 @@ EXPORTS = (
     ("csv", "CSV"),
     ("json", "JSON"),
 )
-_YAML_LINE = re.compile(r"(\s*(?:- )?)([\w.-]+:)?(.*)")
 _STEPS = {"open": "acknowledged", "acknowledged": "mitigated", "mitigated": "resolved", "resolved": "open"}
 _MILESTONES = (
     ("impact", "Impact began", "impact_started_at"),
@@ -175,93 +171,6 @@ def sources_page(
         adapters=adapters,
         public_url=public_url,
         gap_words=tracks.gap_words,
-    )
-
-
-def source_page(
-    source: SourceHealth,
-    setup: Mapping[str, Any] | None,
-    recent: Sequence[Mapping[str, Any]],
-    viewer: Viewer,
-    public_url: str,
-    *,
-    now: datetime | None = None,
-    title: str | None = None,
-    key: str | None = None,
-) -> str:
-    """`setup` is the adapter's own; `recent` are deliveries: receipt, received_at, state, size and reason of each.
-
-    `key` is a key that was made a moment ago: this page is the one time that it is shown.
-    """
-    address = f"{public_url.rstrip('/')}/in/{source.name}"
-    shown = key or "KEY"
-    snippets = [
-        {
-            "title": part["title"],
-            "note": part.get("note"),
-            "language": part.get("language", ""),
-            "text": part["text"].replace("{url}", address).replace("{key}", shown).rstrip(),
-        }
-        for part in (setup or {}).get("snippets", ())
-    ]
-    return _page(
-        "source.html",
-        viewer,
-        now,
-        source=source,
-        title=title or source.adapter,
-        key=key,
-        address=address,
-        path=f"/in/{source.name}",
-        snippets=snippets,
-        facts=list((setup or {}).get("facts", ())),
-        recent=recent,
-        waiting=source.last_received_at is None,
-        test=f"curl -i -H 'Authorization: Bearer {shown}' \\\n  --data-binary @body.json {address}",
-        yaml_parts=_yaml_parts,
-    )
-
-
-def new_source_page(
-    adapters: Sequence[Mapping[str, Any]],
-    viewer: Viewer,
-    *,
-    now: datetime,
-    chosen: str = "",
-    name: str = "",
-    error: str = "",
-) -> str:
-    """`chosen` is the adapter that was picked; `error` says why the last attempt did not do."""
-    return _page(
-        "new_source.html",
-        viewer,
-        now,
-        adapters=sorted(adapters, key=lambda a: str(a["title"]).lower()),
-        chosen=chosen,
-        name=name or chosen.replace("_", "-"),
-        error=error,
-    )
-
-
-def delivery_page(
-    delivery: Mapping[str, Any],
-    said: Sequence[Mapping[str, Any]],
-    headers: Mapping[str, str],
-    body: str,
-    viewer: Viewer,
-    *,
-    now: datetime,
-) -> str:
-    """`delivery` has the API's fields with `received_at` as a datetime; `body` is shown to admins only."""
-    return _page(
-        "delivery.html",
-        viewer,
-        now,
-        delivery=delivery,
-        said=[words.clean(orjson.dumps(one, option=orjson.OPT_INDENT_2).decode()) for one in said],
-        headers=sorted(headers.items()),
-        body=words.clean(body[:20_000]),
-        cut=len(body) > 20_000,
     )
 
 
@@ -434,12 +343,6 @@ def _silence(what: str, view: NowView, *, answered: bool) -> str:
     if not view.sources:
         return "Nothing is asked yet: no source is connected."
     return f"{what}; all sources that should speak did." if answered else f"{what} that we know of."
-
-
-def _yaml_parts(text: str) -> list[tuple[str, str, str]]:
-    """Each line as indent, key and the rest, for colouring; a line without a key is all rest."""
-    found = (_YAML_LINE.fullmatch(line) for line in text.splitlines())
-    return [(parts[1], parts[2] or "", parts[3]) for parts in found if parts]
 
 
 def _coordinates(site: Site) -> str:
