@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
+from urllib.parse import quote, unquote_plus
 
 import orjson
 import re2
@@ -24,6 +25,7 @@ SHOWN = 64 * 1024
 MOST_PARSED = 1024 * 1024
 """Characters of a body up to which it is parsed and shown by its structure."""
 DEEPEST = 200
+_IN_ADDRESSES = ":/?#[]@!$&'()*+,;=%‹›"
 _MARGIN = 8 * 1024
 """What is read beyond the cut, so that a secret across it is known for one."""
 
@@ -31,7 +33,7 @@ _SECRET_NAME = re.compile(
     r"(?:passw(?:or)?d|passwort|pwd|passphrase|passcode|[_.-]pass|secret|token|credentials?|authorization|cookie|"
     r"session[_.-]?(?:id|key)|(?:amz|goog)-signature|(?:secret|private|api|app(?:lication)?|access|account|auth|encryption|signing|"
     r"master|license|subscription|instrumentation|ingest(?:ion)?|storage|webhook|shared[_.-]?access|genie)[_.-]?key|"
-    r"secret[_.-]?id|private[_.-]?key[_.-]?id)\Z",
+    r"secret[_.-]?id)\Z",
     re.IGNORECASE,
 )
 """At the end of the name of a label or a member: its value is a secret."""
@@ -58,7 +60,19 @@ def redact(text: str, *, named: bool = True) -> str:
     """The text without its secrets; the same text where it has none. Without `named` only those of known shapes go."""
     content = text.encode(errors="replace")
     marked = _MARKS.Match(content)
-    return _cleared(content, marked, named=named) if marked else text
+    if not marked:
+        return text
+    shown = _cleared(content, marked, named=named)
+    if "%" in shown and (plain := _plain(shown)) != shown:
+        # Within an address the words around a secret are encoded, and so are the signs that tell it.
+        cleared = redact(plain, named=named)
+        shown = shown if cleared == plain else cleared
+    return text if shown == text else shown
+
+
+def _plain(text: str) -> str:
+    """The text without percent-encoding."""
+    return unquote_plus(text, errors="replace")
 
 
 def _cleared(content: bytes, marked: Iterable[int], *, named: bool) -> str:
@@ -91,7 +105,9 @@ def value_of(name: str, value: str) -> str:
         kept = name.casefold().endswith(("secret", "cookie", "credentials")) and NAME.fullmatch(value)
         if not kept:
             return mark(name.casefold()[-40:])
-    return redact(value)
+    lead = f"{name}="
+    shown = redact(lead + value)
+    return shown.removeprefix(lead) if shown.startswith(lead) else redact(value)
 
 
 def values_of(fields: Mapping[str, str]) -> dict[str, str]:
@@ -107,7 +123,8 @@ def key_of(key: str) -> str:
 
 def url_of(url: str) -> str:
     """An address without its secrets, still an address: without spaces."""
-    return redact(url).replace("‹redacted: ", "‹redacted:").replace(" ", "-")
+    shown = redact(url)
+    return url if shown == url else quote(shown.replace("‹redacted: ", "‹redacted:"), safe=_IN_ADDRESSES)
 
 
 # --- statements -----------------------------------------------------------------------------------------------------
@@ -135,7 +152,7 @@ def event(said: Event) -> Event:
     content = ("=\n".join(said.labels) + "=\n" + "\n".join(parts)).encode(errors="replace")
     if not _MARKS.Match(content):
         return said
-    return replace(
+    shown = replace(
         said,
         key=key_of(said.key),
         title=redact(said.title),
@@ -147,6 +164,7 @@ def event(said: Event) -> Event:
         area=_maybe(_area, said.area),
         posts=tuple(Post(post.at, redact(post.text)) for post in said.posts),
     )
+    return said if shown == said else shown
 
 
 def _maybe(change: Callable[[T], T], value: T | None) -> T | None:

@@ -17,7 +17,7 @@ _PROSE = re.compile(
     r"set|signature|the|this|to|true|undefined|unexpected|unknown|unset|was|were|will|wrong|yes)",
     re.IGNORECASE,
 )
-_MASKED = re.compile(r"[*x•.…_-]{3,}|\$\{?\w.*|\{\{.*|%\w+%?|<[\w -]+>|\[[\w -]+\]|‹.*", re.IGNORECASE)
+_MASKED = re.compile(r"[*xX•.…_-]{3,}|\$|\$\{?[A-Z][A-Z0-9_]*\}?|\{\{.*|%[A-Z_]+%|<[\w -]+>|\[[\w -]+\]|‹.*")
 _WORD = re.compile(r"[a-z]{1,20}")
 NAME = re.compile(r"[a-z]{2,20}\d{0,2}(?:[-./_](?:[a-z]{1,20}\d{0,2}|\d{1,4}))+")
 
@@ -64,6 +64,9 @@ def _is_secret_value(value: str) -> bool:
     return _is_said(value) and not NAME.fullmatch(value)
 
 
+_BESIDE = r"""(?:["'\\\s]|%2[027]|%5C)*(?:[:=]|%3[AD])"""
+"""Between a name and its value, in marks: these are found in percent-encoded text as well."""
+_BLANK = r"(?:[ \t+]|%20)"
 _Q = r"""["'\\]*"""
 _VALUE = r"""([^\s"'\\,;&<>(){}\[\]|]+)"""
 _QUOTED = r"""(?:"|')([^"'\\\n]+)"""
@@ -103,48 +106,52 @@ _TOKEN_PREFIXES = (
     ("Sentry token", r"sntry[su]_", r"sntry[su]_[\w+/=-]{20,}"),
     ("SonarQube token", r"sq[apu]_[0-9a-f]", r"\bsq[apu]_[0-9a-f]{40}"),
     ("Shopify token", r"shp[a-z]+_[0-9a-fA-F]", r"shp(?:at|ca|pa|ss)_[0-9a-fA-F]{32}"),
-    ("Telegram token", r"[0-9]:AA[\w-]", r"\b[0-9]{8,10}:AA[\w-]{30,}"),
-    ("PagerDuty token", r"pdus\+", r"pdus\+[\w+-]{16,}"),
+    ("Telegram token", r"[0-9](?::|%3A)AA[\w-]", r"\b[0-9]{8,10}:AA[\w-]{30,}"),
+    ("PagerDuty token", r"pdus(?:\+|%2B)", r"pdus\+[\w+-]{16,}"),
     ("Heroku key", r"HRKU-", r"HRKU-[\w-]{30,}"),
     ("Barograph key", r"b[ktsl]_[\w-]", r"\bb[ktsl]_[\w-]{40,}"),
 )
 SHAPES: tuple[Shape, ...] = (
     Shape(
         "private key",
-        r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY",
+        r"-----BEGIN(?:[A-Z0-9 +]|%20)*PRIVATE(?:[ +]|%20)KEY",
         r"(?s)-----BEGIN [A-Z0-9 ]*PRIVATE KEY[A-Z ]*-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY[A-Z ]*-----|\z)",
     ),
     Shape(
         "AWS secret key",
-        r"A[KS]IA[0-9A-Z]",
-        r"\bA[KS]IA[0-9A-Z]{16}[^A-Za-z0-9/+]{1,12}([A-Za-z0-9/+]{40})(?:[^A-Za-z0-9/+=]|\z)",
+        r"A[KS]IA[0-9A-Z]|AWS access key›",
+        r"(?:\bA[KS]IA[0-9A-Z]{16}|AWS access key›)[^A-Za-z0-9/+]{1,12}([A-Za-z0-9/+]{40})(?:[^A-Za-z0-9/+=]|\z)",
     ),
     Shape("AWS access key", r"A[KS]IA[0-9A-Z]", r"\bA[KS]IA[0-9A-Z]{16}\b"),
-    Shape("URL credentials", r"""://[^\s/"'<>]*@""", r"""://([^\s/"'<>@]*:[^\s/"'<>]*|[^\s/"'<>@:]{16,})@"""),
+    Shape(
+        "URL credentials",
+        r"""(?i)(?:://|%3A%2F%2F)[^\s/"'<>]*(?:@|%40)""",
+        r"""://([^\s/"'<>@]*:[^\s/"'<>]*|[^\s/"'<>@:]{16,})@""",
+    ),
     Shape(
         "Slack webhook",
-        r"(?i)hooks\.slack\.",
+        r"(?i)hooks\.slack(?:-gov)?\.com(?:/|%2F)(?:services|workflows|triggers)",
         r"(?i)hooks\.slack(?:-gov)?\.com/((?:services|workflows|triggers)/[\w/+-]{8,})",
     ),
     Shape(
         "Discord webhook",
-        r"(?i)discord(?:app)?\.com/api",
+        r"(?i)discord(?:app)?\.com(?:/|%2F)api",
         r"(?i)discord(?:app)?\.com/api/(?:v[0-9]+/)?(webhooks/[0-9]+/[\w-]+)",
     ),
     Shape(
         "Teams webhook",
-        r"(?i)office(?:365)?\.com/webhook",
+        r"(?i)office(?:365)?\.com(?:/|%2F)webhook",
         r"""(?i)office(?:365)?\.com/(webhook(?:b2)?/[^\s"'<>]+)""",
     ),
     *(Shape(*row) for row in _TOKEN_PREFIXES),
-    Shape("API key", r"\bsk-[\w-]", r"\bsk-[\w-]{32,}", is_random),
+    Shape("API key", r"(?:\b|%[0-9A-Fa-f][0-9A-Fa-f])sk-[\w-]", r"\bsk-[\w-]{32,}", is_random),
     Shape("JWT", r"eyJ[\w-]+\.", r"eyJ[\w-]{8,}(?:\.[\w-]{8,}){1,4}\.?"),
-    Shape("Opsgenie key", r"(?i)geniekey[ \t]", r"(?i)geniekey[ \t]+([\w-]{16,})"),
-    Shape("authorization", r"(?i)bearer[ \t]", r"(?i)\bbearer[ \t]+([A-Za-z0-9._~+/=-]{8,})", is_random),
-    Shape("authorization", r"(?i)basic[ \t]", r"(?i)\bbasic[ \t]+([A-Za-z0-9+/]{6,}={0,2})", _is_basic),
+    Shape("Opsgenie key", rf"(?i)geniekey{_BLANK}", r"(?i)geniekey[ \t]+([\w-]{16,})"),
+    Shape("authorization", rf"(?i)bearer{_BLANK}", r"(?i)\bbearer[ \t]+([A-Za-z0-9._~+/=-]{8,})", is_random),
+    Shape("authorization", rf"(?i)basic{_BLANK}", r"(?i)\bbasic[ \t]+([A-Za-z0-9+/]{6,}={0,2})", _is_basic),
     Shape(
         "authorization",
-        r"(?i)authorization[\"'\\]*\s*[:=]",
+        rf"(?i)authorization{_BESIDE}",
         rf"(?i)authorization{_Q}\s{{0,3}}[:=]\s{{0,3}}{_Q}(?:(?:bearer|basic|token|apikey|digest|negotiate|splunk|"
         rf"api-token|key|sso-key|dynatrace)\s+)?(?:token=)?{_VALUE}",
         _is_said,
@@ -152,47 +159,47 @@ SHAPES: tuple[Shape, ...] = (
     ),
     Shape(
         "cookie",
-        r"(?i)cookie[\"'\\]*\s*:",
-        r"""(?i)\b(?:set-)?cookie["'\\]*\s{0,3}:\s{0,3}["'\\]*([^\n"'\\<>]+)""",
-        lambda value: "=" in value,
+        rf"(?i)cookie{_BESIDE}",
+        r"""(?i)\b(?:set-)?cookie["'\\]*\s{0,3}:\s{0,3}["'\\]*"""
+        r"""([\w.$-]+=[^;\s"'\\<>]+(?:; ?[\w.$-]+(?:=[^;\s"'\\<>]*)?)*)""",
         named=True,
     ),
     Shape(
         "query secret",
         r"(?i)(?:token|secret|passwd|password|pwd|pass|passphrase|signature|apikey|api[_-]key|access[_-]?key|auth|"
-        r"credentials?|session|sessionid|jwt|sig)=",
+        r"credentials?|session|sessionid|jwt|sig)(?:=|%3D)",
         rf"""(?i)[?&;](?:amp;)?{_QUERY}=([^&\s"'<>#;]+)""",
         is_given,
         named=True,
     ),
-    Shape("query key", r"(?i)key=", r"""(?i)[?&;](?:amp;)?[\w.-]*key=([^&\s"'<>#;]{16,})""", named=True),
-    Shape("SAS signature", r"(?i)\bsig=", r"""(?i)\bsig=([^&\s"'<>#;]{8,})""", named=True),
+    Shape("query key", r"(?i)key(?:=|%3D)", r"""(?i)[?&;](?:amp;)?[\w.-]*key=([^&\s"'<>#;]{16,})""", named=True),
+    Shape("SAS signature", r"(?i)sig(?:=|%3D)", r"""(?i)\bsig=([^&\s"'<>#;]{8,})""", named=True),
     Shape(
         "password",
-        r"(?i)(?:passw(?:or)?d|passwort|pwd|passphrase|passcode|_pass)[\"'\\]*\s*[:=]",
-        rf"(?i)(?:passw(?:or)?d|passwort|pwd|passphrase|passcode|_pass){_Q}\s{{0,3}}(?:=>|:=|[:=])\s{{0,3}}\\*"
+        rf"(?i)(?:passw(?:or)?d|passwort|pwd|passphrase|passcode|[_.-]pass){_BESIDE}",
+        rf"(?i)(?:passw(?:or)?d|passwort|pwd|passphrase|passcode|[_.-]pass){_Q}\s{{0,3}}(?:=>|:=|[:=])\s{{0,3}}\\*"
         rf"(?:{_QUOTED}|{_VALUE})",
         is_given,
         named=True,
     ),
-    Shape("password", r"(?i)--password[ \t]", rf"(?i)--password[ \t]+{_VALUE}", _is_said, named=True),
+    Shape("password", rf"(?i)--password{_BLANK}", rf"(?i)--password[ \t]+{_VALUE}", _is_said, named=True),
     Shape(
         "key",
-        r"(?i)(?:key|sharedaccesssignature|secret_?-?id)[\"'\\]*\s*[:=]",
+        rf"(?i)(?:key|sharedaccesssignature|secret[_.-]?id){_BESIDE}",
         rf"(?i){_KEYS}{_Q}\s{{0,3}}(?:=>|:=|[:=])\s{{0,3}}\\*(?:{_QUOTED}|{_VALUE})",
         _is_said,
         named=True,
     ),
     Shape(
         "key",
-        r"(?i)(?:routing|integration|service)[_-]?key[\"'\\]*\s*[:=]",
+        rf"(?i)(?:routing|integration|service)[_-]?key{_BESIDE}",
         rf"(?i)(?:routing|integration|service)[_-]?key{_Q}\s{{0,3}}[:=]\s{{0,3}}{_Q}([0-9a-zA-Z]{{32}})\b",
         is_random,
         named=True,
     ),
     Shape(
         "token",
-        r"(?i)(?:token|secret|credentials?|session_?id)[\"'\\]*\s*[:=]",
+        rf"(?i)(?:token|secret|credentials?|session_?id){_BESIDE}",
         rf"(?i)(?:token|secret|credentials?|session_?id){_Q}\s{{0,3}}(?:=>|:=|[:=])\s{{0,3}}\\*"
         rf"(?:{_QUOTED}|{_VALUE})",
         _is_secret_value,
