@@ -25,7 +25,6 @@ SHOWN = 64 * 1024
 MOST_PARSED = 1024 * 1024
 """Characters of a body up to which it is parsed and shown by its structure."""
 DEEPEST = 200
-_IN_ADDRESSES = ":/?#[]@!$&'()*+,;=%‹›"
 _MARGIN = 8 * 1024
 """What is read beyond the cut, so that a secret across it is known for one."""
 
@@ -124,7 +123,10 @@ def key_of(key: str) -> str:
 def url_of(url: str) -> str:
     """An address without its secrets, still an address: without spaces."""
     shown = redact(url)
-    return url if shown == url else quote(shown.replace("‹redacted: ", "‹redacted:"), safe=_IN_ADDRESSES)
+    if shown == url:
+        return url
+    shown = shown.replace("‹redacted: ", "‹redacted:")
+    return "".join(c if c.isprintable() and c != " " else quote(c) for c in shown)
 
 
 # --- statements -----------------------------------------------------------------------------------------------------

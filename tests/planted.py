@@ -83,7 +83,7 @@ _ROWS: tuple[tuple[str, str, str], ...] = (
         "POST https://hooks.slack.com/services/@@",
         f"T{made_up('sl', 8, UPPER)}/B{made_up('s', 8)}/xyz1",
     ),
-    ("Discord webhook", "https://discord.com/api/webhooks/@@", f"118800000000000000/{made_up('discord', 60)}"),
+    ("Discord webhook", "https://discord.com/api/webhooks/@@", f"118831749205517364/{made_up('discord', 60)}"),
     (
         "Teams webhook",
         "https://acme.webhook.office.com/webhookb2/@@",
