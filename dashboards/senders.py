@@ -82,9 +82,9 @@ def source_page(
     snippets = [
         {
             "title": part["title"],
-            "note": part.get("note"),
+            "note": _filled(part.get("note") or "", address, shown),
             "language": part.get("language", ""),
-            "text": part["text"].replace("{url}", address).replace("{key}", shown).rstrip(),
+            "text": _filled(part["text"], address, shown),
         }
         for part in (setup or {}).get("snippets", ())
     ]
@@ -108,6 +108,10 @@ def source_page(
         test=f"curl -i -H 'Authorization: Bearer {shown}' \\\n  --data-binary @body.json {address}",
         yaml_parts=yaml_parts,
     )
+
+
+def _filled(text: str, address: str, key: str) -> str:
+    return text.replace("{url}", address).replace("{key}", key).rstrip()
 
 
 def deliveries_page(
