@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 
 from dashboards import tracks, words
 from dashboards.paper import bar_scale, by_phase, render, standing
+from dashboards.paper import signed_in as _page
 from dashboards.strips import UNHEARD, is_unheard
 from incidents import instants
 from incidents.model import Incident, Link, Moment, Occurrence, Site
@@ -200,20 +201,6 @@ def error_page(status: int, title: str, detail: str, request_id: str | None, vie
         title=title,
         detail=detail,
         request_id=request_id,
-    )
-
-
-def _page(template: str, viewer: Viewer, at: datetime | None, **values: object) -> str:
-    """A signed-in page; `at` decides which offset of the viewer's zone the header shows, None leaves it out."""
-    zone_now = words.zone_label(viewer.zone, at) if at else viewer.zone
-    return render(
-        template,
-        viewer=viewer,
-        zone_now=zone_now,
-        zone_words=f"{viewer.zone} time, {zone_now}",
-        may_write=viewer.role in ("responder", "admin"),
-        is_admin=viewer.role == "admin",
-        **values,
     )
 
 

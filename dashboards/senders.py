@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from dashboards import words
-from dashboards.paper import render
+from dashboards.paper import signed_in as _page
 from incidents.view import Payload, SenderState, SourceHealth, Trial, Viewer
 
 REFUSED = {
@@ -158,17 +158,3 @@ def yaml_parts(text: str) -> list[tuple[str, str, str]]:
     """Each line as indent, key and the rest, for colouring; a line without a key is all rest."""
     found = (_YAML_LINE.fullmatch(line) for line in text.splitlines())
     return [(parts[1], parts[2] or "", parts[3]) for parts in found if parts]
-
-
-def _page(template: str, viewer: Viewer, at: datetime | None, **values: object) -> str:
-    """A signed-in page, as `pages` makes them."""
-    zone_now = words.zone_label(viewer.zone, at) if at else viewer.zone
-    return render(
-        template,
-        viewer=viewer,
-        zone_now=zone_now,
-        zone_words=f"{viewer.zone} time, {zone_now}",
-        may_write=viewer.role in ("responder", "admin"),
-        is_admin=viewer.role == "admin",
-        **values,
-    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 from incidents import payload, redaction, secret_shapes, spoken
 from incidents.adapters import adapters
 from incidents.model import Area, Delivery, Event, Loss, Post, Reading, Severity
+from service.serving import JsonLines, TextLines
 from tests import samples
 from tests.planted import PLANTED, Planted, made_up
 
@@ -273,3 +276,13 @@ def test_hostile_text_costs_no_more_than_its_length(part: str) -> None:
 def test_every_pattern_is_compiled_by_re2_and_every_secret_has_its_mark() -> None:
     assert {type(pattern).__module__ for pattern in redaction._PATTERNS} == {"re2"}
     assert len(redaction._PATTERNS) == len(secret_shapes.SHAPES)
+
+
+@pytest.mark.parametrize("formatter", [JsonLines(), TextLines("%(name)s %(message)s")], ids=["json", "console"])
+def test_no_line_of_the_log_keeps_what_an_error_says_of_a_secret(formatter: logging.Formatter) -> None:
+    for planted in PLANTED:
+        try:
+            {}[planted.text]
+        except KeyError as error:
+            record = logging.LogRecord("x", logging.ERROR, "x.py", 1, "failed: %s", (error,), sys.exc_info())
+        assert not is_in(planted.secret, formatter.format(record))
