@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 from urllib.parse import quote, unquote_plus
@@ -25,13 +25,15 @@ SHOWN = 64 * 1024
 MOST_PARSED = 1024 * 1024
 """Characters of a body up to which it is parsed and shown by its structure."""
 DEEPEST = 200
+DECODED = 2
+"""How often a text is percent-decoded in search of secrets: an address within an address is encoded twice."""
 _MARGIN = 8 * 1024
 """What is read beyond the cut, so that a secret across it is known for one."""
 
 _SECRET_NAME = re.compile(
     r"(?:passw(?:or)?d|passwort|pwd|passphrase|passcode|[_.-]pass|secret|token|credentials?|authorization|cookie|"
-    r"session[_.-]?(?:id|key)|(?:amz|goog)-signature|(?:secret|private|api|app(?:lication)?|access|account|auth|encryption|signing|"
-    r"master|license|subscription|instrumentation|ingest(?:ion)?|storage|webhook|shared[_.-]?access|genie)[_.-]?key|"
+    r"session[_.-]?(?:id|key)|(?:amz|goog)-signature|"
+    r"(?:secret|private|api|app(?:lication)?|access|account|auth|encryption|signing|master|license|subscription|instrumentation|ingest(?:ion)?|storage|webhook|shared[_.-]?access|genie)[_.-]?key|"
     r"secret[_.-]?id)\Z",
     re.IGNORECASE,
 )
@@ -61,17 +63,17 @@ def redact(text: str, *, named: bool = True) -> str:
     marked = _MARKS.Match(content)
     if not marked:
         return text
-    shown = _cleared(content, marked, named=named)
-    if "%" in shown and (plain := _plain(shown)) != shown:
+    shown = plain = _cleared(content, marked, named=named)
+    for _ in range(DECODED):
         # Within an address the words around a secret are encoded, and so are the signs that tell it.
-        cleared = redact(plain, named=named)
-        shown = shown if cleared == plain else cleared
+        if "%" not in plain:
+            break
+        encoded = unquote_plus(plain, errors="replace").encode(errors="replace")
+        plain = encoded.decode()
+        cleared = _cleared(encoded, _MARKS.Match(encoded), named=named)
+        if cleared != plain:
+            shown = plain = cleared
     return text if shown == text else shown
-
-
-def _plain(text: str) -> str:
-    """The text without percent-encoding."""
-    return unquote_plus(text, errors="replace")
 
 
 def _cleared(content: bytes, marked: Iterable[int], *, named: bool) -> str:
@@ -93,17 +95,19 @@ def _replaced(found: Any, shape: Shape) -> bytes:  # noqa: ANN401  # a match of 
     return whole[: start - found.start()] + mark(shape.kind).encode() + whole[end - found.start() :]
 
 
-def is_secret_name(name: str) -> bool:
-    """Whether what stands under this name of a label, a header or a member is a secret."""
-    return _SECRET_NAME.search(name[-60:]) is not None
+def secret_name(name: str) -> str | None:
+    """The end of a label's, a header's or a member's name that says that its value is a secret."""
+    found = _SECRET_NAME.search(name[-60:])
+    return found[0].casefold() if found else None
 
 
 def value_of(name: str, value: str) -> str:
     """A label's or a header's value: replaced whole where its name says that it is a secret."""
-    if value and is_secret_name(name) and not value.startswith("‹redacted") and is_given(value):
-        kept = name.casefold().endswith(("secret", "cookie", "credentials")) and NAME.fullmatch(value)
+    kind = secret_name(name)
+    if value and kind and not value.startswith("‹redacted") and is_given(value):
+        kept = kind in ("secret", "cookie", "credentials") and NAME.fullmatch(value)
         if not kept:
-            return mark(name.casefold()[-40:])
+            return mark(kind)
     lead = f"{name}="
     shown = redact(lead + value)
     return shown.removeprefix(lead) if shown.startswith(lead) else redact(value)
@@ -189,35 +193,42 @@ def _area(area: Area) -> Area:
 def body(text: str, limit: int = SHOWN) -> tuple[str, bool]:
     """A body for a page: JSON by its structure, without secrets, cut to `limit` characters; and whether it was cut."""
     text = text.replace("\0", "")
-    shown = _json(text) if len(text) <= MOST_PARSED else None
+    shown = _json(text, limit) if len(text) <= MOST_PARSED else None
     if shown is None:
         shown = redact(text[: limit + _MARGIN])
     return shown[:limit], len(shown) > limit or len(text) > max(MOST_PARSED, limit + _MARGIN)
 
 
-def _json(text: str) -> str | None:
+def _json(text: str, limit: int) -> str | None:
+    """The document with its secrets redacted; None for what is neither an object nor a list."""
     try:
         value = orjson.loads(text)
     except orjson.JSONDecodeError:
         return None
-    return orjson.dumps(_member(value), option=orjson.OPT_INDENT_2).decode() if isinstance(value, dict | list) else None
+    if not isinstance(value, dict | list):
+        return None
+    # Written out, a member takes more than one character: what is beyond so many members is beyond the cut.
+    return orjson.dumps(_member(value, budget=iter(range(limit))), option=orjson.OPT_INDENT_2).decode()
 
 
-def _member(value: Any, name: str = "", depth: int = 0, *, inside: bool = False) -> Any:  # noqa: ANN401  # JSON
+def _member(value: Any, name: str = "", depth: int = 0, *, budget: Iterator[int], inside: bool = False) -> Any:  # noqa: ANN401  # JSON
     """A member of JSON without its secrets; all that a member with a secret's name holds is one."""
-    if depth > DEEPEST:
+    if depth > DEEPEST or next(budget, None) is None:
         return "…"
     if isinstance(value, dict):
         return {
-            redact(n): _member(v, n, depth + 1, inside=inside or (is_secret_name(n) and not isinstance(v, str)))
+            redact(n): _member(
+                v, n, depth + 1, budget=budget, inside=inside or bool(secret_name(n) and not isinstance(v, str))
+            )
             for n, v in value.items()
         }
     if isinstance(value, list):
-        return [_member(v, name, depth + 1, inside=inside) for v in value]
+        return [_member(v, name, depth + 1, budget=budget, inside=inside) for v in value]
     if isinstance(value, str):
         return mark("secret") if inside and is_given(value) and is_random(value) else value_of(name, value)
-    return mark(name.casefold()[-40:]) if _is_number(value) and is_secret_name(name) else value
+    kind = secret_name(name) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    return mark(kind) if kind else value
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _holds(name: str, value: object) -> bool:
+    return isinstance(value, dict | list) and secret_name(name) is not None

@@ -64,7 +64,7 @@ def _is_secret_value(value: str) -> bool:
     return _is_said(value) and not NAME.fullmatch(value)
 
 
-_BESIDE = r"""(?:["'\\\s]|%2[027]|%5C)*(?:[:=]|%3[AD])"""
+_BESIDE = r"""(?:["'\\\s]|%(?:25)*2[027]|%(?:25)*5C)*(?:[:=]|%(?:25)*3[AD])"""
 """Between a name and its value, in marks: these are found in percent-encoded text as well."""
 _BLANK = r"(?:[ \t+]|%20)"
 _Q = r"""["'\\]*"""
@@ -125,7 +125,7 @@ SHAPES: tuple[Shape, ...] = (
     Shape("AWS access key", r"A[KS]IA[0-9A-Z]", r"\bA[KS]IA[0-9A-Z]{16}\b"),
     Shape(
         "URL credentials",
-        r"""(?i)(?:://|%3A%2F%2F)[^\s/"'<>]*(?:@|%40)""",
+        r"""(?i)(?:://|%(?:25)*3A%(?:25)*2F%)[^\s/"'<>]*(?:@|%(?:25)*40)""",
         r"""://([^\s/"'<>@]*:[^\s/"'<>]*|[^\s/"'<>@:]{16,})@""",
     ),
     Shape(
@@ -167,13 +167,13 @@ SHAPES: tuple[Shape, ...] = (
     Shape(
         "query secret",
         r"(?i)(?:token|secret|passwd|password|pwd|pass|passphrase|signature|apikey|api[_-]key|access[_-]?key|auth|"
-        r"credentials?|session|sessionid|jwt|sig)(?:=|%3D)",
+        r"credentials?|session|sessionid|jwt|sig)(?:=|%(?:25)*3D)",
         rf"""(?i)[?&;](?:amp;)?{_QUERY}=([^&\s"'<>#;]+)""",
         is_given,
         named=True,
     ),
-    Shape("query key", r"(?i)key(?:=|%3D)", r"""(?i)[?&;](?:amp;)?[\w.-]*key=([^&\s"'<>#;]{16,})""", named=True),
-    Shape("SAS signature", r"(?i)sig(?:=|%3D)", r"""(?i)\bsig=([^&\s"'<>#;]{8,})""", named=True),
+    Shape("query key", r"(?i)key(?:=|%(?:25)*3D)", r"""(?i)[?&;](?:amp;)?[\w.-]*key=([^&\s"'<>#;]{16,})""", named=True),
+    Shape("SAS signature", r"(?i)sig(?:=|%(?:25)*3D)", r"""(?i)\bsig=([^&\s"'<>#;]{8,})""", named=True),
     Shape(
         "password",
         rf"(?i)(?:passw(?:or)?d|passwort|pwd|passphrase|passcode|[_.-]pass){_BESIDE}",

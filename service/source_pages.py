@@ -33,7 +33,7 @@ from service.seal import keep, secret_key
 
 PER_PAGE = 20
 """Quarantined deliveries on one page."""
-SHOWN_IN_LIST, SHOWN, SHOWN_MORE = 2_000, 20_000, 512 * 1024
+SHOWN_IN_LIST, SHOWN, SHOWN_MORE = 2_000, 20_000, 256 * 1024
 """Characters of a payload in a list, on its own page, and there when more is asked for."""
 NO_KEY = ("secret", "key", "key_file", "secret_file")
 
@@ -193,6 +193,8 @@ async def quarantine(request: web.Request) -> web.Response:
     if request.query.get("state", "quarantined") != "quarantined":
         raise AskingError("state: quarantined is the one list that there is a page of")
     name, cursor = request.query.get("source", ""), cursor_of(request, int)
+    if name and request.app[CONFIG].now.source(name) is None:
+        raise NotFoundError(f"there is no source {name[:80]}")
 
     def query(connection: sa.Connection) -> tuple[list[Payload], int]:
         found = senders.quarantined(
