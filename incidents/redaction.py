@@ -70,7 +70,7 @@ def redact(text: str, *, named: bool = True) -> str:
             break
         encoded = unquote_plus(plain, errors="replace").encode(errors="replace")
         plain = encoded.decode()
-        cleared = _cleared(encoded, _MARKS.Match(encoded), named=named)
+        cleared = _cleared(encoded, _MARKS.Match(encoded) or (), named=named)
         if cleared != plain:
             shown = plain = cleared
     return text if shown == text else shown

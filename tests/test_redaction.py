@@ -33,6 +33,8 @@ ORDINARY = (
     "https://sentry.example/organizations/shop/issues/4509/?project=1&referrer=webhooks_plugin",
     "https://jira.example/browse?key=OPS-1234",
     "https://runbooks.example/disk?code=E42",
+    "https://runbooks.example/?about=key%3Avalue%20of%20a%20map",
+    "token: expired, 93 %25 of them",
     "arn:aws:cloudwatch:eu-west-2:111122223333:alarm:HTTP-5xx",
     "pod checkout-7d9f8b6c5-x2k4q in namespace payments restarted 4 times",
     "dashboard id ZXhhbXBsZS1kYXNoYm9hcmQtaWQ=",

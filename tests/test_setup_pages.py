@@ -208,7 +208,7 @@ def test_the_page_counts_who_was_turned_away_and_why(service: Barograph) -> None
         page = service.get("/sources/guarded").text
         return all(re.search(rf"<dt>{words}</dt><dd>1, last on \d{{4}}-", page) for words in wanted)
 
-    service.until(counted)
+    service.until(counted, 90)
 
 
 def test_what_could_not_be_read_is_shown_read_again_and_counted(service: Barograph) -> None:
