@@ -242,7 +242,11 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A place we run in. `limits` are design limits by variable (`dry_bulb_c`)."""
+    """A place we run in. `limits` are design limits by variable (`dry_bulb_c`).
+
+    `depends_on` names providers whose incidents reach it wherever they are; `operator` is whose own site it is: what
+    that provider publishes of itself is the same event told again.
+    """
 
     name: str
     title: str
@@ -255,6 +259,8 @@ class Site:
     grid_area: str | None = None
     limits: Mapping[str, float] = field(default_factory=dict)
     match: tuple[Match, ...] = ()
+    depends_on: tuple[str, ...] = ()
+    operator: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from incidents.tables.caches import AlertGroupRow, IncidentRow, OccurrenceRow
 from incidents.tables.columns import Instant, Json, instant, micros
 from incidents.tables.connections import MemberRow, SightingRow, StampRow, SupersessionRow, UnreadRow
 from incidents.tables.logs import DeliveryRow, EntryRow, EventRow, ReadingRow
+from incidents.tables.reach import ReachRow, ReadingCountRow
 from incidents.tables.settings import KeyRow, PulseRow, RefusalRow, SecretRow, SettingRow
 
 METADATA = SQLModel.metadata
@@ -30,6 +31,8 @@ __all__ = [
     "MemberRow",
     "OccurrenceRow",
     "PulseRow",
+    "ReachRow",
+    "ReadingCountRow",
     "ReadingRow",
     "RefusalRow",
     "SecretRow",

@@ -1,0 +1,189 @@
+"""Where hazards and provider incidents reach: the index by which links are found, kept in step with the folds."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from incidents import cells
+from incidents.base_rates import Record
+from incidents.cells import Box
+from incidents.entries import OCCURRENCE
+from incidents.mechanisms import family_of
+from incidents.model import Occurrence, Site
+from incidents.records import occurrence_of
+from incidents.store import chunks, insert_many
+from incidents.tables import ReachRow, instant, micros
+
+REACH = ReachRow.__table__  # type: ignore[attr-defined]  # SQLModel adds it
+
+KINDS = ("hazard", "provider_incident")
+STILL_ON = (1 << 63) - 1
+"""Where one that is on ends."""
+MOST_RECORDED = 4000
+"""Most of the like that a base rate is counted from, the latest first."""
+_LASTS = (timedelta(days=1), timedelta(days=8))
+
+
+def write(connection: sa.Connection, changed: Iterable[tuple[Occurrence | None, Occurrence]]) -> None:
+    """File occurrences anew, given as (before, now); what is no hazard or is a test is filed nowhere."""
+    pairs = [(was, now) for was, now in changed if _is_filed(now) or (was is not None and _is_filed(was))]
+    pairs = [(was, now) for was, now in pairs if was is None or rows_of(was) != rows_of(now)]
+    forget(connection, [now.id for was, now in pairs if was is not None])
+    insert_many(connection, REACH, [row for _, now in pairs for row in rows_of(now)])
+
+
+def forget(connection: sa.Connection, occurrences: Sequence[str]) -> None:
+    """Take occurrences out of the index."""
+    for part in chunks(list(occurrences)):
+        connection.execute(sa.delete(REACH).where(REACH.c.occurrence_id.in_(part)))
+
+
+def rows_of(seen: Occurrence) -> list[dict[str, Any]]:
+    """The rows of one occurrence."""
+    if not _is_filed(seen):
+        return []
+    keys, box = cells.keys_of(seen)
+    ends_at = None if seen.ends_at is None else max(seen.starts_at, seen.ends_at)
+    common = {
+        "occurrence_id": seen.id,
+        "lasts": _lasts(seen.starts_at, ends_at),
+        "starts_at": micros(seen.starts_at),
+        "ends_at": STILL_ON if ends_at is None else micros(ends_at),
+        "family": family_of(seen),
+        "severity": seen.severity.rank,
+        "source": seen.source,
+    }
+    return [{"cell": key, **common, **_bounds(box if key[0] in "gw" else None)} for key in keys]
+
+
+def _is_filed(seen: Occurrence) -> bool:
+    return seen.kind in KINDS and not seen.test
+
+
+def _lasts(starts_at: datetime, ends_at: datetime | None) -> int:
+    if ends_at is None:
+        return len(_LASTS)
+    return next((n for n, bound in enumerate(_LASTS) if ends_at - starts_at <= bound), len(_LASTS))
+
+
+def _bounds(box: Box | None) -> dict[str, float | None]:
+    names = ("south", "north", "west", "east")
+    return {name: getattr(box, name) if box else None for name in names}
+
+
+# --- finding --------------------------------------------------------------------------------------------------------
+
+
+def _keyed(sites: Iterable[Site]) -> list[str] | None:
+    """The keys that these sites look under; None where one of them must look at everything."""
+    found: dict[str, None] = {}
+    for site in sites:
+        keys = cells.keys_of_site(site)
+        if keys is None:
+            return None
+        found.update(dict.fromkeys(keys))
+    return list(found)
+
+
+def _touches(sites: Iterable[Site]) -> sa.ColumnElement[bool]:
+    """That a row has no box, or one that touches the box of one of the sites."""
+    boxes = [cells.box_of_site(site) for site in sites]
+    return REACH.c.south.is_(None) | sa.or_(
+        *(
+            (REACH.c.south <= box.north)
+            & (REACH.c.north >= box.south)
+            & (REACH.c.west <= box.east)
+            & (REACH.c.east >= box.west)
+            for box in boxes
+        )
+    )
+
+
+def near(
+    connection: sa.Connection, sites: Sequence[Site], since: datetime, until: datetime, *, most: int
+) -> list[Occurrence]:
+    """What may reach these sites and touches [since, until], the latest first: a superset, to be judged by place."""
+    keys = _keyed(sites)
+    if not sites:
+        return []
+    first, last = micros(since), micros(until)
+    back = [first - bound // timedelta(microseconds=1) for bound in _LASTS]
+    in_time = sa.or_(
+        *((REACH.c.lasts == n) & REACH.c.starts_at.between(start, last) for n, start in enumerate(back)),
+        (REACH.c.lasts == len(_LASTS)) & (REACH.c.starts_at <= last),
+    )
+    found: dict[str, int] = {}
+    for part in [None] if keys is None else chunks(keys):
+        query = sa.select(REACH.c.occurrence_id, REACH.c.starts_at).where(in_time, REACH.c.ends_at >= first)
+        query = query.where(_touches(sites)) if part is None else query.where(_touches(sites), REACH.c.cell.in_(part))
+        query = query.order_by(REACH.c.starts_at.desc()).limit(most * 4)
+        found |= {row.occurrence_id: row.starts_at for row in connection.execute(query)}
+    names = sorted(found, key=lambda name: (-found[name], name))[:most]
+    return [
+        occurrence_of(row)
+        for part in chunks(names)
+        for row in connection.execute(sa.select(OCCURRENCE).where(OCCURRENCE.c.id.in_(part)))
+    ]
+
+
+def record(
+    connection: sa.Connection, sites: Sequence[Site], family: str, severity: int, source: str, *, but: Collection[str]
+) -> Record | None:
+    """When hazards of a family, as grave and graver, were on at these sites; since this source first spoke of them.
+
+    `but` are left out: those that are being weighed. Several sources may speak of the same hours; they are counted once.
+    """
+    keys = _keyed(sites)
+    if not keys:
+        return None
+    starts: dict[str, tuple[datetime, datetime | None]] = {}
+    spoken: list[int] = []
+    for part in chunks(keys):
+        query = (
+            sa.select(
+                REACH.c.occurrence_id, REACH.c.starts_at, REACH.c.ends_at, REACH.c.severity, REACH.c.source
+            )
+            .where(REACH.c.cell.in_(part), REACH.c.family == family, _touches(sites))
+            .order_by(REACH.c.starts_at.desc())
+            .limit(MOST_RECORDED)
+        )
+        for row in connection.execute(query):
+            if row.source == source:
+                spoken.append(row.ends_at)
+            if row.severity >= severity and row.occurrence_id not in but:
+                ends_at = None if row.ends_at == STILL_ON else instant(row.ends_at)
+                starts[row.occurrence_id] = instant(row.starts_at), ends_at
+    heard = [at for at in spoken if at != STILL_ON]
+    return Record(instant(min(heard)), tuple(starts.values())) if heard else None
+
+
+# --- in memory: which sites a changed occurrence may reach ----------------------------------------------------------
+
+
+class SiteIndex:
+    """The sites by the keys that they look under."""
+
+    def __init__(self, sites: Sequence[Site]) -> None:
+        self._by_key: dict[str, list[Site]] = {}
+        self._vague: list[Site] = []
+        for site in sites:
+            keys = cells.keys_of_site(site)
+            if keys is None:
+                self._vague.append(site)
+            for key in keys or ():
+                self._by_key.setdefault(key, []).append(site)
+        self._boxes = {site.name: cells.box_of_site(site) for site in sites}
+
+    def may_meet(self, seen: Occurrence) -> list[Site]:
+        """The sites that an occurrence may reach: a superset, to be judged by place."""
+        keys, box = cells.keys_of(seen)
+        found: dict[str, Site] = {site.name: site for site in self._vague}
+        for key in keys:
+            for site in self._by_key.get(key, ()):
+                if key[0] not in "gw" or box is None or box.touches(self._boxes[site.name]):
+                    found[site.name] = site
+        return list(found.values())
