@@ -13,7 +13,7 @@ from incidents.kernels import end_of, start_of
 from incidents.lanes import plain_words
 from incidents.mechanisms import family_of, hinted_by, named_by, software_words
 from incidents.model import Incident, Occurrence, Site
-from incidents.places import distance_km, relation
+from incidents.places import distance_km
 
 NEAR_IN_TIME: Final = timedelta(hours=3)
 FAR_KM: Final = 300.0
@@ -42,10 +42,13 @@ class Second:
 def of(
     incident: Incident, affected: Sequence[Site], occurrence: Occurrence, beside: Sequence[Occurrence]
 ) -> Second | None:
-    """Who else speaks of it: operators with an incident of theirs here within three hours, other warning sources."""
+    """Who else speaks of it: operators with an incident of theirs within three hours, other warning sources.
+
+    `beside` are occurrences that meet the incident's sites beyond doubt.
+    """
     others = [other for other in beside if other.id != occurrence.id and not other.test]
     operators, naming = _operators(incident, affected, occurrence, others)
-    offices = _offices(affected, occurrence, others)
+    offices = _offices(occurrence, others)
     bits, told = 0.0, []
     if operators:
         named = f", naming {_list(sorted({word for words in naming.values() for word in words}))}" if naming else ""
@@ -71,7 +74,7 @@ def _operators(
         names = providers_of(other)
         if other.kind != "provider_incident" or own & set(names) or not names:
             continue
-        if not earliest - NEAR_IN_TIME <= other.starts_at <= latest + NEAR_IN_TIME or not _is_here(affected, other):
+        if not earliest - NEAR_IN_TIME <= other.starts_at <= latest + NEAR_IN_TIME:
             continue
         words = [other.title, *(post.text for post in other.posts)]
         if family != "provider" and software_words(words):
@@ -82,7 +85,7 @@ def _operators(
     return sorted(set(found)), naming
 
 
-def _offices(affected: Sequence[Site], occurrence: Occurrence, others: Sequence[Occurrence]) -> list[str]:
+def _offices(occurrence: Occurrence, others: Sequence[Occurrence]) -> list[str]:
     """Other sources whose warning of the same family is on at this place while this one is."""
     if occurrence.kind != "hazard":
         return []
@@ -96,13 +99,7 @@ def _offices(affected: Sequence[Site], occurrence: Occurrence, others: Sequence[
         and family_of(other) == family
         and other.starts_at <= end_of(occurrence)
         and occurrence.starts_at <= end_of(other)
-        and _is_here(affected, other)
     })  # fmt: skip
-
-
-def _is_here(affected: Sequence[Site], other: Occurrence) -> bool:
-    """Whether an area meets one of the sites by more than an open question."""
-    return any((near := relation(site, other.area)) is not None and near.how != "uncertain" for site in affected)
 
 
 def are_far_apart(sites: Sequence[Site]) -> bool:

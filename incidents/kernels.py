@@ -92,10 +92,16 @@ def later(at: datetime, by: timedelta) -> datetime:
 
 def meets(incident: Incident, occurrence: Occurrence, kernel: Kernel) -> bool:
     """The gate: the hazard, with its lag, touches what the incident spans."""
-    since = min(incident.opened_at, start_of(incident)[0])
+    earliest, latest = start_of(incident)
+    since = min(incident.opened_at, earliest)
     resolved = incident.resolved_at
-    until = EVER if resolved is None else resolved.until or resolved.at
-    return occurrence.starts_at <= later(until, kernel.early) and since <= later(end_of(occurrence), kernel.lag)
+    until = EVER if resolved is None else later(resolved.until or resolved.at, kernel.early)
+    return occurrence.starts_at <= min(until, latest_start(latest)) and since <= later(end_of(occurrence), kernel.lag)
+
+
+def latest_start(latest: datetime) -> datetime:
+    """How late what is weighed may begin: of an incident that is open for months, only its beginning counts."""
+    return later(latest, timedelta(days=3))
 
 
 def knots(occurrence: Occurrence, kernel: Kernel) -> list[Knot]:

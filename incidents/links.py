@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from math import fsum, isfinite, log2
 from typing import Final
 
@@ -47,14 +47,14 @@ class Known:
     """The names of the incident's own alerts, and its title."""
     notes: Sequence[str] = ()
     changes: Sequence[str] = ()
-    """Titles of our own changes at its sites that ended or began within the hour before it."""
+    """Titles of our own changes at its sites that began within the hour before it."""
     base_rate: BaseRate | None = None
     """From the store's record; without one a shipped prior stands in."""
     tried: int = 1
     """How many classes of hazards were compared."""
     extreme: Extreme | None = None
     beside: Sequence[Occurrence] = ()
-    """Other hazards and provider incidents that meet the incident's sites."""
+    """Hazards and provider incidents that meet the incident's sites beyond doubt, the one weighed among them."""
     elsewhere: int = 0
     """Other incidents of ours that began with it at sites far away."""
     heard_from: frozenset[str] = frozenset()
@@ -80,37 +80,47 @@ def weigh(
 
     `sites` may be all there are: `incident.sites` says which of them count. None when place or time do not meet.
     """
-    if occurrence.kind not in {"hazard", "provider_incident"} or occurrence.test:
-        return None
     family, spoken = family_of(occurrence), [*known.signals, *known.notes]
-    kernel = kernels.kernel_of(family, cooling=bool(cooling_words(spoken)))
     affected = [site for site in sites if site.name in incident.sites]
-    if not kernels.meets(incident, occurrence, kernel) or (place := _place(affected, occurrence, family)) is None:
+    kernel = kernels.kernel_of(family, cooling=bool(cooling_words(spoken)))
+    if not _may_meet(incident, occurrence, kernel) or (place := _place(affected, occurrence, family)) is None:
         return None
     rate = known.base_rate if known.base_rate is not None and known.base_rate.n > 0 else _prior(occurrence)
     second = corroboration.of(incident, affected, occurrence, known.beside)
+    hazard = family != "provider"
     parts = [
         place,
         _independence(affected, occurrence, known),
         _time(incident, occurrence, family, kernel),
         _surprise(rate),
         _extremeness(known, family),
-        _component(occurrence, spoken) if family == "provider" else _mechanism(family, known, second),
+        _mechanism(family, known, second) if hazard else _component(occurrence, spoken),
         _Part(_reason("corroboration", second.bits, second.sentence)) if second else None,
-        _scope(incident, affected, known, family),
-        _tried(known.tried) if family != "provider" else None,
+        _change(known) if hazard else None,
+        _scope(incident, affected, known) if hazard else None,
+        _tried(known.tried) if hazard else None,
     ]
     return _evidence([part for part in parts if part is not None], rate)
+
+
+def meets(incident: Incident, sites: Sequence[Site], occurrence: Occurrence, spoken: Sequence[str] = ()) -> bool:
+    """The gates alone: whether place and time meet, by what our own alerts and notes say of it."""
+    family = family_of(occurrence)
+    affected = [site for site in sites if site.name in incident.sites]
+    kernel = kernels.kernel_of(family, cooling=bool(cooling_words(spoken)))
+    return _may_meet(incident, occurrence, kernel) and _place(affected, occurrence, family) is not None
+
+
+def _may_meet(incident: Incident, occurrence: Occurrence, kernel: Kernel) -> bool:
+    is_outside = occurrence.kind in {"hazard", "provider_incident"} and not occurrence.test
+    return is_outside and kernels.meets(incident, occurrence, kernel)
 
 
 def unmet(was: Evidence) -> Evidence:
     """The evidence of a link whose occurrence, by what is known now, no longer meets the incident."""
     sentence = "By what is known now it no longer meets the incident in place and time; this link has lapsed."
     change = "An interval or an area that meets the incident again would bring it back."
-    return Evidence("context", AFTER_LAPSE, (Reason("time", AFTER_LAPSE, sentence),), was.base_rate, change)
-
-
-AFTER_LAPSE: Final = -2.0
+    return Evidence("context", kernels.AFTER, (Reason("time", kernels.AFTER, sentence),), was.base_rate, change)
 
 
 def differs(was: Evidence, now: Evidence) -> bool:
@@ -254,8 +264,10 @@ def _tried(tried: int) -> _Part | None:
 def _mechanism(family: Family, known: Known, second: corroboration.Second | None) -> _Part:
     """What our own alerts and notes name; a hazard that none of them speaks to met it in place and time only."""
     spoken = [*known.signals, *known.notes]
-    named, hinted = named_by(spoken, family), hinted_by(spoken, family)
-    against = software_words([*spoken, *known.changes])
+    # A note on a warm day speaks of the day; only an alert speaks of the room.
+    named = named_by(spoken, family)
+    hinted = hinted_by(known.signals if family in {"heat", "smoke"} else spoken, family)
+    against = software_words(spoken)
     other = other_physical_words(spoken)
     change = "An alert of ours, or a facility's report, that names power, cooling or water would raise this."
     if other:
@@ -286,11 +298,11 @@ def _without_words(second: corroboration.Second | None) -> Tier:
 
 
 def _whose(known: Known, found: Sequence[str], words_of: object) -> str:
-    """Who names these words: our alerts, our notes or our changes."""
+    """Who names these words: our alerts, our notes or both."""
     assert callable(words_of)
     where = [
         whose
-        for whose, texts in (("alerts", known.signals), ("notes", known.notes), ("changes", known.changes))
+        for whose, texts in (("alerts", known.signals), ("notes", known.notes))
         if set(words_of(texts)) & set(found)
     ]
     return f"Our own {_list(where or ['words'])} name"
@@ -304,10 +316,19 @@ def _component(occurrence: Occurrence, spoken: Sequence[str]) -> _Part | None:
     return _Part(_reason("component", 1.0, f"Our own words and the provider's components both name {_list(shared)}."))
 
 
-def _scope(incident: Incident, affected: Sequence[Site], known: Known, family: Family) -> _Part | None:
+def _change(known: Known) -> _Part | None:
+    """A change of our own shortly before is another thing that coincided."""
+    if not known.changes:
+        return None
+    more = f" and {len(known.changes) - 1} more" if len(known.changes) > 1 else ""
+    sentence = f"A change of our own, {known.changes[0][:80]}{more}, began here within the hour before it."
+    return _Part(_reason("change", -1.0, sentence))
+
+
+def _scope(incident: Incident, affected: Sequence[Site], known: Known) -> _Part | None:
     """A hazard has a place: what begins in several places at once has begun elsewhere."""
     apart = known.elsewhere + (len(incident.sites) - 1 if corroboration.are_far_apart(affected) else 0)
-    if family == "provider" or apart <= 0:
+    if apart <= 0:
         return None
     far = f"{corroboration.FAR_KM:.0f} km"
     sentence = f"At {apart} more of our sites, over {far} away, an incident began with it; a hazard has one place."
@@ -322,8 +343,3 @@ def _reason(part: str, bits: float, sentence: str) -> Reason:
 def _list(words: Sequence[str]) -> str:
     shown = list(words[:3])
     return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
-
-
-def reach_back() -> timedelta:
-    """How long after its end any occurrence may still be weighed."""
-    return kernels.LONGEST_LAG

@@ -91,7 +91,12 @@ def family_of(occurrence: Occurrence) -> Family:
         return "provider"
     if is_grid(occurrence):
         return "grid"
-    spoken = (plain_words(text) for text in (occurrence.event, occurrence.title) if text)
+    return _family_of_words(occurrence.event, occurrence.title)
+
+
+@lru_cache(maxsize=8192)
+def _family_of_words(*texts: str | None) -> Family:
+    spoken = (plain_words(text) for text in texts if text)
     return next((family for words in spoken for family, named in _FAMILIES if _pattern(named).search(words)), "other")
 
 
@@ -123,6 +128,11 @@ def software_words(signals: Sequence[str]) -> tuple[str, ...]:
 def other_physical_words(signals: Sequence[str]) -> tuple[str, ...]:
     """The words in these signals that state a physical course of events of its own, without any weather."""
     return _found(_OTHER_PHYSICAL, signals)
+
+
+def is_telling(text: str) -> bool:
+    """Whether a text names anything that a link may rest on."""
+    return bool(physical_words([text]) or software_words([text]) or other_physical_words([text]))
 
 
 def _found(named: str, signals: Sequence[str]) -> tuple[str, ...]:

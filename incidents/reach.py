@@ -42,6 +42,22 @@ def forget(connection: sa.Connection, occurrences: Sequence[str]) -> None:
         connection.execute(sa.delete(REACH).where(REACH.c.occurrence_id.in_(part)))
 
 
+def fill(connection: sa.Connection) -> None:
+    """File everything that is stored. It names its columns, so that it runs within a migration of any later schema."""
+    names = ("id", "source", "key", "kind", "title", "severity", "starts_at", "ends_at", "said_at", "recorded_at", "test",
+             "statements", "rest")  # fmt: skip
+    columns = [OCCURRENCE.c[name] for name in names]
+    after = ""
+    while rows := connection.execute(
+        sa.select(*columns)
+        .where(OCCURRENCE.c.id > after, OCCURRENCE.c.kind.in_(KINDS))
+        .order_by(OCCURRENCE.c.id)
+        .limit(1000)
+    ).all():
+        after = rows[-1].id
+        write(connection, ((None, occurrence_of(row)) for row in rows))
+
+
 def rows_of(seen: Occurrence) -> list[dict[str, Any]]:
     """The rows of one occurrence."""
     if not _is_filed(seen):
@@ -111,17 +127,18 @@ def near(
     if not sites:
         return []
     first, last = micros(since), micros(until)
-    back = [first - bound // timedelta(microseconds=1) for bound in _LASTS]
-    in_time = sa.or_(
-        *((REACH.c.lasts == n) & REACH.c.starts_at.between(start, last) for n, start in enumerate(back)),
-        (REACH.c.lasts == len(_LASTS)) & (REACH.c.starts_at <= last),
-    )
+    in_time = [
+        (REACH.c.lasts == n) & REACH.c.starts_at.between(first - bound // timedelta(microseconds=1), last)
+        for n, bound in enumerate(_LASTS)
+    ]
+    in_time.append((REACH.c.lasts == len(_LASTS)) & (REACH.c.starts_at <= last))
     found: dict[str, int] = {}
-    for part in [None] if keys is None else chunks(keys):
-        query = sa.select(REACH.c.occurrence_id, REACH.c.starts_at).where(in_time, REACH.c.ends_at >= first)
-        query = query.where(_touches(sites)) if part is None else query.where(_touches(sites), REACH.c.cell.in_(part))
-        query = query.order_by(REACH.c.starts_at.desc()).limit(most * 4)
-        found |= {row.occurrence_id: row.starts_at for row in connection.execute(query)}
+    for within in in_time:  # a statement each, so that each is one range of the index
+        for part in [None] if keys is None else chunks(keys):
+            query = sa.select(REACH.c.occurrence_id, REACH.c.starts_at).where(within, REACH.c.ends_at >= first)
+            query = query.where(_touches(sites)) if part is None else query.where(_touches(sites), REACH.c.cell.in_(part))
+            query = query.order_by(REACH.c.starts_at.desc()).limit(most * 4)
+            found |= {row.occurrence_id: row.starts_at for row in connection.execute(query)}
     names = sorted(found, key=lambda name: (-found[name], name))[:most]
     return [
         occurrence_of(row)

@@ -118,7 +118,7 @@ def test_a_heat_warning_in_force_all_that_day_is_above_context() -> None:
     named = judge(SACRAMENTO, SITES, HEAT, signals=PHYSICAL)
     assert named.tier == "strong"
     assert bits(named) == {"space": 1, "time": 1.3, "surprise": 5.3, "mechanism": 2}
-    assert said(named, "mechanism") == "Our own alerts name chiller and inlet."
+    assert said(named, "mechanism") == "Our own alerts name chiller, head pressure and inlet."
 
 
 def test_a_start_known_to_the_minute_gives_the_delay_to_the_minute() -> None:
