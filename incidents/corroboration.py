@@ -51,15 +51,14 @@ def of(
     offices = _offices(occurrence, others)
     bits, told = 0.0, []
     if operators:
-        named = f", naming {_list(sorted({word for words in naming.values() for word in words}))}" if naming else ""
+        words = sorted({word for words in naming.values() for word in words})
+        named = f", and its words name {_list(words)}" if naming else ""
         bits += 2.0 if naming or len(operators) > 1 else 1.0
-        told.append(f"{_list(operators)} had an incident at this place within 3 h of the start{named}")
+        told.append(f"An incident of {_list(operators)} began at this place within 3 h of the start{named}.")
     if offices:
         bits += 1.0
-        told.append(f"{_list(offices)} warned of the same kind on its own")
-    if not told:
-        return None
-    return Second(min(MOST, bits), f"{'; '.join(told)}.".replace(told[0][0], told[0][0].upper(), 1), bool(naming))
+        told.append(f"A warning of the same kind came from {_list(offices)} on its own.")
+    return Second(min(MOST, bits), " ".join(told), bool(naming)) if told else None
 
 
 def _operators(
@@ -74,7 +73,7 @@ def _operators(
         names = providers_of(other)
         if other.kind != "provider_incident" or own & set(names) or not names:
             continue
-        if not earliest - NEAR_IN_TIME <= other.starts_at <= latest + NEAR_IN_TIME:
+        if other.starts_at > latest + NEAR_IN_TIME or (other.starts_until or other.starts_at) < earliest - NEAR_IN_TIME:
             continue
         words = [other.title, *(post.text for post in other.posts)]
         if family != "provider" and software_words(words):
@@ -110,12 +109,16 @@ def are_far_apart(sites: Sequence[Site]) -> bool:
     )
 
 
-def shared_words(occurrence: Occurrence, spoken: Sequence[str]) -> tuple[str, ...]:
-    """Telling words of a provider incident's components and title that our own alerts and notes use as well."""
+def shared_words(occurrence: Occurrence, affected: Sequence[Site], spoken: Sequence[str]) -> tuple[str, ...]:
+    """Telling words of a provider incident's components and title that our own alerts and notes use as well.
+
+    Names of places tell nothing here: that the two met there is weighed already.
+    """
     theirs = _telling(" ".join(filter(None, [occurrence.labels.get("component"), occurrence.labels.get("service"),
                                              occurrence.title])))  # fmt: skip
-    own = set(providers_of(occurrence))
-    return tuple(sorted((theirs & _telling(" ".join(spoken))) - own))
+    places = [*(occurrence.area.regions if occurrence.area else ()), *providers_of(occurrence)]
+    places += [name for site in affected for name in (site.title, site.name, *site.provider_regions)]
+    return tuple(sorted((theirs & _telling(" ".join(spoken))) - _telling(" ".join(places))))
 
 
 def _telling(text: str) -> set[str]:

@@ -12,13 +12,11 @@ import sqlalchemy as sa
 
 from incidents import fold, kernels, links, reach
 from incidents.config import Config
-from incidents.entries import INCIDENT, OCCURRENCE, Changes, Draft, read_incidents
+from incidents.entries import INCIDENT, Changes, Draft, read_incidents
 from incidents.kernels import EVER, HOUR, LONGEST_LAG
 from incidents.model import Evidence, Incident, Link, Occurrence
 from incidents.places import distance_km
 from incidents.reading_counts import AROUND, NEAR_KM
-from incidents.records import occurrence_of
-from incidents.store import chunks
 from incidents.surroundings import Surroundings
 
 MOST = 500
@@ -103,14 +101,7 @@ class Linking:
         since = min(incident.opened_at, earliest) - LONGEST_LAG
         found = reach.near(self.connection, around.sites, since, kernels.latest_start(latest), most=MOST)
         linked = {link.id for link in incident.links if _is_by_rule(link)} - {seen.id for seen in found}
-        return found + self._occurrences(sorted(linked))
-
-    def _occurrences(self, names: list[str]) -> list[Occurrence]:
-        return [
-            occurrence_of(row)
-            for part in chunks(names)
-            for row in self.connection.execute(sa.select(OCCURRENCE).where(OCCURRENCE.c.id.in_(part)))
-        ]
+        return found + reach.read(self.connection, sorted(linked))
 
     def _weigh_all(self, incident: Incident) -> list[tuple[Occurrence, Evidence]]:
         """The evidence of everything that meets the incident; of a rule's link that no longer does, that it lapsed."""

@@ -94,7 +94,7 @@ def weigh(
         _time(incident, occurrence, family, kernel),
         _surprise(rate),
         _extremeness(known, family),
-        _mechanism(family, known, second) if hazard else _component(occurrence, spoken),
+        _mechanism(family, known, second) if hazard else _component(occurrence, affected, spoken),
         _Part(_reason("corroboration", second.bits, second.sentence)) if second else None,
         _change(known) if hazard else None,
         _scope(incident, affected, known) if hazard else None,
@@ -308,9 +308,9 @@ def _whose(known: Known, found: Sequence[str], words_of: object) -> str:
     return f"Our own {_list(where or ['words'])} name"
 
 
-def _component(occurrence: Occurrence, spoken: Sequence[str]) -> _Part | None:
+def _component(occurrence: Occurrence, affected: Sequence[Site], spoken: Sequence[str]) -> _Part | None:
     """Words that the provider's components and our own alerts share."""
-    shared = corroboration.shared_words(occurrence, spoken)
+    shared = corroboration.shared_words(occurrence, affected, spoken)
     if not shared:
         return None
     return _Part(_reason("component", 1.0, f"Our own words and the provider's components both name {_list(shared)}."))

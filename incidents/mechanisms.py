@@ -136,7 +136,8 @@ def is_telling(text: str) -> bool:
 
 
 def _found(named: str, signals: Sequence[str]) -> tuple[str, ...]:
-    return tuple(sorted({word for signal in signals for word in _words_in(named, signal)}))
+    found = {word for signal in signals for word in _words_in(named, signal)}
+    return tuple(sorted(word for word in found if not (word.endswith("s") and word[:-1] in found)))
 
 
 @lru_cache(maxsize=16_384)

@@ -139,12 +139,17 @@ def near(
             query = query.where(_touches(sites)) if part is None else query.where(_touches(sites), REACH.c.cell.in_(part))
             query = query.order_by(REACH.c.starts_at.desc()).limit(most * 4)
             found |= {row.occurrence_id: row.starts_at for row in connection.execute(query)}
-    names = sorted(found, key=lambda name: (-found[name], name))[:most]
-    return [
-        occurrence_of(row)
-        for part in chunks(names)
+    return read(connection, sorted(found, key=lambda name: (-found[name], name))[:most])
+
+
+def read(connection: sa.Connection, names: Sequence[str]) -> list[Occurrence]:
+    """Occurrences by id, in the order of the ids; without those that are no more."""
+    found = {
+        row.id: occurrence_of(row)
+        for part in chunks(list(names))
         for row in connection.execute(sa.select(OCCURRENCE).where(OCCURRENCE.c.id.in_(part)))
-    ]
+    }
+    return [found[name] for name in names if name in found]
 
 
 def record(
