@@ -49,10 +49,16 @@ def rate_of(record: Record | None, at: datetime) -> BaseRate | None:
     return BaseRate(on / days, days, "record", sentence)
 
 
+def seasons(since: datetime, at: datetime) -> list[tuple[datetime, datetime]]:
+    """The days around this date in each year on record, as (first, last)."""
+    centres = [_in_year(at, year) for year in range(max(since.year - 1, at.year - _MOST_YEARS, 1), at.year + 1)]
+    return [(centre - SEASON_DAYS * _DAY, centre + SEASON_DAYS * _DAY) for centre in centres]
+
+
 def _same_season(since: datetime, at: datetime) -> Iterable[datetime]:
     """The same time of day on the days around this date in each year on record, without the day before `at`."""
-    for year in range(max(since.year - 1, at.year - _MOST_YEARS), at.year + 1):
-        centre = _in_year(at, year)
+    for first, _ in seasons(since, at):
+        centre = first + SEASON_DAYS * _DAY
         for away in range(-SEASON_DAYS, SEASON_DAYS + 1):
             moment = centre + away * _DAY
             if since <= moment < at - _DAY:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
-from incidents import cells
+from incidents import base_rates, cells
 from incidents.base_rates import Record
 from incidents.cells import Box
 from incidents.entries import OCCURRENCE
@@ -23,8 +24,8 @@ REACH = ReachRow.__table__  # type: ignore[attr-defined]  # SQLModel adds it
 KINDS = ("hazard", "provider_incident")
 STILL_ON = (1 << 63) - 1
 """Where one that is on ends."""
-MOST_RECORDED = 4000
-"""Most of the like that a base rate is counted from, the latest first."""
+MOST_RECORDED = 5000
+"""Most rows that base rates are counted from, the latest first."""
 _LASTS = (timedelta(days=1), timedelta(days=8))
 
 
@@ -152,35 +153,60 @@ def read(connection: sa.Connection, names: Sequence[str]) -> list[Occurrence]:
     return [found[name] for name in names if name in found]
 
 
-def record(
-    connection: sa.Connection, sites: Sequence[Site], family: str, severity: int, source: str, *, but: Collection[str]
-) -> Record | None:
-    """When hazards of a family, as grave and graver, were on at these sites; since this source first spoke of them.
+@dataclass(frozen=True, slots=True)
+class Stretches:
+    """What the record holds of some families at some sites, in the season of one date."""
 
-    `but` are left out: those that are being weighed. Several sources may speak of the same hours; they are counted once.
-    """
-    keys = _keyed(sites)
-    if not keys:
-        return None
-    starts: dict[str, tuple[datetime, datetime | None]] = {}
-    spoken: list[int] = []
+    rows: Sequence[Any]
+    heard: dict[tuple[str, str], datetime]
+    """From when on a source's words of a family are on record here: where the first of them ended."""
+
+    def record(self, family: str, severity: int, source: str, *, but: Collection[str]) -> Record | None:
+        """When hazards of a family, as grave and graver, were on; without those that are being weighed.
+
+        Several sources may speak of the same hours; they are counted once.
+        """
+        since = self.heard.get((family, source))
+        if since is None:
+            return None
+        stretches = {
+            row.occurrence_id: (instant(row.starts_at), None if row.ends_at == STILL_ON else instant(row.ends_at))
+            for row in self.rows
+            if row.family == family and row.severity >= severity and row.occurrence_id not in but
+        }
+        return Record(since, tuple(stretches.values()))
+
+
+def stretches(
+    connection: sa.Connection, sites: Sequence[Site], families: Collection[str], at: datetime
+) -> Stretches:
+    """What was on at these sites around this date of each year on record, in two statements for each list of keys."""
+    rows: list[Any] = []
+    heard: dict[tuple[str, str], datetime] = {}
+    keys = _keyed(sites) or []
     for part in chunks(keys):
-        query = (
-            sa.select(
-                REACH.c.occurrence_id, REACH.c.starts_at, REACH.c.ends_at, REACH.c.severity, REACH.c.source
-            )
-            .where(REACH.c.cell.in_(part), REACH.c.family == family, _touches(sites))
-            .order_by(REACH.c.starts_at.desc())
-            .limit(MOST_RECORDED)
-        )
-        for row in connection.execute(query):
-            if row.source == source:
-                spoken.append(row.ends_at)
-            if row.severity >= severity and row.occurrence_id not in but:
-                ends_at = None if row.ends_at == STILL_ON else instant(row.ends_at)
-                starts[row.occurrence_id] = instant(row.starts_at), ends_at
-    heard = [at for at in spoken if at != STILL_ON]
-    return Record(instant(min(heard)), tuple(starts.values())) if heard else None
+        here = (REACH.c.cell.in_(part), REACH.c.family.in_(sorted(families)), _touches(sites))
+        first = sa.select(REACH.c.family, REACH.c.source, sa.func.min(REACH.c.ends_at).label("ended"))
+        for row in connection.execute(first.where(*here).group_by(REACH.c.family, REACH.c.source)):
+            if row.ended != STILL_ON:
+                key = row.family, row.source
+                heard[key] = min(heard.get(key, instant(row.ended)), instant(row.ended))
+        if not heard:
+            continue
+        query = sa.select(
+            REACH.c.occurrence_id, REACH.c.family, REACH.c.severity, REACH.c.starts_at, REACH.c.ends_at
+        ).where(*here, _in_season(min(heard.values()), at))
+        rows += connection.execute(query.order_by(REACH.c.starts_at.desc()).limit(MOST_RECORDED)).all()
+    return Stretches(rows, heard)
+
+
+def _in_season(since: datetime, at: datetime) -> sa.ColumnElement[bool]:
+    """That a row may touch the days that `base_rates` looks at; what lasts long always may."""
+    ranges = [
+        REACH.c.starts_at.between(micros(first - _LASTS[-1]), micros(last))
+        for first, last in base_rates.seasons(since, at)
+    ]
+    return (REACH.c.lasts == len(_LASTS)) | sa.or_(sa.false(), *ranges)
 
 
 # --- in memory: which sites a changed occurrence may reach ----------------------------------------------------------

@@ -77,34 +77,33 @@ def _place(latitude: float, longitude: float) -> str:
 
 
 def extreme_of(
-    connection: sa.Connection, site: Site, family: Family, earliest: datetime, latest: datetime
+    connection: sa.Connection, site: Site, family: Family, start: tuple[datetime, datetime], rows: Sequence[Any]
 ) -> Extreme | None:
-    """The reading nearest to a site that stands for the start of an incident, with the counts it is ranked among.
+    """Of the readings `around` a start the one nearest to the site, with the counts that it is ranked among.
 
     Where the start is a range, the highest value in it stands for it (for cold the lowest).
     """
+    earliest, latest = start
     for variable in extremes.variables_of(family):
-        rows = _readings(connection, site, variable, earliest, latest)
         for basis in _BASES:
-            if found := [row for row in rows if row.basis == basis]:
+            if found := [row for row in rows if row.basis == basis and row.variable == variable]:
                 return _extreme(connection, site, family, found, earliest if earliest == latest else None)
     return None
 
 
-def _readings(
-    connection: sa.Connection, site: Site, variable: str, earliest: datetime, latest: datetime
-) -> list[Any]:
+def around(connection: sa.Connection, site: Site, earliest: datetime, latest: datetime) -> list[Any]:
+    """The readings near a site from shortly before the earliest to shortly after the latest start."""
     box = cells.box_of_site(Site("", "", site.latitude, site.longitude, uncertainty_km=NEAR_KM))
     query = sa.select(READING).where(
-        READING.c.variable == variable,
+        READING.c.variable.in_(sorted(extremes.counted_variables())),
         READING.c.at.between(earliest - AROUND, latest + AROUND),
         READING.c.latitude.between(box.south, box.north),
         READING.c.longitude.between(box.west, box.east),
     )
     rows = connection.execute(query.order_by(READING.c.recorded_at.desc(), READING.c.id.desc()).limit(MOST)).all()
     # A revised value is a new row; what was recorded last holds.
-    latest_rows = {(row.source, row.basis, row.station, row.latitude, row.longitude, row.at): row for row in rows[::-1]}
-    return [row for row in latest_rows.values() if _away(site, row) <= NEAR_KM]
+    held = {(r.source, r.variable, r.basis, r.station, r.latitude, r.longitude, r.at): r for r in rows[::-1]}
+    return [row for row in held.values() if _away(site, row) <= NEAR_KM]
 
 
 def _away(site: Site, row: Any) -> float:  # noqa: ANN401  # a row of ReadingRow's columns

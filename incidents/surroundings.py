@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 from functools import cached_property
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -133,17 +133,28 @@ class Surroundings:
     def _rate(self, family: Family, seen: Occurrence) -> BaseRate | None:
         key = family, seen.severity.rank, seen.source
         if key not in self._rates:
-            record = reach.record(self.connection, self.sites, *key, but={other.id for other in self._met})
+            record = self._stretches.record(*key, but={other.id for other in self._met})
             self._rates[key] = base_rates.rate_of(record, self._start[0])
         return self._rates[key]
+
+    @cached_property
+    def _stretches(self) -> reach.Stretches:
+        families = {family_of(seen) for seen in self._met}
+        return reach.stretches(self.connection, self.sites, families, self._start[0])
 
     def _extreme(self, family: Family) -> Extreme | None:
         if family not in self._extremes:
             found = (
-                reading_counts.extreme_of(self.connection, site, family, *self._start) for site in self.sites[:5]
+                reading_counts.extreme_of(self.connection, site, family, self._start, rows)
+                for site, rows in self._readings
             )
             self._extremes[family] = next((extreme for extreme in found if extreme is not None), None)
         return self._extremes[family]
+
+    @cached_property
+    def _readings(self) -> list[tuple[Site, Sequence[Any]]]:
+        """The readings around the start near each site; of many sites the first few stand for all."""
+        return [(site, reading_counts.around(self.connection, site, *self._start)) for site in self.sites[:5]]
 
 
 def _is_persons(actor: str) -> bool:
