@@ -288,8 +288,10 @@ def _mechanism(family: Family, known: Known, second: corroboration.Second | None
     if hinted:
         sentence = f"Our own words name {_list(hinted)} only: a warm room need not mean a hot day."
         return _Part(_reason("mechanism", 1.0, sentence), _without_words(second), change)
+    # Of published incidents one in some hundreds is of power or cooling: silence about both is evidence, too.
+    bits = -1.0 if any(spoken) else 0.0
     sentence = f"No alert or note of ours names what such a hazard strikes, so at most {_without_words(second)}."
-    return _Part(_reason("mechanism", 0.0, sentence), _without_words(second), change)
+    return _Part(_reason("mechanism", bits, sentence), _without_words(second), change)
 
 
 def _without_words(second: corroboration.Second | None) -> Tier:

@@ -197,10 +197,10 @@ def test_a_configuration_outage_without_a_place_meets_no_weather() -> None:
 def test_software_words_speak_against_a_hazard_at_the_same_place() -> None:
     here = incident("smf", "2026-07-15T20:00")
     advisory = hazard("Heat Advisory", "2026-07-15T16:00", "2026-07-16T03:00", Area(zones=("CAC067",)))
-    plain = judge(here, SITES, advisory)
+    plain = judge(here, SITES, advisory, signals=("CheckoutErrorRate",))
     config = judge(here, SITES, advisory, signals=("ConfigPushFailed", "DNSResolutionErrors"))
     assert config.tier == "context"
-    assert config.score == pytest.approx(plain.score - 4)
+    assert config.score == pytest.approx(plain.score - 3)  # -4 in place of -1: silence about power and cooling weighs as well
     both = judge(here, SITES, advisory, signals=("ConfigPushFailed", "ChillerTripped"))
     assert bits(both)["mechanism"] == 0
 
