@@ -10,7 +10,7 @@ from typing import Final
 
 from incidents.model import BaseRate
 
-LEAST_DAYS: Final = 30
+LEAST_DAYS: Final = 60
 """Days of the same season on record below which the record is too short, and a shipped prior stands in."""
 SEASON_DAYS: Final = 15
 _DAY: Final = timedelta(days=1)

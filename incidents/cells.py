@@ -106,7 +106,9 @@ def cells(box: Box) -> tuple[str, ...]:
 def providers_of(occurrence: Occurrence) -> tuple[str, ...]:
     """The names of the provider that speaks, most telling first: its page, its regions, else its source's own name."""
     said = [occurrence.labels.get("provider"), occurrence.labels.get("page")]
-    said += [region.partition(":")[0] for region in (occurrence.area.regions if occurrence.area else ()) if ":" in region]
+    said += [
+        region.partition(":")[0] for region in (occurrence.area.regions if occurrence.area else ()) if ":" in region
+    ]
     said.append(occurrence.source)
     return tuple(dict.fromkeys(slug for name in said if name and (slug := provider_slug(name))))
 

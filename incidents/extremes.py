@@ -92,7 +92,7 @@ def weigh(extreme: Extreme, family: Family) -> tuple[float, str]:
 
 
 def _bits(rank: float, n: int, family: Family) -> float:
-    """+1 from the 99th percentile on, +2 from 99.9 or for the highest of many; a mild day speaks against heat or cold."""
+    """+1 from the 99th percentile on, +2 from 99.9 or the highest of many; a mild day speaks against heat and cold."""
     if rank >= 0.999 or (rank >= 1 - 1.5 / n and n >= LEAST_FOR_RECORD):
         return 2.0
     if rank >= 0.99:

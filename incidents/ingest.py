@@ -374,9 +374,7 @@ class Ingest:
         return undone
 
     @staticmethod
-    def _record_readings(
-        heard: Sequence[Heard], connection: sa.Connection, now: datetime
-    ) -> list[Mapping[str, Any]]:
+    def _record_readings(heard: Sequence[Heard], connection: sa.Connection, now: datetime) -> list[Mapping[str, Any]]:
         """Record readings that are not known yet, and count them; those that links are measured by."""
         rows = [
             {

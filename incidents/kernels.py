@@ -1,8 +1,8 @@
 """How an incident's start lies to a hazard in time: lag windows with a shape, one for each family. Pure.
 
-A kernel is a line through knots, each an instant with the bits that a start at that instant is worth. The windows follow
-lags that were published: a lightning strike to racks without power 6 to 47 minutes, a voltage dip to loss of cooling
-half an hour to three hours, a flooded basement to empty fuel tanks five to seven hours; heat adds up over days.
+A kernel is a line through knots, each an instant with the bits that a start at that instant is worth. The windows
+follow lags that were published: a lightning strike to racks without power 6 to 47 minutes, a voltage dip to loss of
+cooling half an hour to three hours, a flooded basement to empty fuel tanks five to seven hours; heat adds up over days.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from math import fsum
 from typing import Final
 
@@ -50,9 +51,7 @@ _KERNELS: Final[dict[Family, Kernel]] = {
     "earthquake": Kernel(_SUDDEN, 3 * HOUR, timedelta(minutes=5), "damage after a shock"),
     "grid": Kernel(_SUDDEN, 3 * HOUR, HOUR, "loss of supply"),
     # One that has long been open tells little of an incident that begins now: its own beginning must be near.
-    "provider": Kernel(
-        ((0, 2.0), (1, 2.0), (3, 1.0), (24, 0.0)), 3 * HOUR, timedelta(minutes=30), "a provider"
-    ),
+    "provider": Kernel(((0, 2.0), (1, 2.0), (3, 1.0), (24, 0.0)), 3 * HOUR, timedelta(minutes=30), "a provider"),
 }
 _OTHER: Final = Kernel(((0, 1.0),), 3 * HOUR, takes="it")
 _COOLING_LAG: Final = 6 * HOUR
@@ -125,7 +124,7 @@ def _on_line(line: Sequence[Knot], at: datetime) -> float:
     """The value of a line through knots at an instant; beyond its ends it goes on level. At a step the later holds."""
     if at < line[0][0]:
         return line[0][1]
-    for (since, low), (until, high) in zip(line, line[1:], strict=False):
+    for (since, low), (until, high) in pairwise(line):
         if since <= at < until:
             return low + (high - low) * ((at - since) / (until - since))
     return line[-1][1]
@@ -137,10 +136,7 @@ def expected(line: Sequence[Knot], earliest: datetime, latest: datetime) -> floa
         return _on_line(line, earliest)
     inner = [(at, bits) for at, bits in line if earliest < at < latest]
     whole = [(earliest, _on_line(line, earliest)), *inner, (latest, _before(line, latest))]
-    area = fsum(
-        (low + high) / 2 * (until - since).total_seconds()
-        for (since, low), (until, high) in zip(whole, whole[1:], strict=False)
-    )
+    area = fsum((low + high) / 2 * (until - since).total_seconds() for (since, low), (until, high) in pairwise(whole))
     return area / (latest - earliest).total_seconds()
 
 

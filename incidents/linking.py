@@ -93,7 +93,9 @@ class Linking:
         if until < EVER:
             query = query.where(INCIDENT.c.since <= until)
         rows = self.connection.execute(query.order_by(INCIDENT.c.since.desc(), INCIDENT.c.id).limit(MOST_INCIDENTS))
-        return sorted(row.id for row in rows if any(_touch(row, seen) for s in row.sites for seen in by_site.get(s, ())))
+        return sorted(
+            row.id for row in rows if any(_touch(row, seen) for s in row.sites for seen in by_site.get(s, ()))
+        )
 
     def _candidates(self, incident: Incident, around: Surroundings) -> list[Occurrence]:
         """What may meet the incident by place and time, and what its rule links are with, wherever that is by now."""
@@ -117,7 +119,9 @@ class Linking:
         own = {link.id: link for link in incident.links}
         weighed = {seen.id for seen, _ in found}
         return found + [
-            (seen, links.unmet(own[seen.id].evidence)) for seen in candidates if seen.id in own and seen.id not in weighed
+            (seen, links.unmet(own[seen.id].evidence))
+            for seen in candidates
+            if seen.id in own and seen.id not in weighed
         ]
 
     # --- recording --------------------------------------------------------------------------------------------------

@@ -73,9 +73,7 @@ class _Part:
     would_change: str = ""
 
 
-def weigh(
-    incident: Incident, sites: Sequence[Site], occurrence: Occurrence, known: Known = NOTHING
-) -> Evidence | None:
+def weigh(incident: Incident, sites: Sequence[Site], occurrence: Occurrence, known: Known = NOTHING) -> Evidence | None:
     """The evidence that an incident and a hazard or provider incident have to do with each other.
 
     `sites` may be all there are: `incident.sites` says which of them count. None when place or time do not meet.
@@ -208,9 +206,7 @@ def _time(incident: Incident, occurrence: Occurrence, family: Family, kernel: Ke
     return _Part(_reason("time", bits, _when((earliest, latest), start, end, kernel, family)))
 
 
-def _when(
-    began: tuple[datetime, datetime], start: datetime, end: datetime, kernel: Kernel, family: Family
-) -> str:
+def _when(began: tuple[datetime, datetime], start: datetime, end: datetime, kernel: Kernel, family: Family) -> str:
     """How the occurrence lies to the incident's start, in words, with the window that its kind is given."""
     earliest, latest = began
     window = f"{kernel.takes} is given {length(kernel.lag)}"
@@ -281,7 +277,9 @@ def _mechanism(family: Family, known: Known, second: corroboration.Second | None
         sentence = f"{_whose(known, against, software_words)} {_list(against)}, which no hazard of this kind touches."
         return _Part(_reason("mechanism", -4.0, sentence), "coincident", change)
     if named:
-        return _Part(_reason("mechanism", 2.0, f"{_whose(known, named, lambda s: named_by(s, family))} {_list(named)}."))
+        return _Part(
+            _reason("mechanism", 2.0, f"{_whose(known, named, lambda s: named_by(s, family))} {_list(named)}.")
+        )
     if hinted and family not in {"heat", "smoke"}:
         sentence = f"Our own words name {_list(hinted)}, which a lost supply brings about at one remove."
         return _Part(_reason("mechanism", 1.0, sentence))

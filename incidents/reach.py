@@ -27,6 +27,10 @@ STILL_ON = (1 << 63) - 1
 MOST_RECORDED = 5000
 """Most rows that base rates are counted from, the latest first."""
 _LASTS = (timedelta(days=1), timedelta(days=8))
+_OCCURRENCE_COLUMNS = (
+    *("id", "source", "key", "kind", "title", "severity", "starts_at", "ends_at"),
+    *("said_at", "recorded_at", "test", "statements", "rest"),
+)
 
 
 def write(connection: sa.Connection, changed: Iterable[tuple[Occurrence | None, Occurrence]]) -> None:
@@ -45,9 +49,7 @@ def forget(connection: sa.Connection, occurrences: Sequence[str]) -> None:
 
 def fill(connection: sa.Connection) -> None:
     """File everything that is stored. It names its columns, so that it runs within a migration of any later schema."""
-    names = ("id", "source", "key", "kind", "title", "severity", "starts_at", "ends_at", "said_at", "recorded_at", "test",
-             "statements", "rest")  # fmt: skip
-    columns = [OCCURRENCE.c[name] for name in names]
+    columns = [OCCURRENCE.c[name] for name in _OCCURRENCE_COLUMNS]
     after = ""
     while rows := connection.execute(
         sa.select(*columns)
@@ -109,14 +111,15 @@ def _keyed(sites: Iterable[Site]) -> list[str] | None:
 def _touches(sites: Iterable[Site]) -> sa.ColumnElement[bool]:
     """That a row has no box, or one that touches the box of one of the sites."""
     boxes = [cells.box_of_site(site) for site in sites]
-    return REACH.c.south.is_(None) | sa.or_(
+    return sa.or_(
+        REACH.c.south.is_(None),
         *(
             (REACH.c.south <= box.north)
             & (REACH.c.north >= box.south)
             & (REACH.c.west <= box.east)
             & (REACH.c.east >= box.west)
             for box in boxes
-        )
+        ),
     )
 
 
@@ -137,7 +140,9 @@ def near(
     for within in in_time:  # a statement each, so that each is one range of the index
         for part in [None] if keys is None else chunks(keys):
             query = sa.select(REACH.c.occurrence_id, REACH.c.starts_at).where(within, REACH.c.ends_at >= first)
-            query = query.where(_touches(sites)) if part is None else query.where(_touches(sites), REACH.c.cell.in_(part))
+            query = (
+                query.where(_touches(sites)) if part is None else query.where(_touches(sites), REACH.c.cell.in_(part))
+            )
             query = query.order_by(REACH.c.starts_at.desc()).limit(most * 4)
             found |= {row.occurrence_id: row.starts_at for row in connection.execute(query)}
     return read(connection, sorted(found, key=lambda name: (-found[name], name))[:most])
@@ -177,9 +182,7 @@ class Stretches:
         return Record(since, tuple(stretches.values()))
 
 
-def stretches(
-    connection: sa.Connection, sites: Sequence[Site], families: Collection[str], at: datetime
-) -> Stretches:
+def stretches(connection: sa.Connection, sites: Sequence[Site], families: Collection[str], at: datetime) -> Stretches:
     """What was on at these sites around this date of each year on record, in two statements for each list of keys."""
     rows: list[Any] = []
     heard: dict[tuple[str, str], datetime] = {}
@@ -206,7 +209,7 @@ def _in_season(since: datetime, at: datetime) -> sa.ColumnElement[bool]:
         REACH.c.starts_at.between(micros(first - _LASTS[-1]), micros(last))
         for first, last in base_rates.seasons(since, at)
     ]
-    return (REACH.c.lasts == len(_LASTS)) | sa.or_(sa.false(), *ranges)
+    return sa.or_(REACH.c.lasts == len(_LASTS), *ranges)
 
 
 # --- in memory: which sites a changed occurrence may reach ----------------------------------------------------------

@@ -30,7 +30,7 @@ _KEY: Final = ("source", "variable", "basis", "place", "month", "slot", "bin")
 
 
 def fresh(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Those of the rows about to be recorded that are not known yet, each once. The caller holds their sources' locks."""
+    """Those of the rows about to be recorded that are not known yet, each once. Their sources must be locked."""
     by_digest = {str(row["digest"]): row for row in rows}
     for part in chunks(list(by_digest)):
         for digest in connection.execute(sa.select(READING.c.digest).where(READING.c.digest.in_(part))).scalars():
@@ -60,7 +60,7 @@ def fill(connection: sa.Connection) -> None:
         sa.select(*columns).where(READING.c.id > after).order_by(READING.c.id).limit(MOST)
     ).all():
         after = rows[-1].id
-        count(connection, [row._mapping for row in rows])  # noqa: SLF001  # SQLAlchemy's public name for a row as a mapping
+        count(connection, [dict(row._mapping) for row in rows])  # noqa: SLF001  # SQLAlchemy's name for a row as a mapping
 
 
 def _key_of(row: Mapping[str, Any]) -> tuple[str, str, str, str, int, int, int] | None:

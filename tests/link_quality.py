@@ -1,10 +1,10 @@
 """How good links are: documented outages, with the warnings that were on and with those warnings moved onto others.
 
 `link_cases.csv` holds published facts, each with its source. A case with a hazard is a pair that ought to be linked.
-Every hazard is moved onto every outage at a place that had none, so that it lies to that outage's start as it lay to its
-own: a warning in force beside an outage that had another course. Such pairs are made, not facts: they ask what a rule
-would say on a day on which such a warning happens to be on. Two readings of each case: at its `onset` only the symptom
-is known, `found` adds the mechanism as it was published. Words of weather are left out of both.
+Every hazard is moved onto every outage that had another course, so that it lies to that outage's start as it lay to its
+own. Such pairs are made, not facts: they ask what a rule would say on a day on which such a warning happens to be on.
+Two readings of each case: at its `onset` only the symptom is known, `found` adds the mechanism as it was published.
+Words of weather are left out of both.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ def warning_and_word(pair: Pair, track: Track) -> float:
 METHODS: Final[dict[str, Score]] = {"links": ours, "warning and word": warning_and_word, "any warning": any_warning}
 
 
-# --- pairs --------------------------------------------------------------------------------------------------------------
+# --- pairs ------------------------------------------------------------------------------------------------------------
 
 
 def cases() -> list[Case]:
@@ -182,14 +182,16 @@ def _case(row: dict[str, str]) -> Case:
             f"hazard of {row['case']}", "table", row["case"], "hazard", row["hazard"], Severity.ERROR,
             _at(row["hazard_from"]), ends_at=_at(row["hazard_until"]), event=row["hazard"], area=_area(site),
         )  # fmt: skip
-    return Case(row["case"], row["part"], row["truth"], site, starts, row["symptom"], row["found"], hazard, row["source"])
+    return Case(
+        row["case"], row["part"], row["truth"], site, starts, row["symptom"], row["found"], hazard, row["source"]
+    )
 
 
 def _at(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
-# --- what is told -------------------------------------------------------------------------------------------------------
+# --- what is told -----------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,9 +286,10 @@ def table(part: str) -> str:
             for method in METHODS:
                 rows = [told(method, track, true, false, allowed, mixed=mixed) for allowed in ALLOWED]
                 most = told(method, track, true, false, 101.0, mixed=mixed)
-                lines.append(f"  {track:<6}{'as often as they are' if mixed else 'each pair alike':<21}{method:<17}" + "  ".join(
-                    f"≤ {r.allowed:g}: {r.found:g} of {r.of:g} ({r.low:.0%}–{r.high:.0%})" for r in rows
-                ) + f"  all: {most.found:g} at {most.false_per_100:.1f}")  # fmt: skip
+                pairs = "as often as they are" if mixed else "each pair alike"
+                told_ = [f"≤ {r.allowed:g}: {r.found:g} of {r.of:g} ({r.low:.0%}–{r.high:.0%})" for r in rows]
+                all_ = f"all: {most.found:g} at {most.false_per_100:.1f}"
+                lines.append(f"  {track:<6}{pairs:<21}{method:<17}{'  '.join(told_)}  {all_}")
         for tier in ("coincident", "plausible", "strong"):
             low, high = false_interval(track, false, tier)
             rates = [

@@ -200,7 +200,9 @@ def test_software_words_speak_against_a_hazard_at_the_same_place() -> None:
     plain = judge(here, SITES, advisory, signals=("CheckoutErrorRate",))
     config = judge(here, SITES, advisory, signals=("ConfigPushFailed", "DNSResolutionErrors"))
     assert config.tier == "context"
-    assert config.score == pytest.approx(plain.score - 3)  # -4 in place of -1: silence about power and cooling weighs as well
+    assert config.score == pytest.approx(
+        plain.score - 3
+    )  # -4 in place of -1: silence about power and cooling weighs as well
     both = judge(here, SITES, advisory, signals=("ConfigPushFailed", "ChillerTripped"))
     assert bits(both)["mechanism"] == 0
 
@@ -281,9 +283,7 @@ def test_an_hour_after_the_shock_the_earthquake_still_counts_and_a_day_after_it_
     shock = hazard("M 6.0", "2026-01-01T00:00", "2026-01-01T00:00", Area(latitude=38.6, longitude=-121.5, radius_km=80))
     evidence = judge(incident("smf", "2026-01-01T01:00"), SITES, shock)
     assert bits(evidence)["time"] == 1.5
-    assert said(evidence, "time") == (
-        "It began 1 h before the incident did; damage after a shock is given 3 h."
-    )
+    assert said(evidence, "time") == ("It began 1 h before the incident did; damage after a shock is given 3 h.")
     assert weighed(incident("smf", "2026-01-02T01:00"), SITES, shock) is None
 
 

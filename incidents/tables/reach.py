@@ -1,4 +1,4 @@
-"""What links are found and measured by, made from the logs and the caches: where things reach, and counts of readings."""
+"""What links are found and measured by, made from logs and caches: where things reach, and counts of readings."""
 
 from __future__ import annotations
 

@@ -112,18 +112,12 @@ def _incident(changes: Changes) -> Incident:
     return incident
 
 
-class _UndoneError(Exception):
-    """Ends a transaction without committing it."""
-
-
 @contextmanager
 def _undone(store: Store) -> Iterator[Changes]:
-    try:
-        with store.writing() as connection:
-            yield Changes(store, connection, skies.UNTIL)
-            raise _UndoneError
-    except _UndoneError:
-        pass
+    with store.writing() as connection:
+        step = connection.begin_nested()
+        yield Changes(store, connection, skies.UNTIL)
+        step.rollback()
 
 
 def _matched(plan: Plan) -> Row:

@@ -1,4 +1,4 @@
-"""A made-up sky for measuring: warnings with outlines and zones over ten years, hourly readings, sites. All synthetic."""
+"""A made-up sky to measure with: warnings with outlines and zones over ten years, hourly readings, sites."""
 
 from __future__ import annotations
 
@@ -57,7 +57,10 @@ def warning(
 def _outline(latitude: float, longitude: float, radius_km: float, vertices: int) -> dict[str, object]:
     high, wide = radius_km / 111, radius_km / 111 / cos(radians(latitude))
     ring = [
-        [round(longitude + wide * cos(2 * pi * n / vertices), 3), round(latitude + high * sin(2 * pi * n / vertices), 3)]
+        [
+            round(longitude + wide * cos(2 * pi * n / vertices), 3),
+            round(latitude + high * sin(2 * pi * n / vertices), 3),
+        ]
         for n in range(vertices)
     ]
     return {"type": "Polygon", "coordinates": [[*ring, ring[0]]]}
