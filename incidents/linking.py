@@ -21,6 +21,8 @@ from incidents.surroundings import Surroundings
 
 MOST = 500
 """Most candidates that one incident is weighed against, the latest first."""
+LONGEST_START = timedelta(days=7)
+"""How wide the range of an incident's possible starts is taken to be at most when incidents are looked for."""
 MOST_INCIDENTS = 2000
 """Most incidents that are looked through for those that a changed hazard may meet, the latest first."""
 
@@ -59,9 +61,8 @@ class Linking:
             for site in self.config.sites
             if any(distance_km(site.latitude, site.longitude, *at) <= NEAR_KM for at in places)
         }
-        # A start may be a range, and a milestone may lie after the first alert: a week takes in both.
         query = sa.select(INCIDENT.c.id, INCIDENT.c.sites).where(
-            INCIDENT.c.merged_into.is_(None), INCIDENT.c.since.between(since - timedelta(days=7), until)
+            INCIDENT.c.merged_into.is_(None), INCIDENT.c.since.between(since - LONGEST_START, until)
         )
         names = [row.id for row in self.connection.execute(query.limit(MOST_INCIDENTS)) if near & set(row.sites)]
         found = read_incidents(self.connection, names)
@@ -141,8 +142,12 @@ class Linking:
 
 
 def _touch(row: Any, seen: Occurrence) -> bool:  # noqa: ANN401  # a row of an incident's span
-    since = row.since <= kernels.later(kernels.end_of(seen), LONGEST_LAG)
-    return since and (row.resolved_at is None or row.resolved_at >= seen.starts_at - HOUR)
+    """Whether an occurrence may meet an incident in time; of one that has long been open only the start counts."""
+    if seen.starts_at > kernels.latest_start(row.since + LONGEST_START) or row.since > kernels.later(
+        kernels.end_of(seen), LONGEST_LAG
+    ):
+        return False
+    return row.resolved_at is None or row.resolved_at >= seen.starts_at - HOUR
 
 
 def _is_by_rule(link: Link) -> bool:

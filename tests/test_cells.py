@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from incidents.cells import EVERYWHERE, box_of, cells, keys_of, keys_of_site, provider_slug, providers_of
@@ -69,6 +69,7 @@ def areas(draw: st.DrawFn, near: Site) -> Area:
     )  # fmt: skip
 
 
+@settings(max_examples=400)
 @given(st.data())
 def test_what_meets_shares_a_key(data: st.DataObject) -> None:
     site = data.draw(sites())
