@@ -80,7 +80,7 @@ def extreme(value: float, counts: dict[int, int], **rest: float) -> Extreme:
     return replace(Extreme("temperature_c", value, START, "observed", "roof", 3.0, counts), **rest)  # type: ignore[arg-type]
 
 
-HUNDRED = {n: 10 for n in range(40, 140)}
+HUNDRED = dict.fromkeys(range(40, 140), 10)
 """A thousand values from 20 °C to 70 °C in bins of half a degree."""
 
 

@@ -6,7 +6,7 @@ from tests import link_quality
 from tests.bench.measured import Plan, Row
 from tests.link_quality import Track
 
-PART = "9. Links on documented outages not looked at when weights were set"
+PART = "9. Links on documented outages, the part that is reported"
 
 
 def measure(plan: Plan) -> list[Row]:
