@@ -9,7 +9,7 @@ from itertools import groupby
 
 import sqlalchemy as sa
 
-from incidents import configured, entries, fold
+from incidents import configured, entries, fold, reach, reading_counts
 from incidents.config import Config
 from incidents.entries import ENTRY, INCIDENT, OCCURRENCE
 from incidents.grouping import GROUP, STILL_ON, groups_of
@@ -17,6 +17,8 @@ from incidents.ingest import EVENT, holds
 from incidents.lanes import lane_of
 from incidents.model import Occurrence
 from incidents.places import SiteMatcher
+from incidents.reach import REACH
+from incidents.reading_counts import READING_COUNT
 from incidents.records import entry_of, occurrence_row, said_of
 from incidents.store import Store
 from incidents.tables import micros
@@ -30,6 +32,8 @@ def rebuild(store: Store, config: Config, now: datetime) -> tuple[int, int]:
         store.lock_caches(connection)
         connection.execute(sa.delete(OCCURRENCE))
         connection.execute(sa.delete(GROUP))
+        connection.execute(sa.delete(REACH))
+        reading_counts.fill(connection)
         occurrences = _occurrences(connection, config)
         incidents = _incidents(connection, now)
     return occurrences, incidents
@@ -52,6 +56,7 @@ def _occurrences(connection: sa.Connection, config: Config) -> int:
     count = 0
     for part in _batches(connection):
         connection.execute(sa.insert(OCCURRENCE), [occurrence_row(seen, lane_of(seen)) for seen in part])
+        reach.write(connection, ((None, seen) for seen in part))
         groups = [
             {
                 "group_key": key,
@@ -125,9 +130,9 @@ def _incidents(connection: sa.Connection, now: datetime) -> int:
 
 
 def state_digest(connection: sa.Connection) -> str:
-    """SHA-256 over both caches, hex: equal states have equal digests on either database."""
+    """SHA-256 over the caches, hex: equal states have equal digests on either database."""
     seen = hashlib.sha256()
-    for table in (OCCURRENCE, GROUP, INCIDENT):
+    for table in (OCCURRENCE, GROUP, INCIDENT, REACH, READING_COUNT):
         keys = list(table.primary_key.columns)
         for row in connection.execute(sa.select(table).order_by(*keys)):
             seen.update(repr(tuple(row)).encode())

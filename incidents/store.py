@@ -197,7 +197,9 @@ class Store:
     def lock_caches(self, connection: sa.Connection) -> None:
         """Keep every other transaction out of the caches until this one ends."""
         if not self.is_sqlite:
-            connection.exec_driver_sql("LOCK TABLE occurrence, alert_group, incident IN ACCESS EXCLUSIVE MODE")
+            connection.exec_driver_sql(
+                "LOCK TABLE occurrence, alert_group, incident, reach, reading_count IN ACCESS EXCLUSIVE MODE"
+            )
 
     def migrate(self) -> None:
         """Bring the schema to the newest revision; several processes may try at once, one does."""

@@ -15,6 +15,7 @@ from incidents.tables.connections import MemberRow, SightingRow, StampRow, Super
 from incidents.tables.logs import DeliveryRow, EntryRow, EventRow, ReadingRow
 from incidents.tables.polls import AskedRow, PollHostRow, PollRow
 from incidents.tables.proofs import SeenProofRow
+from incidents.tables.reach import ReachRow, ReadingCountRow
 from incidents.tables.settings import KeyRow, PulseRow, RefusalRow, SecretRow, SettingRow
 
 METADATA = SQLModel.metadata
@@ -35,6 +36,8 @@ __all__ = [
     "PollHostRow",
     "PollRow",
     "PulseRow",
+    "ReachRow",
+    "ReadingCountRow",
     "ReadingRow",
     "RefusalRow",
     "SecretRow",
