@@ -27,10 +27,6 @@ STILL_ON = (1 << 63) - 1
 MOST_RECORDED = 5000
 """Most rows that base rates are counted from, the latest first."""
 _LASTS = (timedelta(days=1), timedelta(days=8))
-_OCCURRENCE_COLUMNS = (
-    *("id", "source", "key", "kind", "title", "severity", "starts_at", "ends_at"),
-    *("said_at", "recorded_at", "test", "statements", "rest"),
-)
 
 
 def write(connection: sa.Connection, changed: Iterable[tuple[Occurrence | None, Occurrence]]) -> None:
@@ -45,20 +41,6 @@ def forget(connection: sa.Connection, occurrences: Sequence[str]) -> None:
     """Take occurrences out of the index."""
     for part in chunks(list(occurrences)):
         connection.execute(sa.delete(REACH).where(REACH.c.occurrence_id.in_(part)))
-
-
-def fill(connection: sa.Connection) -> None:
-    """File everything that is stored. It names its columns, so that it runs within a migration of any later schema."""
-    columns = [OCCURRENCE.c[name] for name in _OCCURRENCE_COLUMNS]
-    after = ""
-    while rows := connection.execute(
-        sa.select(*columns)
-        .where(OCCURRENCE.c.id > after, OCCURRENCE.c.kind.in_(KINDS))
-        .order_by(OCCURRENCE.c.id)
-        .limit(1000)
-    ).all():
-        after = rows[-1].id
-        write(connection, ((None, occurrence_of(row)) for row in rows))
 
 
 def rows_of(seen: Occurrence) -> list[dict[str, Any]]:

@@ -1,11 +1,11 @@
-"""Where hazards and provider incidents reach, and counts of readings by bin; both made from what is stored."""
+"""Where hazards and provider incidents reach, and counts of readings by bin, made from those that are stored."""
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
 
-from incidents import reach, reading_counts
+from incidents import reading_counts
 
 revision = "0006"
 down_revision = "0005"
@@ -45,9 +45,8 @@ def upgrade() -> None:
         sa.Column("n", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("source", "variable", "basis", "place", "month", "slot", "bin"),
     )
-    connection = op.get_bind()
-    reach.fill(connection)
-    reading_counts.fill(connection)
+    # Where things reach follows from a cache that 0002 emptied: the rebuild at the start writes both.
+    reading_counts.fill(op.get_bind())
 
 
 def downgrade() -> None:
