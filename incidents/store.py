@@ -35,6 +35,9 @@ FAIR_SECONDS = 0.5
 """How long a fold lets intake go first before it takes its turn."""
 QUIET_SECONDS = 0.005
 """How long intake must have paused for a fold to begin before that."""
+CROWD = 8
+CROWD_QUIET_SECONDS = 0.05
+"""The same after a commit of a crowd: those it answered are about to send again."""
 CHUNK = 500
 """Most values in one IN list, well under the parameter bound of either database."""
 
@@ -47,10 +50,11 @@ class WriteGate:
         self._held = False
         self._intake_waits = 0
         self._intake_left_at = 0.0
+        self._quiet = QUIET_SECONDS
 
     @contextmanager
-    def intake(self) -> Iterator[None]:
-        """Enter as soon as the present holder leaves."""
+    def intake(self, count: int = 1) -> Iterator[None]:
+        """Enter as soon as the present holder leaves, with so many deliveries."""
         with self._free:
             self._intake_waits += 1
             while self._held:
@@ -61,6 +65,7 @@ class WriteGate:
             yield
         finally:
             self._intake_left_at = time.monotonic()
+            self._quiet = CROWD_QUIET_SECONDS if count >= CROWD else QUIET_SECONDS
             self._leave()
 
     @contextmanager
@@ -89,7 +94,7 @@ class WriteGate:
             return 0.0
         if self._intake_waits:
             return latest - now
-        return min(latest, self._intake_left_at + QUIET_SECONDS) - now
+        return min(latest, self._intake_left_at + self._quiet) - now
 
     def _leave(self) -> None:
         with self._free:
@@ -159,9 +164,9 @@ class Store:
         self._read.dispose()
 
     @contextmanager
-    def intake(self) -> Iterator[sa.Connection]:
-        """A write transaction that goes before folds; committed when the block ends without an error."""
-        with self._gated(self.gate.intake()), self._write.begin() as connection:
+    def intake(self, count: int = 1) -> Iterator[sa.Connection]:
+        """A write transaction of so many deliveries, before folds; committed when the block ends without an error."""
+        with self._gated(self.gate.intake(count)), self._write.begin() as connection:
             yield connection
 
     @contextmanager
@@ -280,19 +285,47 @@ def insert_many(connection: sa.Connection, table: Any, rows: Sequence[Mapping[st
     """
     if not rows:
         return
-    sql, order, processors = _compiled_insert(table, tuple(rows[0]), connection.dialect)
-    pairs = list(zip(order, processors, strict=True))
-    values = [tuple(p(row[k]) if p else row[k] for k, p in pairs) for row in rows]
-    connection.exec_driver_sql(sql, values)
+    head, mark, processors = _compiled_insert(table, tuple(rows[0]), connection.dialect)
+    pairs = list(zip(rows[0], processors, strict=True))
+    insert_tuples(connection, head, mark, [tuple(p(row[k]) if p else row[k] for k, p in pairs) for row in rows])
+
+
+MOST_TOGETHER = 64
+"""Most rows in one INSERT on SQLite."""
+MOST_VALUES = 900
+"""Most values of one statement; older builds of SQLite take no more than 999."""
+
+
+def insert_tuples(connection: sa.Connection, head: str, mark: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Insert rows as the driver takes them: `head` is the statement up to VALUES, `mark` the marks of one row.
+
+    SQLite's driver lets go of the interpreter for every statement and then has to get it back from a busy event loop,
+    so many rows go into one. Their number is a power of two: the driver keeps a compiled statement for each text.
+    """
+    if connection.dialect.name != "sqlite":
+        connection.exec_driver_sql(f"{head} {mark}", list(rows))
+        return
+    most = min(MOST_TOGETHER, 1 << (MOST_VALUES // len(rows[0])).bit_length() - 1)
+    start = 0
+    while left := len(rows) - start:
+        count = min(most, 1 << left.bit_length() - 1)
+        values = tuple(value for row in rows[start : start + count] for value in row)
+        connection.exec_driver_sql(_insert_of(head, mark, count), values)
+        start += count
+
+
+@lru_cache(maxsize=256)
+def _insert_of(head: str, mark: str, count: int) -> str:
+    return f"{head} {', '.join([mark] * count)}"
 
 
 @lru_cache(maxsize=64)
-def _compiled_insert(table: Any, keys: tuple[str, ...], dialect: sa.Dialect) -> tuple[str, list[str], list[Any]]:  # noqa: ANN401
+def _compiled_insert(table: Any, keys: tuple[str, ...], dialect: sa.Dialect) -> tuple[str, str, list[Any]]:  # noqa: ANN401
     columns = [table.c[key] for key in keys]
     marks = ", ".join(["?" if dialect.paramstyle == "qmark" else "%s"] * len(keys))
     quote = dialect.identifier_preparer.quote
-    sql = f"INSERT INTO {quote(table.name)} ({', '.join(quote(c.name) for c in columns)}) VALUES ({marks})"  # noqa: S608  # names are ours
-    return sql, list(keys), [_processor(c.type, dialect) for c in columns]
+    head = f"INSERT INTO {quote(table.name)} ({', '.join(quote(c.name) for c in columns)}) VALUES"  # names are ours
+    return head, f"({marks})", [_processor(c.type, dialect) for c in columns]
 
 
 def _processor(kind: Any, dialect: sa.Dialect) -> Callable[[Any], Any] | None:  # noqa: ANN401  # a column's type
