@@ -9,7 +9,7 @@ from random import Random
 import pytest
 import sqlalchemy as sa
 
-from incidents import incident_view
+from incidents import incident_view, instants
 from incidents.counting import COUNT, current_members, members_at
 from incidents.entries import OCCURRENCE
 from incidents.migrations.versions import __name__ as versions
@@ -82,6 +82,18 @@ def test_what_is_kept_before_and_after_an_alert_leaves(store: Store) -> None:
         members = len(connection.execute(current_members(world.only().id)).all())
     assert kept == members == world.only().members.alerts
     assert members < len(world.occurrences())
+
+
+def test_an_alert_that_changes_is_counted_where_it_is_now(store: Store) -> None:
+    world = World(store)
+    for clock, start, severity in (("10:00", "09:58:10", "warning"), ("10:05", "09:55:10", "critical")):
+        body = {"title": "Slow", "starts_at": instants.text(instant(start)), "labels": {"datacenter": "smf1"}}
+        for key in ("a", "b", "c", "d", "e"):
+            world.at(clock).send("any", body | {"key": key, "severity": severity})
+    _, bins = binned(world, instant("09:00"), instant("12:00"), None)
+    assert [(at, severity.value, count) for (at, _, severity), count in bins.items()] == [
+        (int(instant("09:54").timestamp()), "critical", 5)
+    ]
 
 
 def test_the_migration_counts_what_is_there(store: Store) -> None:
