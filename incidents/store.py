@@ -43,9 +43,13 @@ CHUNK = 500
 
 
 class WriteGate:
-    """Who may write on SQLite: intake first, but a fold that has waited `FAIR_SECONDS` is not put off again."""
+    """Who may write on SQLite: intake first, but a fold that has waited `FAIR_SECONDS` is not put off again.
 
-    def __init__(self) -> None:
+    An open gate, that of PostgreSQL, keeps nobody out; a worker still gives way to the intake of its own process.
+    """
+
+    def __init__(self, *, is_open: bool = False) -> None:
+        self._is_open = is_open
         self._free = threading.Condition()
         self._held = False
         self._intake_waits = 0
@@ -59,27 +63,41 @@ class WriteGate:
             self._intake_waits += 1
             while self._held:
                 self._free.wait()
-            self._intake_waits -= 1
-            self._held = True
+            self._intake_waits -= not self._is_open
+            self._held = not self._is_open
         try:
             yield
         finally:
-            self._intake_left_at = time.monotonic()
-            self._quiet = CROWD_QUIET_SECONDS if count >= CROWD else QUIET_SECONDS
+            with self._free:
+                self._intake_left_at = time.monotonic()
+                self._intake_waits -= self._is_open
+                self._quiet = CROWD_QUIET_SECONDS if count >= CROWD else QUIET_SECONDS
             self._leave()
 
     @contextmanager
     def fold(self) -> Iterator[None]:
         """Enter when nobody holds the gate and intake has paused, or when the wait has been long enough."""
-        latest = time.monotonic() + FAIR_SECONDS
+        if self._is_open:
+            yield
+            return
         with self._free:
-            while (wait := self._fold_waits(latest)) > 0:
-                self._free.wait(wait)
+            self._wait_for_intake()
             self._held = True
         try:
             yield
         finally:
             self._leave()
+
+    def give_way(self) -> None:
+        """Wait as `fold` does, where that would let everybody in."""
+        if self._is_open:
+            with self._free:
+                self._wait_for_intake()
+
+    def _wait_for_intake(self) -> None:
+        latest = time.monotonic() + FAIR_SECONDS
+        while (wait := self._fold_waits(latest)) > 0:
+            self._free.wait(wait)
 
     def intake_paused(self) -> float:
         """For how many seconds no intake has come through; 0 while some waits."""
@@ -142,7 +160,7 @@ class Store:
     def __init__(self, url: str, *, readers: int = 4) -> None:
         self.url = _driver_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
-        self.gate = WriteGate()
+        self.gate = WriteGate(is_open=not self.is_sqlite)
         if self.is_sqlite:
             path = self.url.database
             assert path, "an SQLite URL names a file"
@@ -166,13 +184,13 @@ class Store:
     @contextmanager
     def intake(self, count: int = 1) -> Iterator[sa.Connection]:
         """A write transaction of so many deliveries, before folds; committed when the block ends without an error."""
-        with self._gated(self.gate.intake(count)), self._write.begin() as connection:
+        with self.gate.intake(count), self._write.begin() as connection:
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
         """A write transaction of folds and people; committed when the block ends without an error."""
-        with self._gated(self.gate.fold()), self._write.begin() as connection:
+        with self.gate.fold(), self._write.begin() as connection:
             yield connection
 
     @contextmanager
@@ -183,14 +201,6 @@ class Store:
                 connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             with connection.begin():
                 yield connection
-
-    @contextmanager
-    def _gated(self, turn: Any) -> Iterator[None]:  # noqa: ANN401  # a context manager of the gate
-        if self.is_sqlite:
-            with turn:
-                yield
-        else:
-            yield
 
     def lock(self, connection: sa.Connection, names: Iterable[str]) -> None:
         """Lock these names until the transaction ends, in one order for all; SQLite writers are serial anyway."""
@@ -208,7 +218,7 @@ class Store:
         """Bring the schema to the newest revision; several processes may try at once, one does."""
         config = AlembicConfig()
         config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-        with self._gated(self.gate.fold()), self._write.begin() as connection:
+        with self.gate.fold(), self._write.begin() as connection:
             self.lock(connection, ["migrate"])
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
