@@ -25,6 +25,7 @@ from incidents.lanes import reading_lane
 from incidents.model import Entry, Incident, Lane, Members, Occurrence, Severity, Site
 from incidents.places import SiteMatcher
 from incidents.records import members_of, said_of
+from incidents.retelling import telling
 from incidents.silence import gaps_at, silence_of, source_gaps
 from incidents.store import chunks, receipt_of
 from incidents.tables import micros
@@ -219,34 +220,43 @@ class _Gathering:
         return found
 
     def _known(self, names: Sequence[str]) -> list[Known]:
-        said = defaultdict(list)
-        traces: dict[str, dict[int, Trace]] = defaultdict(dict)
+        said: dict[str, list[Any]] = defaultdict(list)
         subjects = list(dict.fromkeys(fold.subject_of(name) for name in names))
         for part in chunks(subjects):
-            query = (
-                sa.select(EVENT, DELIVERY.c.sha256, DELIVERY.c.size)
-                .outerjoin(DELIVERY, DELIVERY.c.id == EVENT.c.delivery_id)
-                .where(
-                    EVENT.c.occurrence_id.in_(part),
-                    EVENT.c.recorded_at <= self.as_of,
-                    holds(self.asked.as_of),
-                )
+            query = sa.select(EVENT).where(
+                EVENT.c.occurrence_id.in_(part), EVENT.c.recorded_at <= self.as_of, holds(self.asked.as_of)
             )
             for row in self.connection.execute(query):
-                said[row.occurrence_id].append(said_of(row))
-                traces[row.occurrence_id][row.id] = Trace(
-                    event=row.id,
-                    delivery=receipt_of(row.delivery_id),
-                    adapter=row.adapter,
-                    sha256=row.sha256,
-                    size=row.size,
-                )
+                said[row.occurrence_id].append(row)
+        told = {subject: telling(said[subject]) for subject in subjects}
+        traces = self._traces(row for rows in told.values() for row in rows)
         known = {
             item.occurrence.id: item
             for subject in subjects
-            for item in timeline.known(said[subject], traces[subject], self.as_of)
+            for item in timeline.known(map(said_of, told[subject]), traces, self.as_of)
         }
         return [known[name] for name in names if name in known]
+
+    def _traces(self, rows: Iterable[Any]) -> dict[int, Trace]:
+        """Where each of these rows of EventRow's columns came from, by event."""
+        by_event = {row.id: row for row in rows}
+        bodies = {
+            row.id: row
+            for part in chunks(sorted({row.delivery_id for row in by_event.values()}))
+            for row in self.connection.execute(
+                sa.select(DELIVERY.c.id, DELIVERY.c.sha256, DELIVERY.c.size).where(DELIVERY.c.id.in_(part))
+            )
+        }
+        return {
+            name: Trace(
+                event=name,
+                delivery=receipt_of(row.delivery_id),
+                adapter=row.adapter,
+                sha256=body.sha256 if (body := bodies.get(row.delivery_id)) else None,
+                size=body.size if body else None,
+            )
+            for name, row in by_event.items()
+        }
 
     def _lines(
         self, incident: str, own: list[Line], alerts: Sequence[Known], context: Iterable[Known], *, crowded: bool
