@@ -86,13 +86,14 @@ def append(connection: sa.Connection, arrivals: Sequence[Arrival]) -> Mapping[in
     return firsts
 
 
+_KINDS = ("bigint", "text", "bigint", "text", "text", "bytea", "int", "text", "text")
 _APPEND_AND_QUEUE = f"""
-WITH appended AS (
-  {_APPEND} SELECT * FROM unnest(
-    %b::bigint[], %b::text[], %b::bigint[], %b::text[], %b::text[], %b::bytea[], %b::int[], %b::text[], %b::text[])
-  RETURNING id)
+WITH appended AS ({_APPEND} SELECT {", ".join(f"unnest(%b::{kind}[])" for kind in _KINDS)} RETURNING id)
 INSERT INTO unread (delivery_id, again) SELECT id, false FROM appended"""  # noqa: S608  # names are ours
-"""One round trip for both tables, and bodies as they are: text parameters would carry them in hexadecimal."""
+"""One round trip for both tables, and bodies as they are: text parameters would carry them in hexadecimal.
+
+Unnested one by one the columns go through row by row; `FROM unnest(…, …)` would first put all bodies together on disk.
+"""
 
 
 def claim(connection: sa.Connection, *, most: int, most_bytes: int) -> list[Any]:
