@@ -198,7 +198,7 @@ def inflate_some(body: bytes, encoding: str, bound: int) -> bytes:
 def stamp(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Record how deliveries were read, over what an earlier reading said."""
     if not rows:
-        return firsts
+        return
     names = [row["delivery_id"] for row in rows]
     again = [row for row in rows if row["again"]]
     if again:
