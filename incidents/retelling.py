@@ -35,7 +35,8 @@ Row = TypeVar("Row", bound=Recorded)
 def telling(rows: Iterable[Row]) -> list[Row]:
     """Those of a subject's statements that its occurrences and lines need, in the order said.
 
-    What is folded from them is what all would give, but for the number of statements.
+    What is folded from them is what all would give, but for the number of statements. Only monitors repeat
+    themselves so; of providers and of those who warn, every word counts.
     """
     ordered = sorted(rows, key=lambda row: (row.said_at, row.digest))
     if len(ordered) < 3:  # nothing stands between
@@ -44,7 +45,10 @@ def telling(rows: Iterable[Row]) -> list[Row]:
     first = last = None
     shape: Any = None
     for row in ordered:
-        said = _shape(row.statement)
+        fields = orjson.loads(row.statement)
+        if fields["kind"] != "alert":
+            return ordered
+        said = _shape(fields)
         if first and said == shape and said and row.recorded_at >= first.recorded_at:
             last = row
             continue
@@ -53,12 +57,11 @@ def telling(rows: Iterable[Row]) -> list[Row]:
     return [*kept, last] if last else kept
 
 
-def _shape(statement: str) -> tuple[Any, list[bool]] | None:
+def _shape(fields: dict[str, Any]) -> tuple[Any, list[bool]] | None:
     """What a statement says beside words, and which words it has; None where it matters when it was said.
 
     Without a start, or with an end that is assumed, the moment of speaking stands in for them.
     """
-    fields = orjson.loads(statement)
     if not fields.get("starts_at") or fields.get("ends_assumed"):
         return None
     words = [bool(fields.pop(name, None)) for name in WORDS]

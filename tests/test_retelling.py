@@ -46,7 +46,7 @@ instants = st.sampled_from([None, at(0), at(0), at(0), at(3), at(6)])
 events = st.builds(
     Event,
     key=st.just("k"),
-    kind=st.sampled_from(["alert", "alert", "alert", "hazard"]),
+    kind=st.sampled_from(["alert"] * 15 + ["hazard"]),
     title=st.sampled_from(["Down", "Down", "Slow", ""]),
     severity=st.sampled_from([Severity.ERROR, Severity.ERROR, Severity.CRITICAL, Severity.UNKNOWN]),
     starts_at=instants,
