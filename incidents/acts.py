@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from incidents import entries, instants
+from incidents import counting, entries, instants
 from incidents.config import Config
 from incidents.entries import ENTRY, INCIDENT, MEMBER, OCCURRENCE, Changes, Draft
 from incidents.fold import MILESTONES, STATUSES
@@ -330,7 +330,7 @@ class Acting:
         }
 
     def _members(self, incident: str) -> set[str]:
-        return set(self.connection.execute(entries.current_members(incident)).scalars())
+        return set(self.connection.execute(counting.current_members(incident)).scalars())
 
     def _occurrences(self, names: list[str]) -> list[Occurrence]:
         return [

@@ -9,8 +9,9 @@ from itertools import groupby
 
 import sqlalchemy as sa
 
-from incidents import configured, entries, fold, reach, reading_counts
+from incidents import configured, counting, entries, fold, reach, reading_counts
 from incidents.config import Config
+from incidents.counting import COUNT
 from incidents.entries import ENTRY, INCIDENT, OCCURRENCE
 from incidents.grouping import GROUP, STILL_ON, groups_of
 from incidents.ingest import EVENT, holds
@@ -125,6 +126,7 @@ def _incidents(connection: sa.Connection, now: datetime) -> int:
         incident = fold.incident(
             [e for e in log if e.kind != "alerts_joined"], entries.recount(connection, name), version=len(log)
         )
+        counting.keep_afresh(connection, name)
         entries.write_incident(connection, incident, heard, by_rule=fold.is_status_of_rule(log), now=now)
     return len(names)
 
@@ -132,6 +134,9 @@ def _incidents(connection: sa.Connection, now: datetime) -> int:
 def state_digest(connection: sa.Connection) -> str:
     """SHA-256 over the caches, hex: equal states have equal digests on either database."""
     seen = hashlib.sha256()
+    counted = sa.select(COUNT).where(COUNT.c.alerts != 0).order_by(*COUNT.primary_key.columns)
+    for row in connection.execute(counted):
+        seen.update(repr(tuple(row)).encode())
     for table in (OCCURRENCE, GROUP, INCIDENT, REACH, READING_COUNT):
         keys = list(table.primary_key.columns)
         for row in connection.execute(sa.select(table).order_by(*keys)):

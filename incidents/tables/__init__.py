@@ -12,6 +12,7 @@ from sqlmodel import SQLModel
 from incidents.tables.caches import AlertGroupRow, IncidentRow, OccurrenceRow
 from incidents.tables.columns import Instant, Json, instant, micros
 from incidents.tables.connections import MemberRow, SightingRow, StampRow, SupersessionRow, UnreadRow
+from incidents.tables.counts import MemberCountRow
 from incidents.tables.logs import DeliveryRow, EntryRow, EventRow, ReadingRow
 from incidents.tables.polls import AskedRow, PollHostRow, PollRow
 from incidents.tables.proofs import SeenProofRow
@@ -31,6 +32,7 @@ __all__ = [
     "Instant",
     "Json",
     "KeyRow",
+    "MemberCountRow",
     "MemberRow",
     "OccurrenceRow",
     "PollHostRow",
