@@ -12,9 +12,11 @@ from typing import Any
 import orjson
 
 from dashboards import words
+from dashboards.coverage import coverage_rows
 from dashboards.paper import by_phase, is_of_alert, render, standing
-from incidents import instants
+from incidents import instants, provider_lag
 from incidents.model import Incident, Link, Measurement, Moment, Occurrence
+from incidents.provider_lag import Lag
 from incidents.view import IncidentView, Line
 
 MILESTONES = ("impact_started_at", "detected_at", "acknowledged_at", "mitigated_at", "resolved_at")
@@ -150,6 +152,9 @@ def json_export(view: IncidentView) -> bytes:
         "to": instants.text(view.until),
         "zone": view.zone,
         "complete": view.more_lines is None,
+        "coverage": [
+            {"kind": kind, "source": source or None, "said": said} for kind, source, said in coverage_rows(view)
+        ],
         "credits": list(view.credits),
         "provenance": view.provenance,
         "revision": view.revision,
@@ -170,16 +175,7 @@ def incident_fields(incident: Incident, measurements: Iterable[Measurement] = ()
         "impact_windows": [moment_field(window) for window in incident.impact_windows],
         "owner": incident.owner,
         "services": list(incident.services),
-        "measurements": [
-            {
-                "name": each.name,
-                "outcome": each.outcome,
-                "seconds": each.seconds,
-                "seconds_max": each.seconds_max,
-                "reason": each.reason,
-            }
-            for each in measurements
-        ],
+        "measurements": [measurement_fields(each) for each in measurements],
         "alerts": incident.members.alerts,
         "merged_into": incident.merged_into,
         "version": incident.version,
@@ -226,11 +222,34 @@ def line_fields(line: Line) -> dict[str, Any]:
 def link_rows(view: IncidentView) -> list[dict[str, Any]]:
     """The links of the incident as the API gives them, in the incident's order."""
     occurrences = _occurrences(view)
-    return [link_fields(link, occurrences.get(link.id)) for link in view.incident.links]
+    return [link_fields(link, occurrences.get(link.id), view.incident) for link in view.incident.links]
 
 
-def link_fields(link: Link, occurrence: Occurrence | None) -> dict[str, Any]:
-    """A link as the API gives it; `occurrence` is null where it lies outside what was read."""
+def lag_fields(lag: Lag) -> dict[str, Any]:
+    """A provider's lag behind an incident as the API gives it."""
+    return {
+        "instants": {f"{name}_at": moment_field(at) for name, at in lag.instants.items()},
+        "measurements": [measurement_fields(each) for each in lag.measurements],
+    }
+
+
+def measurement_fields(each: Measurement) -> dict[str, Any]:
+    """A measurement as the API gives it."""
+    return {
+        "name": each.name,
+        "outcome": each.outcome,
+        "seconds": each.seconds,
+        "seconds_max": each.seconds_max,
+        "reason": each.reason,
+    }
+
+
+def link_fields(link: Link, occurrence: Occurrence | None, incident: Incident) -> dict[str, Any]:
+    """A link as the API gives it; `occurrence` is null where it lies outside what was read.
+
+    `lag` is null but for provider incidents.
+    """
+    is_providers = occurrence is not None and occurrence.kind == "provider_incident"
     evidence, rate = link.evidence, link.evidence.base_rate
     return {
         "id": link.id,
@@ -248,6 +267,7 @@ def link_fields(link: Link, occurrence: Occurrence | None) -> dict[str, Any]:
         "note": link.note,
         "quote": link.quote,
         "speaker": link.speaker,
+        "lag": lag_fields(provider_lag.lag(incident, occurrence)) if occurrence and is_providers else None,
     }
 
 
@@ -303,6 +323,7 @@ def _about(view: IncidentView) -> list[str]:
     """Where it comes from: provenance, credits, missing stretches, and the revision that it can be checked by."""
     about = [view.provenance] if view.provenance else []
     about += view.credits
+    about += [f"{kind}{f' ({source})' if source else ''}: {said}" for kind, source, said in coverage_rows(view)]
     for gap in view.gaps:
         seconds = (gap.until - gap.since).total_seconds()
         about.append(

@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-import orjson
-
 from dashboards import tracks, words
+from dashboards.coverage import coverage_rows
 from dashboards.paper import bar_scale, by_phase, render, standing
+from dashboards.paper import signed_in as _page
 from dashboards.strips import UNHEARD, is_unheard
-from incidents import instants
+from incidents import instants, provider_lag, revisions, spoken_times
 from incidents.model import Incident, Link, Moment, Occurrence, Site
-from incidents.view import IncidentRow, IncidentView, Line, NowView, Phase, QuarantineRow, SourceHealth, Viewer
+from incidents.sites import survey
+from incidents.view import (
+    IncidentRow,
+    IncidentView,
+    Line,
+    NowView,
+    OccurrenceView,
+    Phase,
+    QuarantineRow,
+    SourceHealth,
+    Viewer,
+)
 
 ROWS = 200
 """Lines of a timeline on one page."""
@@ -32,8 +42,13 @@ EXPORTS = (
     ("csv", "CSV"),
     ("json", "JSON"),
 )
-_YAML_LINE = re.compile(r"(\s*(?:- )?)([\w.-]+:)?(.*)")
 _STEPS = {"open": "acknowledged", "acknowledged": "mitigated", "mitigated": "resolved", "resolved": "open"}
+_ZONE_BY = {
+    "given": "given",
+    "catalogue": "of the catalogue's place",
+    "coordinates": "found from the coordinates",
+    "default": "none was given or found",
+}
 _MILESTONES = (
     ("impact", "Impact began", "impact_started_at"),
     ("detected", "Detected", "detected_at"),
@@ -63,6 +78,7 @@ def now_page(view: NowView, viewer: Viewer, *, strips: str) -> str:
         f"{words.zone_letters(view.zone, view.now)}",
         reached=lambda incident: _reached(incident, view),
         gap_now=lambda source: tracks.gap_now(source, view.now),
+        heard_at=tracks.heard_at,
         gap_boxes=lambda source: tracks.gap_boxes(source, view),
         hatch=tracks.hatch,
         is_unheard=is_unheard,
@@ -130,6 +146,7 @@ def incident_page(
         figure_height=figure_height,
         facts=_facts(view),
         statements=_statements(view),
+        asked=coverage_rows(view),
         exports=EXPORTS,
         export_query="?" + urlencode({"tz": view.zone, **_known(view)}),
         permalink="?" + urlencode({"from": instants.text(view.since), "to": instants.text(view.until), **_known(view)}),
@@ -150,9 +167,27 @@ def incident_page(
         scale=bar_scale(weighty),
         occurrence_of=lambda link: occurrences.get(link.id),
         link_title=lambda link: _link_title(link, occurrences),
+        lag_of=lambda link: _lag(incident, occurrences.get(link.id)),
         slider=_slider(view),
         local_input=lambda at: f"{words.wall(at, view.zone):%Y-%m-%dT%H:%M:%S}" if at else "",
         **_moves(view),
+    )
+
+
+def occurrence_page(view: OccurrenceView, viewer: Viewer, *, now: datetime) -> str:
+    """One occurrence from its beginning: what it is, its posts, what was changed of them, every statement."""
+    return _page(
+        "occurrence.html",
+        viewer,
+        now,
+        view=view,
+        zone=viewer.zone,
+        backdating=revisions.sentence,
+        revised={one.post_at for one in view.revisions if one.post_at},
+        replaced={(one.post_at, one.was) for one in view.revisions if one.post_at},
+        clock_of=lambda text: words.instant_at(instants.parse(text) or now, viewer.zone),
+        times_told=lambda post: spoken_times.told(spoken_times.times_of(post, view.occurrence), post.at, most=20),
+        receipt=lambda said: next((one.trace.delivery for one in view.statements if one.said is said), ""),
     )
 
 
@@ -175,109 +210,14 @@ def sources_page(
         adapters=adapters,
         public_url=public_url,
         gap_words=tracks.gap_words,
-    )
-
-
-def source_page(
-    source: SourceHealth,
-    setup: Mapping[str, Any] | None,
-    recent: Sequence[Mapping[str, Any]],
-    viewer: Viewer,
-    public_url: str,
-    *,
-    now: datetime | None = None,
-    title: str | None = None,
-    key: str | None = None,
-    verifies: str | None = None,
-    secrets: int = 0,
-) -> str:
-    """`setup` is the adapter's own; `recent` are deliveries: receipt, received_at, state, size and reason of each.
-
-    `key` is a key that was made a moment ago: this page is the one time that it is shown. `verifies` says by what
-    signature its deliveries may prove who sent them, and `secrets` how many are kept for that.
-    """
-    address = f"{public_url.rstrip('/')}/in/{source.name}"
-    shown = key or "KEY"
-    snippets = [
-        {
-            "title": part["title"],
-            "note": part.get("note"),
-            "language": part.get("language", ""),
-            "text": part["text"].replace("{url}", address).replace("{key}", shown).rstrip(),
-        }
-        for part in (setup or {}).get("snippets", ())
-    ]
-    return _page(
-        "source.html",
-        viewer,
-        now,
-        source=source,
-        title=title or source.adapter,
-        key=key,
-        verifies=verifies,
-        secrets=secrets,
-        address=address,
-        path=f"/in/{source.name}",
-        snippets=snippets,
-        facts=list((setup or {}).get("facts", ())),
-        recent=recent,
-        waiting=source.last_received_at is None,
-        test=f"curl -i -H 'Authorization: Bearer {shown}' \\\n  --data-binary @body.json {address}",
-        yaml_parts=_yaml_parts,
-    )
-
-
-def new_source_page(
-    adapters: Sequence[Mapping[str, Any]],
-    viewer: Viewer,
-    *,
-    now: datetime,
-    chosen: str = "",
-    name: str = "",
-    error: str = "",
-    schemes: Sequence[str] = (),
-) -> str:
-    """`chosen` is the adapter that was picked; `error` says why the last attempt did not do.
-
-    `schemes` are the ways to sign that any source may choose.
-    """
-    return _page(
-        "new_source.html",
-        viewer,
-        now,
-        adapters=sorted(adapters, key=lambda a: str(a["title"]).lower()),
-        chosen=chosen,
-        name=name or chosen.replace("_", "-"),
-        error=error,
-        schemes=schemes,
-    )
-
-
-def delivery_page(
-    delivery: Mapping[str, Any],
-    said: Sequence[Mapping[str, Any]],
-    headers: Mapping[str, str],
-    body: str,
-    viewer: Viewer,
-    *,
-    now: datetime,
-) -> str:
-    """`delivery` has the API's fields with `received_at` as a datetime; `body` is shown to admins only."""
-    return _page(
-        "delivery.html",
-        viewer,
-        now,
-        delivery=delivery,
-        said=[words.clean(orjson.dumps(one, option=orjson.OPT_INDENT_2).decode()) for one in said],
-        headers=sorted(headers.items()),
-        body=words.clean(body[:20_000]),
-        cut=len(body) > 20_000,
+        heard_at=tracks.heard_at,
     )
 
 
 def sites_page(sites: Sequence[Site], viewer: Viewer, *, now: datetime | None = None, map_svg: str = "") -> str:
     """`map_svg` is SVG of our own making."""
-    return _page("sites.html", viewer, now, sites=sites, map=map_svg, coordinates=_coordinates)
+    known = [survey(site) for site in sites]
+    return _page("sites.html", viewer, now, known=known, map=map_svg, coordinates=_coordinates, zone_by=_ZONE_BY)
 
 
 def settings_page(settings: Sequence[tuple[str, object, str]], viewer: Viewer, *, now: datetime | None = None) -> str:
@@ -301,20 +241,6 @@ def error_page(status: int, title: str, detail: str, request_id: str | None, vie
         title=title,
         detail=detail,
         request_id=request_id,
-    )
-
-
-def _page(template: str, viewer: Viewer, at: datetime | None, **values: object) -> str:
-    """A signed-in page; `at` decides which offset of the viewer's zone the header shows, None leaves it out."""
-    zone_now = words.zone_label(viewer.zone, at) if at else viewer.zone
-    return render(
-        template,
-        viewer=viewer,
-        zone_now=zone_now,
-        zone_words=f"{viewer.zone} time, {zone_now}",
-        may_write=viewer.role in ("responder", "admin"),
-        is_admin=viewer.role == "admin",
-        **values,
     )
 
 
@@ -394,6 +320,13 @@ def _is_weighty(link: Link) -> bool:
     return link.evidence.tier != "context" or judged or link.proposed_by.startswith("user:")
 
 
+def _lag(incident: Incident, theirs: Occurrence | None) -> list[str]:
+    """How far the provider's words ran behind what we saw, a sentence each; none for what is no provider incident."""
+    if theirs is None or theirs.kind != "provider_incident":
+        return []
+    return [words.lagged(one) for one in provider_lag.lag(incident, theirs).measurements]
+
+
 def _link_title(link: Link, occurrences: Mapping[str, Occurrence]) -> str:
     occurrence = occurrences.get(link.id)
     return occurrence.title if occurrence else f"Occurrence {link.id}"
@@ -444,12 +377,6 @@ def _silence(what: str, view: NowView, *, answered: bool) -> str:
     if not view.sources:
         return "Nothing is asked yet: no source is connected."
     return f"{what}; all sources that should speak did." if answered else f"{what} that we know of."
-
-
-def _yaml_parts(text: str) -> list[tuple[str, str, str]]:
-    """Each line as indent, key and the rest, for colouring; a line without a key is all rest."""
-    found = (_YAML_LINE.fullmatch(line) for line in text.splitlines())
-    return [(parts[1], parts[2] or "", parts[3]) for parts in found if parts]
 
 
 def _coordinates(site: Site) -> str:

@@ -18,7 +18,15 @@ def gap_now(source: SourceHealth, now: datetime) -> Gap | None:
 
 def is_silent(source: SourceHealth, now: datetime) -> bool:
     """Whether nothing is known of it now: a feed that never answered or does not answer. A webhook may be quiet."""
+    if source.feed is not None:
+        # Its gap is drawn only when it has lasted; that it does not answer is known at once.
+        return source.feed.stale_since is not None or source.feed.answered_at is None
     return gap_now(source, now) is not None or (source.kind == "feed" and source.last_received_at is None)
+
+
+def heard_at(source: SourceHealth) -> datetime | None:
+    """When it last spoke: a feed that answers that nothing has changed has spoken."""
+    return source.last_received_at if source.feed is None else source.feed.answered_at
 
 
 def gap_boxes(source: SourceHealth, view: NowView) -> list[tuple[float, float]]:

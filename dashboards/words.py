@@ -187,6 +187,20 @@ def measured(measurement: Measurement) -> str:
     return f"{nothing}: {plain(measurement.reason, PAYLOAD)}" if measurement.reason else nothing
 
 
+def lagged(measurement: Measurement) -> str:
+    """A provider's lag as a sentence: "First post: 22 min after our first symptom"; before it where it was earlier."""
+    name, _, since = called(measurement.name).partition(" after ")
+    ours = f"our {since}" if since in ("symptom", "recovery") else f"its {since}"
+    if measurement.outcome != "recorded" or measurement.seconds is None:
+        return f"{name.capitalize()}, after {ours}: {called(measurement.outcome)}, {measurement.reason}"
+    seconds, most = measurement.seconds, measurement.seconds_max
+    if most is not None and seconds < 0 < most:
+        return f"{name.capitalize()}: between {length(-seconds)} before and {length(most)} after {ours}"
+    if seconds < 0:
+        return f"{name.capitalize()}: {lengths(-seconds if most is None else -most, None if most is None else -seconds)} before {ours}"  # noqa: E501 - one sentence
+    return f"{name.capitalize()}: {lengths(seconds, most)} after {ours}"
+
+
 def count(amount: int, noun: str, plural: str | None = None) -> str:
     """1 alert, 1,204 alerts."""
     return f"{amount:,} {noun if amount == 1 else plural or noun + 's'}"

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 import zoneinfo
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 
-from incidents import severities
+from incidents import severities, sites
 from incidents.model import Match, Rule, Severity, Site, Source
+from incidents.regions import Place
 from incidents.rules import DEFAULT_RULES
 from incidents.verification import SCHEMES
 
@@ -113,27 +114,59 @@ def site_of(row: Any, where: str = "sites") -> Site:  # noqa: ANN401  # TOML or 
     """A site from its table."""
     table = _Table(where, row)
     name = table.slug()
-    zone = str(table.take("timezone", str, "UTC"))
-    if zone not in _zones():
+    zone = table.take("timezone", str)
+    if zone is not None and zone not in _zones():
         raise table.error("timezone", f"{zone[:60]!r} is not a time zone of the IANA database")
+    regions = table.names("provider_regions")
+    place = _catalogued(table, regions)
+    latitude = table.number("latitude", -90, 90, place.latitude if place else None)
+    longitude = table.number("longitude", -180, 180, place.longitude if place else None)
+    timezone, timezone_by = _zone_of(zone, place, latitude, longitude)
     limits = table.take("limits", dict, {})
     if not all(isinstance(v, int | float) and not isinstance(v, bool) for v in limits.values()):
         raise table.error("limits", "numbers by variable are expected")
     site = Site(
         name=name,
         title=str(table.take("title", str, name)),
-        latitude=table.number("latitude", -90, 90),
-        longitude=table.number("longitude", -180, 180),
-        uncertainty_km=table.number("uncertainty_km", 0, 20_000, 5.0),
-        timezone=zone,
-        provider_regions=table.names("provider_regions"),
+        latitude=latitude,
+        longitude=longitude,
+        uncertainty_km=table.number("uncertainty_km", 0, 20_000, place.uncertainty_km if place else 5.0),
+        timezone=timezone,
+        provider_regions=regions,
         zones=table.names("zones"),
         grid_area=table.take("grid_area", str),
         limits={k: float(v) for k, v in limits.items()},
         match=table.matches("match"),
+        located_by="catalogue" if place else "given",
+        timezone_by=timezone_by,
+        depends_on=table.names("depends_on"),
+        operator=table.take("operator", str),
     )
     table.done()
     return site
+
+
+def _zone_of(
+    given: str | None, place: Place | None, latitude: float, longitude: float
+) -> tuple[str, Literal["given", "catalogue", "coordinates", "default"]]:
+    """The time zone of a site, and where it comes from."""
+    if given:
+        return given, "given"
+    if place:
+        return place.timezone, "catalogue"
+    found = sites.zone_at(latitude, longitude)
+    return (found, "coordinates") if found else ("UTC", "default")
+
+
+def _catalogued(table: _Table, regions: Sequence[str]) -> Place | None:
+    """The place that stands in for coordinates which the table leaves out; None where it gives any of them."""
+    given = [table.take(key, (int, float)) for key in ("latitude", "longitude")]
+    if not regions or given != [None, None]:
+        return None
+    try:
+        return sites.one_place(regions)
+    except ValueError as error:
+        raise table.error("latitude", f"is missing, and {error}") from None
 
 
 SECRET_KEYS = ("key", "key_file", "secret", "secret_file")
@@ -255,7 +288,7 @@ def value_of(kind: str, spec: Mapping[str, Any]) -> Site | Source | Rule:
     for name in ("match", "unless"):
         if name in fields:
             fields[name] = tuple(Match(**m) for m in fields[name])
-    for name in ("provider_regions", "zones"):
+    for name in ("provider_regions", "zones", "depends_on"):
         if name in fields:
             fields[name] = tuple(fields[name])
     if kind == "rule" and fields.get("severity_at_least"):

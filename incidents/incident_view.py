@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -12,21 +12,25 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from incidents import entries, fold, measurements, places, timeline
+from incidents import counting, entries, fold, measurements, places, timeline
+from incidents.adapters import credit_of
+from incidents.asked import coverage
 from incidents.config import Config
 from incidents.configured import CONFIGURED
 from incidents.deliveries import DELIVERY
 from incidents.entries import INCIDENT, MEMBER, OCCURRENCE
 from incidents.grouping import GROUP
 from incidents.ingest import EVENT, READING, holds
-from incidents.model import Entry, Incident, Members, Severity, Site
+from incidents.lanes import reading_lane
+from incidents.model import Entry, Incident, Lane, Members, Occurrence, Severity, Site
 from incidents.places import SiteMatcher
 from incidents.records import members_of, said_of
+from incidents.retelling import telling
 from incidents.silence import gaps_at, silence_of, source_gaps
 from incidents.store import chunks, receipt_of
-from incidents.tables import instant, micros
+from incidents.tables import micros
 from incidents.timeline import Known, Sentence
-from incidents.view import Bin, Density, Gap, IncidentView, Line, Point, Series, Trace
+from incidents.view import Bar, Bin, Coverage, Density, Gap, IncidentView, Line, Point, Series, Trace
 
 MARKS = 5000
 """Most alerts that are drawn and listed one by one."""
@@ -97,7 +101,9 @@ class _Gathering:
         long = row.alerts * 2 - row.alerts_on > MARKS
         lines = self._lines(row.id, own, alerts, context, crowded=crowded or long)
         series = tuple(found for site in sites for found in self._series(site, since, until))
-        heard = {bar.lane for bar in bars} | ({"weather"} if series else set()) | ({"people"} if own else set())
+        heard = {bar.lane for bar in bars} | {reading_lane(s.variable) for s in series} | ({"people"} if own else set())
+        covered = self._coverage(incident, bars, series, (since, min(until, self.as_of)))
+        zone = self.asked.zone or (sites[0].timezone if sites else "UTC")
         return self._finish(
             IncidentView(
                 incident=incident,
@@ -106,7 +112,7 @@ class _Gathering:
                 as_known=self.asked.as_of is not None,
                 since=since,
                 until=until,
-                zone=self.asked.zone or (sites[0].timezone if sites else "UTC"),
+                zone=zone,
                 bars=tuple(sorted(bars, key=lambda b: (b.occurrence.starts_at, b.occurrence.id))),
                 marks=timeline.marks(own),
                 series=series,
@@ -116,10 +122,26 @@ class _Gathering:
                 measurements=measurements.measure(incident),
                 lines=tuple(lines),
                 recorded=tuple(sorted({line.recorded_at for line in lines})),
-                silence=silence_of(self.connection, self.config, heard),
-                credits=tuple(sorted({s.credit for s in series if s.credit})),
+                silence=silence_of(
+                    self.connection, self.config, heard, covered, until=min(until, self.as_of), zone=zone
+                ),
+                coverage=covered,
+                credits=credits_of(self.config, (bar.occurrence for bar in bars), series),
                 provenance=self._provenance(log),
             )
+        )
+
+    def _coverage(
+        self, incident: Incident, bars: Sequence[Bar], shown: Sequence[Series], window: tuple[datetime, datetime]
+    ) -> tuple[Coverage, ...]:
+        """What the feeds knew of the window, each with how much it had to say of the incident's sites."""
+        if window[0] >= window[1]:
+            return ()
+        found: Counter[tuple[str | None, str | None]] = Counter((bar.lane, bar.occurrence.source) for bar in bars)
+        read = Counter(reading_lane(one.variable) for one in shown)
+        return tuple(
+            replace(row, found=found[row.lane, row.source] + (read[row.lane] if row.lane else 0))
+            for row in coverage(self.connection, self.config, *window, incident.sites)
         )
 
     def _shown_at(self, incident: Incident, log: Sequence[Entry]) -> datetime:
@@ -156,7 +178,7 @@ class _Gathering:
 
     def _counted(self, incident: str) -> Members:
         """What was known of a crowd's sums; of none of them is it said that it had ended."""
-        members = entries.members_at(self.connection, incident, self.asked.as_of)
+        members = counting.members_at(self.connection, incident, self.asked.as_of)
         n, first, gravest = self.connection.execute(
             sa.select(sa.func.count(), sa.func.min(OCCURRENCE.c.starts_at), sa.func.max(OCCURRENCE.c.severity)).where(
                 OCCURRENCE.c.id.in_(members), OCCURRENCE.c.recorded_at <= self.as_of
@@ -165,7 +187,7 @@ class _Gathering:
         return Members(alerts=n, on=n, first_starts_at=first, gravest=Severity.of_rank(gravest or 0))
 
     def _members(self, incident: str) -> list[str]:
-        members = entries.members_at(self.connection, incident, self.asked.as_of)
+        members = counting.members_at(self.connection, incident, self.asked.as_of)
         return sorted(set(self.connection.execute(members).scalars()))
 
     def _gravest(self, row: Any, counts: Density) -> list[str]:  # noqa: ANN401  # a row of IncidentRow's columns
@@ -181,7 +203,7 @@ class _Gathering:
             GROUP.c.starts_at.between(micros(min(at)), micros(until)),
         )
         found = self.connection.execute(first.order_by(GROUP.c.starts_at).limit(GRAVEST)).scalars().all()
-        members = entries.members_at(self.connection, row.id, self.asked.as_of)
+        members = counting.members_at(self.connection, row.id, self.asked.as_of)
         return list(self.connection.execute(members.where(MEMBER.c.occurrence_id.in_(found))).scalars())
 
     def _changes(self, incident: Incident, since: datetime, until: datetime) -> list[str]:
@@ -198,34 +220,43 @@ class _Gathering:
         return found
 
     def _known(self, names: Sequence[str]) -> list[Known]:
-        said = defaultdict(list)
-        traces: dict[str, dict[int, Trace]] = defaultdict(dict)
+        said: dict[str, list[Any]] = defaultdict(list)
         subjects = list(dict.fromkeys(fold.subject_of(name) for name in names))
         for part in chunks(subjects):
-            query = (
-                sa.select(EVENT, DELIVERY.c.sha256, DELIVERY.c.size)
-                .outerjoin(DELIVERY, DELIVERY.c.id == EVENT.c.delivery_id)
-                .where(
-                    EVENT.c.occurrence_id.in_(part),
-                    EVENT.c.recorded_at <= self.as_of,
-                    holds(self.asked.as_of),
-                )
+            query = sa.select(EVENT).where(
+                EVENT.c.occurrence_id.in_(part), EVENT.c.recorded_at <= self.as_of, holds(self.asked.as_of)
             )
             for row in self.connection.execute(query):
-                said[row.occurrence_id].append(said_of(row))
-                traces[row.occurrence_id][row.id] = Trace(
-                    event=row.id,
-                    delivery=receipt_of(row.delivery_id),
-                    adapter=row.adapter,
-                    sha256=row.sha256,
-                    size=row.size,
-                )
+                said[row.occurrence_id].append(row)
+        told = {subject: telling(said[subject]) for subject in subjects}
+        traces = self._traces(row for rows in told.values() for row in rows)
         known = {
             item.occurrence.id: item
             for subject in subjects
-            for item in timeline.known(said[subject], traces[subject], self.as_of)
+            for item in timeline.known(map(said_of, told[subject]), traces, self.as_of)
         }
         return [known[name] for name in names if name in known]
+
+    def _traces(self, rows: Iterable[Any]) -> dict[int, Trace]:
+        """Where each of these rows of EventRow's columns came from, by event."""
+        by_event = {row.id: row for row in rows}
+        bodies = {
+            row.id: row
+            for part in chunks(sorted({row.delivery_id for row in by_event.values()}))
+            for row in self.connection.execute(
+                sa.select(DELIVERY.c.id, DELIVERY.c.sha256, DELIVERY.c.size).where(DELIVERY.c.id.in_(part))
+            )
+        }
+        return {
+            name: Trace(
+                event=name,
+                delivery=receipt_of(row.delivery_id),
+                adapter=row.adapter,
+                sha256=body.sha256 if (body := bodies.get(row.delivery_id)) else None,
+                size=body.size if body else None,
+            )
+            for name, row in by_event.items()
+        }
 
     def _lines(
         self, incident: str, own: list[Line], alerts: Sequence[Known], context: Iterable[Known], *, crowded: bool
@@ -242,7 +273,8 @@ class _Gathering:
         return density(self.connection, incident, since, until, as_of=self.asked.as_of)
 
     def _series(self, site: Site, since: datetime, until: datetime) -> list[Series]:
-        return series(self.connection, site, since, until, as_of=self.as_of)
+        near = series(self.connection, site, since, until, as_of=self.as_of, config=self.config)
+        return near + grid_series(self.connection, self.config, site, since, until, as_of=self.as_of)
 
     def _gaps(self, sites: Sequence[Site], since: datetime, until: datetime) -> tuple[Gap, ...]:
         found = source_gaps(self.connection, self.config, since, min(until, self.as_of))
@@ -267,22 +299,13 @@ def bin_seconds(since: datetime, until: datetime) -> int:
 def density(
     connection: sa.Connection, incident: str, since: datetime, until: datetime, *, as_of: datetime | None = None
 ) -> Density:
-    """How many of an incident's alerts began in each bin of a window, by lane and severity: counted by the database."""
+    """How many of an incident's alerts began in each bin of a window, by lane and severity."""
     seconds = bin_seconds(since, until)
-    width = seconds * 1_000_000
-    start = sa.type_coerce(OCCURRENCE.c.starts_at, sa.BigInteger)
-    number = (start - start % width).label("bin")
-    query = sa.select(OCCURRENCE.c.lane, OCCURRENCE.c.severity, number, sa.func.count().label("n")).where(
-        OCCURRENCE.c.id.in_(entries.members_at(connection, incident, as_of)),
-        OCCURRENCE.c.starts_at.between(since, until),
-    )
-    if as_of is not None:
-        query = query.where(OCCURRENCE.c.recorded_at <= as_of)
-    rows = connection.execute(query.group_by(OCCURRENCE.c.lane, OCCURRENCE.c.severity, number)).all()
-    bins = tuple(Bin(row.lane, Severity.of_rank(row.severity), instant(row.bin), row.n) for row in rows)
-    return Density(
-        seconds, tuple(sorted(bins, key=lambda b: (b.at, b.lane, -b.severity.rank))), sum(b.count for b in bins)
-    )
+    found: Counter[tuple[datetime, Lane, Severity]] = Counter()
+    for part in counting.bins(connection, incident, since, until, seconds=seconds, as_of=as_of):
+        found[part.at, part.lane, part.severity] += part.count
+    bins = [Bin(lane, severity, at, count) for (at, lane, severity), count in found.items()]
+    return Density(seconds, tuple(sorted(bins, key=lambda b: (b.at, b.lane, -b.severity.rank))), found.total())
 
 
 def runs(connection: sa.Connection, incident: str, as_of: datetime | None) -> list[Line]:
@@ -311,7 +334,7 @@ def _crowd(connection: sa.Connection, incident: str, as_of: datetime | None) -> 
         for name in ("id", "name", "lane", "severity", "source", "starts_at", "ends_at", "recorded_at")
     )
     query = sa.select(*columns, (nth - nth_of_name).label("run")).where(
-        OCCURRENCE.c.id.in_(entries.members_at(connection, incident, as_of))
+        OCCURRENCE.c.id.in_(counting.members_at(connection, incident, as_of))
     )
     if as_of is not None:
         query = query.where(OCCURRENCE.c.recorded_at <= as_of)
@@ -359,7 +382,28 @@ def _run_line(row: Any, *, ended: bool) -> Line:  # noqa: ANN401  # a row of `_c
     )
 
 
-def series(connection: sa.Connection, site: Site, since: datetime, until: datetime, *, as_of: datetime) -> list[Series]:
+def credits_of(config: Config, shown: Iterable[Occurrence], readings: Iterable[Series]) -> tuple[str, ...]:
+    """Whom to name beneath what shows these: each once, in the order of the alphabet."""
+    named = {s.credit for s in readings if s.credit}
+    named |= {line for name in {o.source for o in shown} if (line := source_credit(config, name))}
+    return tuple(sorted(named))
+
+
+def source_credit(config: Config, name: str) -> str | None:
+    """The line that names whoever publishes what a source says; None where nobody asks for one."""
+    source = config.source(name)
+    return credit_of(source.adapter) if source else None
+
+
+def series(
+    connection: sa.Connection,
+    site: Site,
+    since: datetime,
+    until: datetime,
+    *,
+    as_of: datetime,
+    config: Config | None = None,
+) -> list[Series]:
     """The weather at a site as known at a moment: for each variable the nearest station, one series for each basis."""
     reach = NEAR_KM / max(1.0, 111.0 * math.cos(math.radians(site.latitude)))
     near = sa.select(READING).where(
@@ -386,7 +430,10 @@ def series(connection: sa.Connection, site: Site, since: datetime, until: dateti
         rows = by_station[key]
         for basis in sorted({b for b, _ in rows}):
             points = sorted((row.at, row.value) for (b, _), row in rows.items() if b == basis)
-            credit = next((row.credit for (b, _), row in rows.items() if b == basis and row.credit), None)
+            of_basis = [row for (b, _), row in rows.items() if b == basis]
+            credit = next((row.credit for row in of_basis if row.credit), None)
+            if credit is None and config is not None:
+                credit = source_credit(config, of_basis[0].source)
             found.append(
                 Series(
                     variable=variable,
@@ -401,3 +448,30 @@ def series(connection: sa.Connection, site: Site, since: datetime, until: dateti
                 )
             )
     return found
+
+
+def grid_series(
+    connection: sa.Connection, config: Config, site: Site, since: datetime, until: datetime, *, as_of: datetime
+) -> list[Series]:
+    """The grid area of a site as known at a moment: a series for each variable, source and basis."""
+    if not site.grid_area:
+        return []
+    told = sa.select(READING).where(
+        READING.c.grid_area == site.grid_area,
+        READING.c.at.between(since - timedelta(hours=1), until + timedelta(hours=1)),
+        READING.c.recorded_at <= as_of,
+    )
+    found: dict[tuple[str, str, str], dict[datetime, Any]] = defaultdict(dict)
+    for row in connection.execute(told.order_by(READING.c.recorded_at.desc(), READING.c.id.desc()).limit(READINGS)):
+        found[row.variable, row.source, row.basis].setdefault(row.at, row)
+    return [
+        Series(
+            variable=variable,
+            site=site.name,
+            points=tuple(Point(at, row.value) for at, row in sorted(rows.items())),
+            basis=basis,
+            station=site.grid_area,
+            credit=next((row.credit for row in rows.values() if row.credit), None) or source_credit(config, source),
+        )
+        for (variable, source, basis), rows in sorted(found.items())
+    ]

@@ -13,15 +13,18 @@ from typing import Any
 import sqlalchemy as sa
 import sqlalchemy.exc
 
-from incidents import deliveries, fold, records
+from incidents import deliveries, fold, reach, reading_counts, records
 from incidents.adapters import Adapter
+from incidents.bounds import objection
 from incidents.config import Config
 from incidents.entries import OCCURRENCE, Changes
+from incidents.extremes import counted_variables
 from incidents.grouping import GROUP, Change, Grouping
 from incidents.lanes import lane_of
 from incidents.linking import Linking
 from incidents.model import Delivery, Event, Loss, Occurrence, Reading, Said, Source, UnrecognisedError
-from incidents.spoken import digest, reading_digest
+from incidents.redaction import redact
+from incidents.spoken import digest, reading_digest, recordable
 from incidents.store import Store, chunks, insert, insert_many
 from incidents.tables import EventRow, PulseRow, ReadingRow, SightingRow, SupersessionRow
 
@@ -49,6 +52,9 @@ RECORDING_FAULTS = (
 )
 """What a statement that no table takes can raise between its adapter and the commit."""
 
+
+UNBELIEVABLE = "readings that cannot be true: "
+"""How the loss begins that stands for them."""
 
 MOST_STATEMENTS = 1000
 """How much one fold transaction records while deliveries come in, so that intake never waits long behind it."""
@@ -93,6 +99,8 @@ class Ingest:
         self._room = MOST_STATEMENTS
         self._at = 0
         """The delivery that was read last."""
+        self._measured: list[Mapping[str, Any]] = []
+        """The readings that this transaction recorded."""
 
     def work(
         self,
@@ -185,7 +193,7 @@ class Ingest:
         changes = Changes(self.store, connection, now)
         changes.recount_members_of(gone)
         Grouping(config, changes, story=self.story).apply(changed)
-        if changes.opened or changes.joined or any(c.now.kind != "alert" for c in changed):
+        if changes.opened or changes.joined or self._measured or any(c.now.kind != "alert" for c in changed):
             # Two transactions that bring an incident and a hazard would each miss what the other has not committed.
             # Before the first settle, which locks rows: the order of locks is source, group, linking, rows.
             self.store.lock(connection, ["linking"])
@@ -194,7 +202,8 @@ class Ingest:
         linking.relink_incidents(
             [incidents[name] for name in sorted(changes.opened | changes.relink) if name in incidents]
         )
-        linking.relink_occurrences([c.now for c in changed])
+        linking.relink_occurrences([seen for c in changed for seen in (c.was, c.now) if seen])
+        linking.relink_readings(self._measured)
         incidents |= changes.settle()
         kinds = {f"{c.now.kind}s" for c in changed}
         return frozenset({f"incident:{name}" for name in incidents} | kinds | {"deliveries"})
@@ -223,6 +232,10 @@ class Ingest:
             self._normalise(heard, row, source, adapter)
         return heard
 
+    def hear(self, row: Any, source: Source | None) -> Heard:  # noqa: ANN401
+        """What would be read in a delivery now; nothing is recorded."""
+        return self._hear(row, source)
+
     @staticmethod
     def _normalise(heard: Heard, row: Any, source: Source, adapter: Adapter) -> None:  # noqa: ANN401
         try:
@@ -235,11 +248,11 @@ class Ingest:
                 timezone=source.timezone,
                 mapping=source.mapping,
             )
-            for statement in adapter.normalise(delivery):
+            for statement in recordable(adapter.normalise(delivery), delivery):
                 if isinstance(statement, Event):
                     heard.events.append(statement)
                 elif isinstance(statement, Reading):
-                    heard.readings.append(statement)
+                    _measure(heard, statement)
                 else:
                     heard.losses.append(statement)
         except (UnrecognisedError, ValueError) as error:
@@ -258,7 +271,7 @@ class Ingest:
         self, heard: Sequence[Heard], connection: sa.Connection, now: datetime
     ) -> tuple[list[Change], list[str]]:
         """Record what is new and fold it; what changed, and the ids of occurrences that nobody speaks of any more."""
-        self._record_readings(heard, connection, now)
+        self._measured = self._record_readings(heard, connection, now)
         said: dict[str, dict[str, tuple[Heard, Event]]] = defaultdict(dict)
         repeats: list[tuple[str, str, int]] = []
         for one in heard:
@@ -378,7 +391,8 @@ class Ingest:
         return undone
 
     @staticmethod
-    def _record_readings(heard: Sequence[Heard], connection: sa.Connection, now: datetime) -> None:
+    def _record_readings(heard: Sequence[Heard], connection: sa.Connection, now: datetime) -> list[Mapping[str, Any]]:
+        """Record readings that are not known yet, and count them; those that links are measured by."""
         rows = [
             {
                 "digest": hashlib.sha256(f"{one.source}\0{reading_digest(r)}".encode()).hexdigest(),
@@ -392,14 +406,18 @@ class Ingest:
                 "provisional": r.provisional,
                 "basis": r.basis,
                 "credit": r.credit,
+                "grid_area": r.grid_area,
                 "recorded_at": now if one.again else one.received_at,
                 "delivery_id": one.id,
             }
             for one in heard
             for r in one.readings
         ]
-        if rows:
-            connection.execute(insert(connection, READING).on_conflict_do_nothing(index_elements=["digest"]), rows)
+        new = reading_counts.fresh(connection, rows)
+        if new:
+            connection.execute(insert(connection, READING).on_conflict_do_nothing(index_elements=["digest"]), new)
+            reading_counts.count(connection, new)
+        return [row for row in new if row["variable"] in counted_variables()]
 
     # --- folding ----------------------------------------------------------------------------------------------------
 
@@ -430,7 +448,21 @@ class Ingest:
         if gone:
             connection.execute(sa.delete(OCCURRENCE).where(OCCURRENCE.c.id.in_(gone)))
             connection.execute(sa.delete(GROUP).where(GROUP.c.occurrence_id.in_(gone)))
+            reach.forget(connection, gone)
         return changed, gone
+
+
+def _measure(heard: Heard, reading: Reading) -> None:
+    """Keep a reading, unless its unit does not allow its value: that is counted, with the first one's reason."""
+    why = objection(reading)
+    if why is None:
+        heard.readings.append(reading)
+        return
+    n = next((n for n, loss in enumerate(heard.losses) if loss.what.startswith(UNBELIEVABLE)), None)
+    if n is None:
+        heard.losses.append(Loss(1, f"{UNBELIEVABLE}{why}"))
+    else:
+        heard.losses[n] = replace(heard.losses[n], count=heard.losses[n].count + 1)
 
 
 def holds(as_of: datetime | None = None) -> sa.ColumnElement[bool]:
@@ -464,6 +496,7 @@ def write_occurrences(connection: sa.Connection, changed: Sequence[Change]) -> N
     ]
     if moved:
         connection.execute(sa.update(OCCURRENCE).where(OCCURRENCE.c.id == sa.bindparam("_id")), moved)
+    reach.write(connection, ((c.was, c.now) for c in changed))
 
 
 def pulse(store: Store, connection: sa.Connection, topics: Iterable[str], now: datetime) -> None:
@@ -481,7 +514,7 @@ def _stamp(heard: Heard, now: datetime) -> dict[str, Any]:
         "delivery_id": heard.id,
         "source": heard.source,
         "state": "quarantined" if heard.reason is not None else "read",
-        "reason": heard.reason,
+        "reason": heard.reason and redact(heard.reason),
         "adapter": heard.adapter,
         "adapter_version": heard.version,
         "stamped_at": now,

@@ -125,17 +125,21 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One number of a place at a time. `variable` carries its unit (`temperature_c`, `wind_gust_m_s`)."""
+    """One number of a place at a time. `variable` carries its unit (`temperature_c`, `wind_gust_m_s`).
+
+    A reading of a whole network (`grid_demand_mw`) has a `grid_area` in place of a point: both coordinates are None.
+    """
 
     variable: str
     at: datetime
     value: float
-    latitude: float
-    longitude: float
+    latitude: float | None
+    longitude: float | None
     station: str | None = None
     provisional: bool = False
     basis: Basis = "observed"
     credit: str | None = None
+    grid_area: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +155,8 @@ class Request:
     """One document that a feed is to be asked for, by GET.
 
     `site` names the site it is asked for, where the answer speaks of one place alone. `headers` never carry a
-    credential of ours; `{key}` in the address stands for the source's secret, put in by the poller alone.
+    credential of ours; `{key}` in the address stands for the source's secret, put in by the poller alone. Where a feed
+    asks for a window, the address has places for its ends: see `incidents.addresses`.
     """
 
     url: str
@@ -249,7 +254,14 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A place we run in. `limits` are design limits by variable (`dry_bulb_c`)."""
+    """A place we run in. `limits` are design limits by variable (`dry_bulb_c`).
+
+    `located_by` and `timezone_by` say where coordinates and zone come from: given by a person, from the catalogue of
+    provider regions, the zone at the coordinates, or, where no zone is, the default.
+
+    `depends_on` names providers whose incidents reach it wherever they are; `operator` is whose own site it is: what
+    that provider publishes of itself is the same event told again.
+    """
 
     name: str
     title: str
@@ -262,6 +274,10 @@ class Site:
     grid_area: str | None = None
     limits: Mapping[str, float] = field(default_factory=dict)
     match: tuple[Match, ...] = ()
+    located_by: Literal["given", "catalogue"] = "given"
+    timezone_by: Literal["given", "catalogue", "coordinates", "default"] = "given"
+    depends_on: tuple[str, ...] = ()
+    operator: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,17 +11,19 @@ from typing import Any
 import sqlalchemy as sa
 
 from incidents import entries
-from incidents.adapters import adapters
+from incidents.adapters import adapters, credit_of
+from incidents.asked import joined
 from incidents.config import Config
 from incidents.configured import owners
-from incidents.deliveries import DELIVERY, STAMP, UNREAD
+from incidents.deliveries import DELIVERY, STAMP, UNREAD, is_setup_test
 from incidents.entries import INCIDENT, OCCURRENCE
+from incidents.feeds import feed_health
 from incidents.grouping import GROUP
-from incidents.incident_view import WEATHER, bin_seconds, series
+from incidents.incident_view import WEATHER, bin_seconds, credits_of, series
 from incidents.ingest import READING
 from incidents.lanes import lane_of, service_of
 from incidents.model import Incident, Occurrence, Severity, Site
-from incidents.places import SiteMatcher, relation
+from incidents.places import SiteMatcher, concerns
 from incidents.records import occurrence_of
 from incidents.repeats import REFUSAL, REPEATED
 from incidents.silence import gaps_at, source_gaps
@@ -35,6 +37,7 @@ from incidents.view import (
     IncidentRow,
     NowView,
     QuarantineRow,
+    Series,
     SiteStrip,
     SourceHealth,
 )
@@ -135,21 +138,21 @@ def is_at(seen: Occurrence, site: Site, config: Config) -> bool:
     """Whether an occurrence concerns a site: alerts and changes by their labels, the outside world by its area."""
     if seen.kind in ("alert", "change"):
         return site.name in SiteMatcher(config.sites).sites_of(seen.labels)
-    return relation(site, seen.area) is not None
+    return concerns(site, seen.area)
 
 
 def list_readings(
     connection: sa.Connection, site: Site | None, variable: str | None, *, since: datetime, until: datetime, limit: int
 ) -> list[Any]:
-    """Rows of readings in a window, near a site where one is given, in the order of their instants."""
+    """Rows of readings in a window in the order of their instants; of a site those near it and of its grid area."""
     query = sa.select(READING).where(READING.c.at.between(since, until))
     if variable:
         query = query.where(READING.c.variable == variable)
     if site:
-        query = query.where(
-            READING.c.latitude.between(site.latitude - 0.5, site.latitude + 0.5),
-            READING.c.longitude.between(site.longitude - 0.7, site.longitude + 0.7),
+        near = READING.c.latitude.between(site.latitude - 0.5, site.latitude + 0.5) & READING.c.longitude.between(
+            site.longitude - 0.7, site.longitude + 0.7
         )
+        query = query.where(near | (READING.c.grid_area == site.grid_area) if site.grid_area else near)
     return list(connection.execute(query.order_by(READING.c.at, READING.c.id).limit(limit)))
 
 
@@ -161,13 +164,14 @@ def now_view(connection: sa.Connection, config: Config, now: datetime, zone: str
     around = _around(connection, since, now)
     gaps = source_gaps(connection, config, since, now)
     on = [o for o in around if o.is_on(now)]
+    shown = [found for site in config.sites for found in series(connection, site, since, now, as_of=now, config=config)]
     return NowView(
         now=now,
         zone=zone,
         since=since,
         open=incident_rows(sorted(open_, key=lambda i: (i.status == "mitigated", -i.severity.rank, i.opened_at))),
         recent=incident_rows(recent),
-        strips=tuple(_strip(connection, site, around, gaps, (since, now)) for site in config.sites),
+        strips=tuple(_strip(connection, site, around, gaps, shown, window=(since, now)) for site in config.sites),
         providers=tuple(o for o in on if o.kind == "provider_incident"),
         hazards=tuple(o for o in on if o.kind == "hazard"),
         sources=source_health(connection, config, now, gaps),
@@ -176,6 +180,7 @@ def now_view(connection: sa.Connection, config: Config, now: datetime, zone: str
             sa.select(sa.func.max(OCCURRENCE.c.said_at)).where(OCCURRENCE.c.said_at <= now)
         ).scalar(),
         demo=demo,
+        credits=credits_of(config, around, shown),
     )
 
 
@@ -195,15 +200,17 @@ def _strip(
     site: Site,
     around: Sequence[Occurrence],
     gaps: Sequence[Gap],
+    shown: Sequence[Series],
+    *,
     window: tuple[datetime, datetime],
 ) -> SiteStrip:
     since, now = window
     bars = tuple(
         Bar(occurrence=o, lane=lane_of(o), service=service_of(o), relation="context", late=False)
         for o in sorted(around, key=lambda o: (o.starts_at, o.id))
-        if relation(site, o.area) is not None
+        if concerns(site, o.area)
     )
-    found = [s for s in series(connection, site, since, now, as_of=now) if s.variable == "temperature_c"]
+    found = [s for s in shown if s.site == site.name and s.variable == "temperature_c"]
     latest = max((p for s in found for p in s.points if since <= p.at <= now), key=lambda p: p.at, default=None)
     return SiteStrip(
         site=site,
@@ -236,6 +243,7 @@ def source_health(
     counts = _counts(connection)
     wrong = {row.source: row for row in connection.execute(_last_wrong_signatures())}
     owned = owners(connection)
+    feeds = feed_health(connection, config, owned, now)
     keys: dict[str, list[str]] = defaultdict(list)
     live = sa.select(KEY.c.source, KEY.c.prefix).where(
         KEY.c.kind == "ingest", KEY.c.revoked_at.is_(None), KEY.c.expires_at.is_(None) | (KEY.c.expires_at > now)
@@ -259,17 +267,19 @@ def source_health(
                 losses=count["losses"],
                 last_received_at=connection.execute(
                     sa.select(DELIVERY.c.received_at)
-                    .where(DELIVERY.c.source == source.name)
+                    .where(DELIVERY.c.source == source.name, ~is_setup_test())
                     .order_by(DELIVERY.c.id.desc())
                     .limit(1)
                 ).scalar(),
                 keys=tuple(keys[source.name]),
-                gaps=tuple(gap for gap in gaps if gap.source == source.name),
+                gaps=tuple(joined(gap for gap in gaps if gap.source == source.name)),
                 every_seconds=source.every_seconds,
                 wrong_signatures=count["wrong-signature"],
                 wrong_signature=wrong[source.name].detail if source.name in wrong else None,
                 wrong_signature_at=wrong[source.name].last_at if source.name in wrong else None,
                 repeated=count[REPEATED],
+                feed=feeds.get(source.name),
+                credit=credit_of(source.adapter),
             )
         )
     return tuple(found)

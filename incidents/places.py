@@ -11,14 +11,18 @@ from math import asin, cos, hypot, inf, radians, sin, sqrt
 from typing import Any, Final, Literal, TypeGuard
 
 from incidents.model import Area, Match, Site
+from incidents.regions import Place, candidates
 
-How = Literal["region", "polygon", "zone", "grid_area", "radius", "uncertain"]
+How = Literal["region", "polygon", "zone", "grid_area", "radius", "uncertain", "metro"]
 Ring = list[tuple[float, float]]
+_What = Literal["same", "around", "within", "lettered", "may_be"]
 
 EARTH_RADIUS_KM: Final = 6371.0088
 KM_PER_DEGREE: Final = EARTH_RADIUS_KM * radians(1)
 BUILDING_KM: Final = 5.0
 """Up to this uncertainty a site is a building or a campus; above it a metropolitan area."""
+METRO_KM: Final = 50.0
+"""Up to this uncertainty a place is somewhere in a metropolitan area, and up to this distance two are in the same."""
 _MOST_VERTICES: Final = 200_000
 _DEEPEST: Final = 8
 
@@ -88,7 +92,14 @@ def relation(site: Site, area: Area | None) -> Nearness | None:
     polygon, missed_by_km = _by_polygon(site, area)
     found = (_by_region(site, area), polygon, _by_zone(site, area, missed_by_km), _by_circle(site, area))
     # Of equals the first stands, so a plain meeting goes before a vague one.
-    return max((n for n in found if n), key=lambda n: (n.how != "uncertain", n.bits), default=None)
+    best = max((n for n in found if n), key=lambda n: (n.how != "uncertain", n.bits), default=None)
+    return best or _by_metro(site, area)
+
+
+def concerns(site: Site, area: Area | None) -> bool:
+    """Whether `area` takes in the site itself, or may: a provider's trouble across the town does not."""
+    near = relation(site, area)
+    return near is not None and near.how != "metro"
 
 
 @lru_cache(maxsize=4096)
@@ -104,18 +115,119 @@ def _by_grid_area(site: Site, area: Area) -> Nearness | None:
 
 
 def _by_region(site: Site, area: Area) -> Nearness | None:
-    """Names carry their provider (`aws:us-west-1`): bare codes are shared by several providers."""
-    best: Nearness | None = None
-    for own in site.provider_regions:
-        for other in area.regions:
-            here, there = own.casefold(), other.casefold()
-            if here == there:
-                return Nearness("region", 2.0, f"It names {own}, the provider region of {site.title}.")
-            if _is_zone_in(here, there):
-                return Nearness("region", 2.0, f"It names the whole region around {own}, where {site.title} is.")
-            if _is_zone_in(there, here):
-                best = Nearness("region", 1.0, f"It names one zone of {own}, the provider region of {site.title}.")
-    return best
+    if not (site.provider_regions and area.regions):
+        return None
+    ask = _meeting if _is_short(area.regions) else _meeting.__wrapped__
+    met = ask(site.provider_regions, area.regions)
+    if met is None:
+        return None
+    own, title = met.own, site.title
+    match met.what:
+        case "same":
+            return Nearness("region", 2.0, f"It names {own}, the provider region of {title}.")
+        case "around":
+            return Nearness("region", 2.0, f"It names the whole region around {own}, where {title} is.")
+        case "within":
+            return Nearness("region", 1.0, f"It names one zone of {own}, the provider region of {title}.")
+        case "lettered":
+            sentence = f"It names {met.other}; which zone {own}, where {title} is, that means differs by account."
+        case "may_be":
+            sentence = f"It names {met.other}, which may be {own}, the provider region of {title}, or another place."
+    return Nearness("uncertain", 0.0, sentence)
+
+
+@dataclass(frozen=True, slots=True)
+class _Meeting:
+    """How a name of the outside world meets a provider region of a site: two names, and how well the one is the other.
+
+    `lettered`: one speaks of a zone by its letter, the other by its id. `may_be`: the name is ambiguous.
+    """
+
+    what: _What
+    own: str
+    other: str
+
+
+_STRONGEST: Final[tuple[_What, ...]] = ("same", "around", "within", "lettered", "may_be")
+
+
+@lru_cache(maxsize=16_384)
+def _meeting(owns: tuple[str, ...], others: tuple[str, ...]) -> _Meeting | None:
+    """The strongest meeting of any of the site's regions with any that is named."""
+    found = [
+        _Meeting(what, own, _clipped(other)) for own in owns for other in others if (what := _compare_names(own, other))
+    ]
+    return min(found, key=lambda met: _STRONGEST.index(met.what), default=None)
+
+
+def _compare_names(own: str, other: str) -> _What | None:
+    """By the catalogue where it has both, else by their letters."""
+    here, there = candidates(own), candidates(other)
+    if len(here) == len(there) == 1:
+        return _compare(here[0], there[0])
+    if here and there:
+        return "may_be" if {place.region for place in here} & {place.region for place in there} else None
+    ours, theirs = own.casefold(), other.casefold()
+    if ours == theirs:
+        return "same"
+    if _is_zone_in(ours, theirs):
+        return "around"
+    return "within" if _is_zone_in(theirs, ours) else None
+
+
+def _compare(here: Place, there: Place) -> _What | None:
+    if here.region != there.region:
+        return None
+    if here.granularity != "zone":
+        return "within" if there.granularity == "zone" else "same"
+    if there.granularity != "zone":
+        return "around"
+    if here.name == there.name:
+        return "same"
+    # AWS deals the letters out anew for each account; only the ids (use1-az4) are the same for all.
+    return "lettered" if _is_zone_id(here) != _is_zone_id(there) else None
+
+
+def _is_zone_id(place: Place) -> bool:
+    return place.provider == "aws" and "-az" in place.name
+
+
+def _is_short(names: Sequence[str]) -> bool:
+    """Whether an answer about these names may be remembered: a payload that names a thousand would fill the memory."""
+    return sum(map(len, names)) <= 2000
+
+
+def _clipped(text: str) -> str:
+    return text if len(text) <= 60 else text[:59] + "…"
+
+
+def _by_metro(site: Site, area: Area) -> Nearness | None:
+    """A region of another provider in the site's own metropolitan area, by the catalogue's coordinates."""
+    if not area.regions or site.uncertainty_km > METRO_KM:
+        return None
+    nearest: tuple[float, Place] | None = None
+    ask = _places_of if _is_short(area.regions) else _places_of.__wrapped__
+    for place in ask(site.provider_regions, area.regions):
+        away = distance_km(site.latitude, site.longitude, place.latitude, place.longitude)
+        if away <= METRO_KM and (nearest is None or away < nearest[0]):
+            nearest = away, place
+    if nearest is None:
+        return None
+    away, place = nearest
+    sentence = (
+        f"It names {place.name} ({place.title}), {_km(away)} from {site.title} in the same metropolitan area; "
+        f"that place is known to {_km(place.uncertainty_km)}, the site's to {_km(site.uncertainty_km)}."
+    )
+    # Less than what may be the site itself: these are another company's buildings.
+    return Nearness("metro", -1.0, sentence, away)
+
+
+@lru_cache(maxsize=16_384)
+def _places_of(owns: tuple[str, ...], others: tuple[str, ...]) -> tuple[Place, ...]:
+    """The places that are named for certain, of other providers than the site's own, known to a metropolitan area."""
+    ours = {place.provider for own in owns for place in candidates(own)}
+    named = (found[0] for other in others if len(found := candidates(other)) == 1)
+    return tuple(place for place in named if place.provider not in ours and place.uncertainty_km <= METRO_KM)
 
 
 def _is_zone_in(zone: str, region: str) -> bool:

@@ -6,13 +6,13 @@ A query, never a table: given entries and statements as known at a moment, the l
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from incidents import fold
+from incidents import fold, revisions, spoken_times
 from incidents.lanes import lane_of, service_of
-from incidents.model import Entry, Incident, Link, Occurrence, Said, Severity
+from incidents.model import Entry, Incident, Link, Occurrence, Post, Said, Severity
 from incidents.view import Bar, Line, Mark, Phase, Trace
 
 LATE = timedelta(minutes=10)
@@ -93,6 +93,7 @@ def occurrence_lines(item: Known) -> list[Line]:
     ]
     found += _severity_lines(item, lane)
     found += _post_lines(item, lane)
+    found += _backdated_lines(item, lane)
     found += _end_line(item, lane)
     return found
 
@@ -127,9 +128,31 @@ def _post_lines(item: Known, lane: Any) -> Iterable[Line]:  # noqa: ANN401  # La
                     post.at,
                     lane=lane,
                     kind="post",
-                    text=f"{item.occurrence.title}: {_quoted(post.text)}",
+                    text=f"{item.occurrence.title}{_in_utc(post, item.occurrence)}: {_quoted(post.text)}",
                     severity=item.occurrence.severity,
                 )
+
+
+def _in_utc(post: Post, seen: Occurrence) -> str:
+    """The times that a provider's post names in another zone, as instants; before the text, which may be cut."""
+    if seen.kind != "provider_incident":
+        return ""
+    told = spoken_times.told(spoken_times.times_of(post, seen), post.at)
+    return f" ({told})" if told else ""
+
+
+def _backdated_lines(item: Known, lane: Any) -> Iterable[Line]:  # noqa: ANN401  # Lane
+    for nth, one in enumerate(revisions.backdated(item.occurrence, item.statements)):
+        line = _said_line(
+            item,
+            one.said,
+            one.at,
+            lane=lane,
+            kind="start_backdated",
+            text=f"{item.occurrence.title}: {revisions.sentence(one)}",
+            severity=item.occurrence.severity,
+        )
+        yield replace(line, id=f"{line.id}.{nth}")
 
 
 def _quoted(text: str) -> str:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from incidents.model import Incident, Lane, Link, Measurement, Occurrence, Severity, Site
+from incidents.model import Credit, Incident, Lane, Link, Measurement, Occurrence, Said, Severity, Site
+from incidents.revisions import Backdating, Revision
 
 PhaseName = Literal["before", "impact", "mitigated", "resolved"]
 
@@ -111,6 +112,25 @@ class Gap:
     source: str
     since: datetime
     until: datetime
+    site: str | None = None
+    """The one site that it was asked for; None where it speaks of all."""
+    reason: str | None = None
+    """Why it did not answer; None where nobody asked, or nothing is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What one kind of feed knew of a window: with neither a gap nor an unasked stretch, it was asked throughout."""
+
+    lane: Lane | None
+    """None where it has never spoken, and its adapter does not say what it speaks of."""
+    source: str | None
+    """None where there is no source of this kind."""
+    gaps: tuple[Gap, ...] = ()
+    unasked: tuple[tuple[datetime, datetime], ...] = ()
+    """Stretches before it was first asked, and not asked about since."""
+    found: int = 0
+    """What it had to say of the incident's sites in the window."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +189,8 @@ class IncidentView:
     """When something became known, for the ticks of the known-at track."""
     silence: Mapping[str, str] = field(default_factory=dict)
     """What an empty lane says of itself: "no notice in force", "not asked", "feed down since 14:00"."""
+    coverage: tuple[Coverage, ...] = ()
+    """What the feeds were asked and whether they answered: the negative evidence."""
     credits: tuple[str, ...] = ()
     """Attribution of each external datum that is shown."""
     provenance: str | None = None
@@ -199,6 +221,30 @@ class SiteStrip:
 
 
 @dataclass(frozen=True, slots=True)
+class FeedHealth:
+    """How the askings of a feed went, its requests taken together."""
+
+    requests: int
+    """How many documents it is asked for."""
+    failing: int = 0
+    """How many of them did not answer last time, or not in a way that could be read."""
+    asked_at: datetime | None = None
+    answered_at: datetime | None = None
+    """When all of them had last answered."""
+    changed_at: datetime | None = None
+    stale_since: datetime | None = None
+    """Since when what it last said may be out of date: its last answer, or its first asking; None while it answers."""
+    next_at: datetime | None = None
+    error: str | None = None
+    """What went wrong last, in words."""
+    circuit: Literal["closed", "open", "half-open"] = "closed"
+    open_until: datetime | None = None
+    every_seconds: int = 0
+    why_unasked: str | None = None
+    """Why nothing is asked, where nothing is."""
+
+
+@dataclass(frozen=True, slots=True)
 class SourceHealth:
     """A source as its counters tell it. `refused` counts wrong keys and signatures."""
 
@@ -225,6 +271,10 @@ class SourceHealth:
     wrong_signature_at: datetime | None = None
     repeated: int = 0
     """Signed deliveries that came again and were taken for the one that is stored."""
+    feed: FeedHealth | None = None
+    """How its askings went; None for a source that is not asked."""
+    credit: str | None = None
+    """Whom to name where its words are shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +293,8 @@ class NowView:
     sites: tuple[Site, ...]
     last_event_at: datetime | None
     demo: bool = False
+    credits: tuple[str, ...] = ()
+    """Attribution of each external datum that is shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,3 +318,84 @@ class Viewer:
     theme: Literal["auto", "light", "dark"] = "auto"
     csrf: str = ""
     nonce: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """One statement with the way back to its bytes, and in how many further deliveries it was repeated."""
+
+    said: Said
+    trace: Trace
+    repeats: int
+
+
+@dataclass(frozen=True, slots=True)
+class OccurrenceView:
+    """One occurrence as a reader sees it whole; statements in the order in which they were recorded."""
+
+    occurrence: Occurrence
+    statements: tuple[Stated, ...]
+    left_out: int
+    revisions: tuple[Revision, ...]
+    backdated: tuple[Backdating, ...]
+    credit: Credit | None
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """A delivery that is shown with what it holds: `text` without secrets, cut where `cut` says so."""
+
+    row: QuarantineRow
+    text: str
+    cut: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Refusals:
+    """How often a source's door was tried in vain for one reason, and the last day (UTC) it was."""
+
+    reason: str
+    count: int
+    last_day: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecentDelivery:
+    """A delivery in a source's list."""
+
+    receipt: str
+    received_at: datetime
+    state: str
+    size: int
+    reason: str | None = None
+    test: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SenderState:
+    """What a source's own page tells beside its counters."""
+
+    refusals: tuple[Refusals, ...] = ()
+    error: QuarantineRow | None = None
+    """The last of its deliveries that could not be read."""
+    recent: tuple[RecentDelivery, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A test that went the way of every delivery: how it was answered, read and recorded.
+
+    `status` 0 says that nothing answered. Without a `receipt` it went no further than the door.
+    """
+
+    status: int
+    took_ms: int
+    receipt: str = ""
+    received_at: datetime | None = None
+    size: int = 0
+    state: str = "unread"
+    reason: str | None = None
+    adapter: str = ""
+    read_ms: int | None = None
+    titles: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()

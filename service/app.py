@@ -18,7 +18,7 @@ from incidents import configured
 from incidents.config import Config
 from incidents.deliveries import BODY_BOUND
 from incidents.store import Store
-from service import inbox, metrics, openapi, people, postmortem_pages, schedule, source_pages
+from service import inbox, metrics, occurrences_api, openapi, people, polling, postmortem_pages, schedule, source_pages
 from service.access import Access
 from service.apply import apply
 from service.asking import zones
@@ -42,7 +42,7 @@ from service.listener import Listener
 from service.routes import ROUTES
 from service.seal import secret_key
 from service.settings import Settings
-from service.shell import shell
+from service.shell import SERVER, shell
 from service.worker import Worker
 from service.writer import Writer
 
@@ -66,7 +66,7 @@ def create_app(settings: Settings, store: Store, *, demo: bool = False) -> web.A
     app[BODIES] = Bodies()
     app[CONFIG] = Configured(Config())
     app[ACCESS] = Access(store, admin_token=settings.admin_token, secret_key=secret_key(settings))
-    app.cleanup_ctx.extend([_configuration, _intake, schedule.running])
+    app.cleanup_ctx.extend([_configuration, _intake, polling.running, schedule.running])
     app.on_shutdown.append(_drain)
     app.on_response_prepare.append(_unnamed)
     _routes(app)
@@ -124,8 +124,7 @@ async def _drain(app: web.Application) -> None:
 
 
 async def _unnamed(_request: web.Request, response: web.StreamResponse) -> None:
-    """Versions of what we run on are nobody's business."""
-    response.headers["Server"] = "Barograph"
+    response.headers["Server"] = SERVER
 
 
 async def livez(_request: web.Request) -> web.Response:
@@ -200,8 +199,10 @@ def _page_routes(app: web.Application) -> None:
         ("/incidents/{incident}/postmortem", postmortem_pages.show),
         ("/sources", source_pages.sources),
         ("/sources/new", source_pages.new_source),
+        ("/deliveries", source_pages.quarantine),
         ("/deliveries/{receipt}", source_pages.delivery),
         ("/sources/{source}", source_pages.source),
+        ("/occurrences/{occurrence}", occurrences_api.occurrence),
         ("/sites", people.sites),
         ("/settings", people.settings),
         ("/sign-in", people.sign_in),
@@ -221,6 +222,8 @@ def _page_routes(app: web.Application) -> None:
         ("/sources", source_pages.create_source, "admin"),
         ("/sources/{source}/key", source_pages.create_key, "admin"),
         ("/sources/{source}/secrets", source_pages.keep_secrets, "admin"),
+        ("/sources/{source}/test", source_pages.test_source, "admin"),
+        ("/sources/{source}/reread", source_pages.reread_all, "admin"),
         ("/deliveries/{receipt}/reread", source_pages.reread_form, "admin"),
         ("/zone", people.zone_form, "viewer"),
         ("/theme", people.theme_form, "viewer"),

@@ -230,7 +230,7 @@ async def list_links(request: web.Request) -> web.Response:
     incident, seen = await read(request, query)
     if incident is None:
         raise NotFoundError(f"there is no incident {name[:80]}")
-    return page([documents.link_fields(link, seen.get(link.id)) for link in incident.links], None)
+    return page([documents.link_fields(link, seen.get(link.id), incident) for link in incident.links], None)
 
 
 async def add_link(request: web.Request) -> web.Response:
@@ -244,7 +244,7 @@ async def judge_link(request: web.Request) -> web.Response:
     incident = await act(request, lambda acting: acting.judge(name, link, fields))
     found = next(one for one in incident.links if one.id == link)
     seen = await read(request, lambda c: overview.titles_of(c, [link]))
-    return answer(documents.link_fields(found, seen.get(link)))
+    return answer(documents.link_fields(found, seen.get(link), incident))
 
 
 def asked_of(request: web.Request, *, zone: str | None = None) -> Asked:

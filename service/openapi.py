@@ -158,6 +158,7 @@ SCHEMAS: dict[str, Any] = {
         note=_MAYBE_TEXT,
         quote=_MAYBE_TEXT,
         speaker=_MAYBE_TEXT,
+        lag={"anyOf": [_ref("Lag"), {"type": "null"}]},
     ),
     "Occurrence": _object(
         ("id", "kind", "source", "key", "title", "severity", "starts_at"),
@@ -177,14 +178,16 @@ SCHEMAS: dict[str, Any] = {
         url=_MAYBE_TEXT,
         recorded_at=_MAYBE_INSTANT,
         statements=_COUNT,
+        credit=_MAYBE_TEXT,
     ),
     "Reading": _object(
         ("variable", "at", "value"),
         variable=_TEXT,
         at=_INSTANT,
         value=_NUMBER,
-        latitude=_NUMBER,
-        longitude=_NUMBER,
+        latitude={"type": ["number", "null"]},
+        longitude={"type": ["number", "null"]},
+        grid_area=_MAYBE_TEXT,
         station=_MAYBE_TEXT,
         provisional=_FLAG,
         basis={"enum": ["observed", "modelled", "reconstructed"]},
@@ -242,13 +245,76 @@ SCHEMAS: dict[str, Any] = {
         differences=_list(_TEXT),
         record={"type": "object"},
     ),
+    "Lag": _object(
+        ("instants", "measurements"),
+        instants={"type": "object", "additionalProperties": _MOMENT},
+        measurements=_list(_ref("Measurement")),
+    ),
+    "Revision": _object(
+        ("subject", "recorded_at", "was", "now", "diff"),
+        subject={"enum": ["post", "text", "title", "severity", "start", "end"]},
+        post_at=_MAYBE_INSTANT,
+        recorded_at=_INSTANT,
+        said_at=_INSTANT,
+        was=_TEXT,
+        now=_TEXT,
+        diff=_list(_object(("kind", "words"), kind={"enum": ["same", "gone", "new"]}, words=_TEXT)),
+        event={"type": "integer"},
+        delivery=_TEXT,
+    ),
+    "Backdating": _object(
+        ("kind", "at", "start", "before", "seconds", "sentence"),
+        kind={"enum": ["claimed", "moved"]},
+        at=_INSTANT,
+        start=_INSTANT,
+        before=_INSTANT,
+        seconds=_NUMBER,
+        sentence=_TEXT,
+        event={"type": "integer"},
+    ),
+    "ProviderLag": _object(
+        ("provider", "n", "medians", "rows"),
+        provider=_TEXT,
+        n=_COUNT,
+        medians={"type": "object", "additionalProperties": _object(("seconds", "n"), seconds=_NUMBER, n=_COUNT)},
+        rows=_list(
+            _object(
+                ("incident", "occurrence", "state", "tier", "instants", "measurements"),
+                incident=_TEXT,
+                incident_title=_TEXT,
+                occurrence=_TEXT,
+                title=_TEXT,
+                state=_TEXT,
+                tier=_TEXT,
+                instants={"type": "object", "additionalProperties": _MOMENT},
+                measurements=_list(_ref("Measurement")),
+            )
+        ),
+    ),
     "Problem": _object(
         ("type", "title", "status"), type=_TEXT, title=_TEXT, status={"type": "integer"}, detail=_TEXT, request_id=_TEXT
     ),
     "object": {"type": "object"},
 }
-for _name in ("Incident", "Occurrence", "Link", "Line", "Reading", "Delivery", "PostmortemRevision"):
+for _name in (
+    "Incident",
+    "Occurrence",
+    "Link",
+    "Line",
+    "Reading",
+    "Delivery",
+    "Revision",
+    "ProviderLag",
+    "PostmortemRevision",
+):
     SCHEMAS["TimelinePage" if _name == "Line" else f"{_name}Page"] = _page(_name)
+SCHEMAS["RevisionPage"]["properties"] |= {
+    "backdated": _list(_ref("Backdating")),
+    "statements": _COUNT,
+    "left_out": _COUNT,
+    "posts": _list({"type": "object"}),
+}
+SCHEMAS["ProviderLagPage"]["properties"]["complete"] = _FLAG
 
 PARAMETERS: dict[str, Any] = {
     "limit": {"type": "integer", "minimum": 1, "maximum": 500},

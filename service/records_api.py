@@ -11,8 +11,11 @@ from aiohttp import web
 from incidents import instants, overview
 from incidents.adapters import listing
 from incidents.config import spec_of
+from incidents.incident_view import source_credit
 from incidents.model import Occurrence, Site
 from incidents.silence import source_gaps
+from incidents.sites import survey
+from incidents.view import FeedHealth
 from service import clock
 from service.asking import (
     AskingError,
@@ -51,7 +54,8 @@ async def list_occurrences(request: web.Request) -> web.Response:
 
     shown, last = await read(request, query)
     return page(
-        [occurrence_json(o) for o in shown], cursor_text(instants.text(last.starts_at), last.id) if last else None
+        [occurrence_json(o, source_credit(config, o.source)) for o in shown],
+        cursor_text(instants.text(last.starts_at), last.id) if last else None,
     )
 
 
@@ -65,8 +69,8 @@ def _site(request: web.Request) -> Site | None:
     return found
 
 
-def occurrence_json(seen: Occurrence) -> dict[str, Any]:
-    """An occurrence as the API gives it."""
+def occurrence_json(seen: Occurrence, credit: str | None = None) -> dict[str, Any]:
+    """An occurrence as the API gives it, with the line that names whoever publishes it."""
     return {
         "id": seen.id,
         "kind": seen.kind,
@@ -84,6 +88,7 @@ def occurrence_json(seen: Occurrence) -> dict[str, Any]:
         "url": seen.url,
         "recorded_at": instants.text(seen.recorded_at) if seen.recorded_at else None,
         "statements": seen.statements,
+        "credit": credit,
     }
 
 
@@ -91,7 +96,7 @@ async def list_readings(request: web.Request) -> web.Response:
     site, variable, now = _site(request), request.query.get("variable"), clock.now()
     since = instant_of(request, "from") or now - timedelta(days=1)
     until = instant_of(request, "to") or now
-    limit, (after, given) = limit_of(request, MOST_READINGS), _after(request)
+    limit, (after, given), config = limit_of(request, MOST_READINGS), _after(request), request.app[CONFIG].now
     begin, most = max(since, after[0]) if after else since, limit + 1 + given
     rows = await read(
         request, lambda c: overview.list_readings(c, site, variable, since=begin, until=until, limit=most)
@@ -107,7 +112,8 @@ async def list_readings(request: web.Request) -> web.Response:
             "station": r.station,
             "provisional": bool(r.provisional),
             "basis": r.basis,
-            "credit": r.credit,
+            "credit": r.credit or source_credit(config, r.source),
+            "grid_area": r.grid_area,
             "source": r.source,
         }
         for r in rows[:limit]
@@ -137,7 +143,7 @@ def _after(request: web.Request) -> tuple[tuple[datetime, int] | None, int]:
 
 
 async def list_sites(request: web.Request) -> web.Response:
-    return page([spec_of(site) for site in request.app[CONFIG].now.sites], None)
+    return page([{**spec_of(s), **survey(s).as_json()} for s in request.app[CONFIG].now.sites], None)
 
 
 async def list_sources(request: web.Request) -> web.Response:
@@ -164,10 +170,33 @@ async def list_sources(request: web.Request) -> web.Response:
             "losses": s.losses,
             "last_received_at": instants.text(s.last_received_at) if s.last_received_at else None,
             "gaps": [{"since": instants.text(g.since), "until": instants.text(g.until)} for g in s.gaps],
+            "credit": s.credit,
+            "feed": _feed_json(s.feed) if s.feed else None,
         }
         for s in found
     ]
     return page(items, None)
+
+
+def _feed_json(feed: FeedHealth) -> dict[str, Any]:
+    """How a feed's askings went, as the API gives it."""
+    return {
+        "requests": feed.requests,
+        "failing": feed.failing,
+        "every_seconds": feed.every_seconds,
+        "asked_at": _maybe(feed.asked_at),
+        "answered_at": _maybe(feed.answered_at),
+        "changed_at": _maybe(feed.changed_at),
+        "stale_since": _maybe(feed.stale_since),
+        "next_at": _maybe(feed.next_at),
+        "error": feed.error,
+        "circuit": feed.circuit,
+        "open_until": _maybe(feed.open_until),
+    }
+
+
+def _maybe(at: datetime | None) -> str | None:
+    return instants.text(at) if at else None
 
 
 async def list_adapters(_request: web.Request) -> web.Response:

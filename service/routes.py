@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from service import deliveries_api, incidents_api, postmortems_api, records_api, stream
+from service import deliveries_api, incidents_api, occurrences_api, postmortems_api, records_api, stream
 from service.access import Role
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -233,6 +233,22 @@ ROUTES: tuple[Route, ...] = (
         "Alerts, hazards, provider incidents and changes",
         ("kind", "active_at", "site", "source", "from", "to", *_PAGE),
         gives="OccurrencePage",
+    ),
+    Route(
+        "GET",
+        "/occurrences/{occurrence}/revisions",
+        occurrences_api.list_revisions,
+        "viewer",
+        "What its source changed of its own words, with the times in its posts",
+        gives="RevisionPage",
+    ),
+    Route(
+        "GET",
+        "/providers/lag",
+        occurrences_api.provider_lags,
+        "viewer",
+        "How far each provider's words ran behind our incidents",
+        gives="ProviderLagPage",
     ),
     Route(
         "GET",

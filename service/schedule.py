@@ -19,11 +19,14 @@ from incidents.settling import settle_due
 from incidents.store import Store, insert
 from service import clock
 from service.keys import ACCESS, CONFIG, HUB, KEY_CHECKS, STORE, WORKER
+from service.polling import POLLING
 
 log = logging.getLogger(__name__)
 
 RULES_SECONDS = 5
 """How often the rules' clock ticks."""
+POLL_SECONDS = 1
+"""How often it is looked whose turn it is to be asked."""
 RELOAD_SECONDS = 2
 """How long a configuration or a key that another process wrote may go unnoticed; well under FRESH_SECONDS."""
 HOUSE_SECONDS = 30
@@ -33,7 +36,13 @@ PULSES_KEPT = timedelta(days=1)
 async def running(app: web.Application) -> AsyncIterator[None]:
     """The scheduler, for as long as the application runs."""
     scheduler = AsyncIOScheduler(timezone="UTC")
-    for seconds, tick in ((RULES_SECONDS, _settle), (RELOAD_SECONDS, _reload), (HOUSE_SECONDS, _keep_house)):
+    ticks = (
+        (RULES_SECONDS, _settle),
+        (RELOAD_SECONDS, _reload),
+        (HOUSE_SECONDS, _keep_house),
+        (POLL_SECONDS, _poll),
+    )
+    for seconds, tick in ticks:
         # A late tick still runs, and only once however many were missed.
         scheduler.add_job(
             _guarded(tick, app),
@@ -63,6 +72,10 @@ def _guarded(tick: Callable[[web.Application], Awaitable[None]], app: web.Applic
 async def _settle(app: web.Application) -> None:
     if await asyncio.to_thread(settle_due, app[STORE], app[CONFIG].now, clock.now()):
         app[HUB].notify()
+
+
+async def _poll(app: web.Application) -> None:
+    await app[POLLING].tick()
 
 
 async def _reload(app: web.Application) -> None:

@@ -37,6 +37,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("ADMIN_TOKEN", "", "An API token with the admin role, for automation; at least 32 characters", secret=True),
     Setting("SECRET_KEY", "", "Signs forms and encrypts stored secrets; made in DATA_DIR when not given", secret=True),
     Setting("ALLOW_PRIVATE_NETWORKS", "", "CIDRs, comma-separated, that outbound requests may reach"),
+    Setting("CONTACT", "", "An address or URL at which feeds may reach you; sent to them in User-Agent"),
+    Setting("OUTBOUND_PROXY", "", "http://HOST:PORT, a proxy that outbound requests go through"),
+    Setting("POLL_FEEDS", "true", "false asks no feed; `backfill` and `import` still work"),
     Setting("LOG_FORMAT", "console", "console or json"),
     Setting("OPEN_METRICS", "false", "true opens /metrics without a token"),
 )
@@ -56,6 +59,9 @@ class Settings:
     admin_token: str | None
     secret_key: str | None
     allow_private_networks: tuple[str, ...]
+    contact: str
+    outbound_proxy: str
+    poll_feeds: bool
     log_format: str
     open_metrics: bool
     origins: Mapping[str, str]
@@ -106,8 +112,13 @@ def _checked(values: Mapping[str, str], origins: dict[str, str]) -> Settings:
         raise SettingsError(f"PORT: {port[:40]!r} is not a port number")
     if values["LOG_FORMAT"] not in ("console", "json"):
         raise SettingsError(f"LOG_FORMAT: {values['LOG_FORMAT'][:40]!r} is neither console nor json")
-    if values["OPEN_METRICS"] not in ("true", "false"):
-        raise SettingsError("OPEN_METRICS: true or false is expected")
+    for name in ("OPEN_METRICS", "POLL_FEEDS"):
+        if values[name] not in ("true", "false"):
+            raise SettingsError(f"{name}: true or false is expected")
+    if not (values["CONTACT"].isascii() and values["CONTACT"].isprintable() and len(values["CONTACT"]) <= 200):
+        raise SettingsError("CONTACT: up to 200 printable ASCII characters are expected")
+    if values["OUTBOUND_PROXY"] and not values["OUTBOUND_PROXY"].startswith("http://"):
+        raise SettingsError("OUTBOUND_PROXY: http://HOST:PORT is expected")
     for name in ("ADMIN_TOKEN", "SECRET_KEY"):
         if values[name] and len(values[name]) < 32:
             raise SettingsError(f"{name}: shorter than 32 characters")
@@ -130,6 +141,9 @@ def _checked(values: Mapping[str, str], origins: dict[str, str]) -> Settings:
         admin_token=values["ADMIN_TOKEN"] or None,
         secret_key=values["SECRET_KEY"] or None,
         allow_private_networks=networks,
+        contact=values["CONTACT"],
+        outbound_proxy=values["OUTBOUND_PROXY"],
+        poll_feeds=values["POLL_FEEDS"] == "true",
         log_format=values["LOG_FORMAT"],
         open_metrics=values["OPEN_METRICS"] == "true",
         origins=origins,
@@ -143,7 +157,7 @@ def shown(settings: Settings) -> list[tuple[str, str, str]]:
     for setting in SETTINGS:
         value = held[setting.name.lower()]
         text = ("set" if value else "not set") if setting.secret else _text(value)
-        if setting.name == "DATABASE_URL":
+        if setting.name in ("DATABASE_URL", "OUTBOUND_PROXY"):
             text = hide_password(text)
         rows.append((setting.name, text, settings.origins[setting.name]))
     return rows

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
-from incidents.adapters import Adapter, adapters
+from incidents.adapters import Adapter, adapters, credit_line
 
 FOLDER = Path(__file__).parent.parent / "docs" / "adapters"
 REFERENCE = FOLDER.parent / "reference.md"
 PLACES = """\
 `{url}` stands for the address of the source, such as `https://barograph.example/in/NAME`, and `{key}` for its key, made
 with `barograph key create NAME`."""
+ASKED = """\
+A feed: Barograph asks for it, every {every} unless the source says `every`. Name the source in the configuration file;
+`url` takes the place of the feed's own address, and `{{key}}` in an address stands for the source's secret."""
 TABLE = "| adapter | reads |\n|---|---|\n"
 
 
@@ -44,8 +48,10 @@ def page(adapter: Adapter) -> str:
     parts = [
         f"# {adapter.title}",
         f"Adapter `{adapter.name}`, version {adapter.version}. It reads {families} and verifies: {adapter.verifies}.",
-        PLACES,
+        ASKED.format(every=spoken(adapter.every)) if adapter.every else PLACES,
     ]
+    if adapter.credit:
+        parts.append(f"Credit: {credit_line(adapter.credit)}, {adapter.credit.url}")
     for part in setup.get("snippets", ()):
         parts += [f"## {part['title']}", f"~~~{part.get('language', '')}\n{part['text'].rstrip()}\n~~~"]
         if part.get("note"):
@@ -53,7 +59,16 @@ def page(adapter: Adapter) -> str:
     if setup.get("facts"):
         rows = "\n".join(f"| {name} | {what} |" for name, what in setup["facts"])
         parts += [f"## What {adapter.title} does", f"| | |\n|---|---|\n{rows}"]
+    if adapter.credit:
+        credit = adapter.credit
+        parts.append(f"Credit, shown wherever its words or numbers are: {credit.text} ({credit.licence}), {credit.url}")
     return "\n\n".join(parts) + "\n"
+
+
+def spoken(every: timedelta) -> str:
+    """A length of time in words."""
+    minutes = int(every.total_seconds() // 60)
+    return "hour" if minutes == 60 else f"{minutes // 60} hours" if minutes % 60 == 0 else f"{minutes} minutes"
 
 
 def table() -> str:

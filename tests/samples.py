@@ -23,6 +23,9 @@ from incidents.model import Delivery, UnrecognisedError
 
 PAYLOADS = Path(__file__).parent / "payloads"
 SHARED = Path(__file__).parents[1] / "../shared/payloads"
+RECORDED = (SHARED, SHARED.parent / "context")
+"""Where what others recorded lies in folders of families: of webhooks, and of feeds."""
+
 RECEIVED = datetime(2026, 11, 20, 12, tzinfo=UTC)
 BESIDE = (".delivery.json", ".expected.jsonl", "exceptions.toml")
 
@@ -34,7 +37,8 @@ def of(adapter: str) -> list[Path]:
 
 def shared(adapter: str) -> list[Path]:
     """What others recorded of the families that the adapter reads; none where those samples are not beside us."""
-    return sorted(path for family in adapters()[adapter].reads for path in (SHARED / family).glob("*.*"))
+    families = adapters()[adapter].reads
+    return sorted(path for folder in RECORDED for family in families for path in (folder / family).glob("*.*"))
 
 
 def exceptions(adapter: str) -> dict[str, Any]:

@@ -24,7 +24,16 @@ from tests.senders import (
 )
 from tests.servers import ADMIN_TOKEN, Answer, Barograph
 
-PAGES = ("/", "/incidents", "/incidents/{incident}", "/sources", "/sources/am", "/sites", "/settings")
+PAGES = (
+    "/",
+    "/incidents",
+    "/incidents/{incident}",
+    "/occurrences/{occurrence}",
+    "/sources",
+    "/sources/am",
+    "/sites",
+    "/settings",
+)
 
 
 @dataclass(frozen=True)
@@ -42,6 +51,7 @@ class Ground:
     def path(self, path: str) -> str:
         """A path of the document with real things in it."""
         real = {"incident": self.incident, "entry": self.entry, "link": self.link, "receipt": self.receipt}
+        real |= {"occurrence": self.link}
         real |= {"format": "json", "source": "am"}
         return re.sub(r"\{(\w+)\}", lambda m: quote(str(real.get(m[1], "smf"))), path)
 

@@ -84,7 +84,7 @@ def test_both_adapters_are_found_by_their_module_names() -> None:
 def test_the_listing_is_json_and_each_family_has_one_adapter() -> None:
     listed = orjson.loads(orjson.dumps(listing()))
     assert all(
-        set(entry) == {"name", "version", "kind", "title", "reads", "verifies"}
+        set(entry) == {"name", "version", "kind", "title", "reads", "verifies", "credit"}
         and entry["kind"] in {"webhook", "feed"}
         and entry["version"] >= 1
         and entry["title"]

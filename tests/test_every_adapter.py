@@ -7,6 +7,7 @@ import copy
 import json
 import random
 import tokenize
+import tomllib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -16,6 +17,7 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any, get_args
 from urllib.parse import parse_qsl, urlencode
+from xml.etree import ElementTree as ET
 
 import orjson
 import pytest
@@ -25,17 +27,31 @@ from hypothesis import strategies as st
 import incidents.adapters
 from incidents import fold, payload, spoken
 from incidents.adapters import Adapter, adapters
-from incidents.model import Delivery, Event, Kind, Loss, Occurrence, Reading, Reply, Said, Statement, UnrecognisedError
+from incidents.model import (
+    Delivery,
+    Event,
+    Kind,
+    Loss,
+    Occurrence,
+    Reading,
+    Reply,
+    Said,
+    Site,
+    Source,
+    Statement,
+    UnrecognisedError,
+)
 from tests import samples
 
 NAMES = list(adapters())
-WEBHOOKS = [name for name in NAMES if adapters()[name].kind == "webhook"]
-SAMPLES = [(name, sample) for name in WEBHOOKS for sample in samples.of(name)]
-SHARED = [(name, sample) for name in WEBHOOKS for sample in samples.shared(name)]
+FEEDS = [name for name in NAMES if adapters()[name].kind == "feed"]
+SAMPLES = [(name, sample) for name in NAMES for sample in samples.of(name)]
+SHARED = [(name, sample) for name in NAMES for sample in samples.shared(name)]
 LINES = 60
 CUTS = 50
 
-every_webhook = pytest.mark.parametrize("name", WEBHOOKS)
+every_adapter = pytest.mark.parametrize("name", NAMES)
+every_feed = pytest.mark.parametrize("name", FEEDS)
 
 
 def said_id(given: object) -> str | None:
@@ -51,13 +67,13 @@ def test_a_sample_says_what_is_written_beside_it(name: str, sample: Path) -> Non
     assert samples.written(name, sample) == [json.loads(line) for line in lines]
 
 
-@every_webhook
+@every_adapter
 def test_an_adapter_has_samples_of_which_one_is_read(name: str) -> None:
     said = [samples.written(name, sample) for sample in samples.of(name)]
     assert any(line["type"] in {"event", "reading"} for lines in said for line in lines)
 
 
-@every_webhook
+@every_adapter
 def test_what_resolved_says_ends_what_firing_says(name: str) -> None:
     said = {sample.stem: samples.written(name, sample) for sample in samples.of(name)}
     if not {"firing", "resolved"} <= set(said):
@@ -70,7 +86,7 @@ def test_what_resolved_says_ends_what_firing_says(name: str) -> None:
 ORDER = ("firing", "acknowledged", "resolved")
 
 
-@every_webhook
+@every_adapter
 def test_acknowledging_ends_nothing_and_resolving_does_whichever_is_read_first(name: str) -> None:
     for statements in spoken_by_key(name, ORDER[:2]).values():
         assert all(is_open(fold.occurrence(order)) for order in (statements, statements[::-1]))
@@ -126,9 +142,9 @@ def test_a_recorded_payload_is_read_or_its_silence_has_a_reason(name: str, sampl
 
 @pytest.mark.skipif(not samples.SHARED.exists(), reason="the shared payloads are not beside this checkout")
 def test_a_reason_for_silence_names_a_payload_that_is_there() -> None:
-    for name in WEBHOOKS:
+    for name in NAMES:
         for where in samples.exceptions(name).get("unread", {}):
-            assert (samples.SHARED / where).exists(), where
+            assert any((folder / where).exists() for folder in samples.RECORDED), where
 
 
 # The module itself
@@ -139,7 +155,7 @@ def test_each_family_has_one_adapter() -> None:
     assert [family for family, count in readers.items() if count > 1] == []
 
 
-@pytest.mark.parametrize("name", NAMES)
+@every_adapter
 def test_an_adapter_says_what_it_is(name: str) -> None:
     adapter = adapters()[name]
     assert adapter.version >= 1
@@ -148,7 +164,7 @@ def test_an_adapter_says_what_it_is(name: str) -> None:
     assert 200 <= adapter.reply < 300
 
 
-@every_webhook
+@every_adapter
 def test_the_set_up_can_be_pasted(name: str) -> None:
     setup = adapters()[name].setup
     assert setup
@@ -157,12 +173,13 @@ def test_the_set_up_can_be_pasted(name: str) -> None:
         {"title", "language", "text"} <= set(snippet) <= {"title", "language", "text", "note"}
         for snippet in setup["snippets"]
     )
-    assert any("{url}" in snippet["text"] for snippet in setup["snippets"])
+    wanted = "{url}" if adapters()[name].kind == "webhook" else f'adapter = "{name}"'
+    assert any(wanted in snippet["text"] for snippet in setup["snippets"])
     assert setup["facts"]
     assert all(len(fact) == 2 and all(isinstance(word, str) and word for word in fact) for fact in setup["facts"])
 
 
-@every_webhook
+@every_adapter
 def test_an_adapter_is_short(name: str) -> None:
     lines, excused = code_lines(name), samples.exceptions(name).get("length", {"lines": LINES})
     assert lines <= excused["lines"]
@@ -170,7 +187,7 @@ def test_an_adapter_is_short(name: str) -> None:
 
 
 def code_lines(name: str) -> int:
-    """Lines with code in an adapter's module, less its docstrings, comments and SETUP."""
+    """Lines with code in an adapter's module, less its docstrings, comments, SETUP and CREDIT."""
     path = Path(incidents.adapters.__path__[0]) / f"{name}.py"
     tree = ast.parse(path.read_text())
     left_out = {
@@ -188,7 +205,59 @@ def code_lines(name: str) -> int:
 
 
 def is_setup(node: ast.AST) -> bool:
-    return isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == "SETUP" for t in node.targets)
+    return isinstance(node, ast.Assign) and any(
+        isinstance(target, ast.Name) and target.id in {"SETUP", "CREDIT"} for target in node.targets
+    )
+
+
+# Feeds
+
+SITES = (
+    Site("smf", "Sacramento", 38.64, -121.52, timezone="America/Los_Angeles", zones=("CAC067", "CAZ017")),
+    Site("lhr", "London", 51.48, -0.45, timezone="Europe/London", zones=("UK115",)),
+    Site("yow", "Ottawa", 45.3, -75.7, timezone="America/Toronto"),
+)
+DAY = (samples.RECEIVED - timedelta(days=1), samples.RECEIVED)
+
+
+@every_feed
+def test_a_feed_says_whom_to_name_and_how_it_is_configured(name: str) -> None:
+    feed = adapters()[name]
+    assert feed.every
+    assert feed.credit
+    assert feed.credit.text
+    assert feed.credit.licence
+    assert payload.url_of(feed.credit.url)
+    assert feed.setup
+    assert feed.every >= timedelta(minutes=1)
+    tables = [tomllib.loads(one["text"]) for one in feed.setup["snippets"] if one["language"] == "toml"]
+    assert name in {source["adapter"] for table in tables for source in table["sources"]}
+
+
+@every_feed
+def test_what_a_feed_asks_for_are_addresses_in_the_same_order_each_time(name: str) -> None:
+    feed = adapters()[name]
+    assert feed.requests
+    asked = list(feed.requests(Source("feed", name), SITES))
+    if feed.history:
+        asked += feed.history(Source("feed", name), SITES, *DAY)
+    for request in asked:
+        assert payload.url_of(request.url)
+        assert request.url.startswith("https://")
+        assert request.site in {None, *(site.name for site in SITES)}
+    assert asked[: len(feed.requests(Source("feed", name), SITES))] == list(feed.requests(Source("feed", name), SITES))
+    assert not feed.requests(Source("feed", name), ()) or all(
+        not r.site for r in feed.requests(Source("feed", name), ())
+    )
+
+
+@every_feed
+def test_the_sources_own_address_is_asked_in_place_of_the_adapters(name: str) -> None:
+    feed = adapters()[name]
+    assert feed.requests
+    asked = feed.requests(Source("feed", name, url="https://mirror.example/feed?x=1"), SITES)
+    assert asked
+    assert all(request.url.startswith("https://mirror.example/feed?x=1") for request in asked)
 
 
 # Any body
@@ -311,6 +380,31 @@ def test_a_sample_with_any_member_replaced_or_left_out_is_read_or_unrecognised(n
             read(adapter, replace(delivery, body=body_of(altered(value, path, member), form)))
 
 
+MARKED_UP = [(name, sample) for name, sample in SAMPLES if sample.read_bytes().lstrip()[:1] == b"<"]
+
+
+@pytest.mark.parametrize(("name", "sample"), MARKED_UP, ids=said_id)
+def test_a_sample_with_any_element_replaced_or_left_out_is_read_or_unrecognised(name: str, sample: Path) -> None:
+    adapter, delivery = adapters()[name], samples.delivery_of(sample)
+    try:
+        size = sum(1 for _ in ET.fromstring(delivery.body).iter())
+    except ET.ParseError:
+        return  # a sample of what is no XML, or of a document type
+    strange = cycle(text for text in STRANGE if isinstance(text, str) and text.isprintable())
+    for place in range(1, size):
+        for change in range(4):
+            root = ET.fromstring(delivery.body)
+            element = list(root.iter())[place]
+            if change == 0:
+                next(parent for parent in root.iter() if element in list(parent)).remove(element)
+            elif change == 1:
+                element.append(copy.deepcopy(root))
+            else:
+                element.clear()
+                element.text = next(strange)
+            read(adapter, replace(delivery, body=ET.tostring(root)))
+
+
 DEEP = b"[" * 500 + b"]" * 500, b'{"a":' * 500 + b"1" + b"}" * 500
 
 
@@ -324,7 +418,7 @@ def test_a_sample_with_a_member_of_five_hundred_levels_is_read_or_unrecognised(n
         read(adapter, replace(delivery, body=body.replace(b'"five hundred"', next(deep))))
 
 
-@every_webhook
+@every_adapter
 @settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(
     choice=st.integers(0, 10**6),
@@ -389,13 +483,7 @@ def junk() -> list[bytes]:
     ]
     bodies += [opening * 5_000 for opening in (b"[", b'{"alerts":[', b'{"data":', b'{"event":{"data":')]
     words = sorted(
-        {
-            str(part)
-            for name in WEBHOOKS
-            for _, value, _ in parsed_samples(name)
-            for path in places(value)
-            for part in path
-        }
+        {str(part) for name in NAMES for _, value, _ in parsed_samples(name) for path in places(value) for part in path}
     )
     while len(bodies) < 120:
         value: Any = {word: chance.choice(STRANGE) for word in chance.sample(words, min(len(words), 12))}
@@ -405,7 +493,7 @@ def junk() -> list[bytes]:
     return bodies
 
 
-@every_webhook
+@every_adapter
 def test_junk_is_unrecognised_or_read_and_a_handshake_or_not(name: str) -> None:
     adapter = adapters()[name]
     for body in junk():
@@ -415,7 +503,7 @@ def test_junk_is_unrecognised_or_read_and_a_handshake_or_not(name: str) -> None:
             assert isinstance(adapter.challenge(delivery), Reply | None)
 
 
-@every_webhook
+@every_adapter
 def test_junk_that_is_no_json_is_not_read(name: str) -> None:
     for body in (b"", b"\xff\xff\xff", b"[", b'{"alerts":[' * 5_000):
         with pytest.raises(UnrecognisedError):
@@ -425,7 +513,7 @@ def test_junk_that_is_no_json_is_not_read(name: str) -> None:
 # Signatures
 
 
-@pytest.mark.parametrize("name", [name for name in WEBHOOKS if adapters()[name].verify])
+@pytest.mark.parametrize("name", [name for name in NAMES if adapters()[name].verify])
 def test_a_signature_of_junk_is_false_and_never_an_error(name: str) -> None:
     verify = adapters()[name].verify
     assert verify

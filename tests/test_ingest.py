@@ -17,6 +17,7 @@ from incidents.adapters import Adapter, adapters
 from incidents.deliveries import STAMP
 from incidents.ingest import SIGHTING, SUPERSESSION
 from incidents.model import Delivery, Event, Severity, Statement
+from incidents.occurrence_view import read_occurrence
 from incidents.store import Store
 from tests.world import DAY, World, emptied, firing, instant, kept, resolved
 
@@ -110,6 +111,12 @@ def test_each_outage_of_a_check_that_keeps_one_id_is_an_alert_of_its_own(world: 
 """
     )
     assert [bar.occurrence.ends_at for bar in world.view(as_of="10:30").bars] == [instant("10:20")]
+    with world.store.reading() as connection:
+        views = [read_occurrence(connection, world.config, row.id) for row in world.occurrences()]
+    assert sorted([one.said.said_at for one in view.statements] for view in views if view) == [
+        [instant("10:00"), instant("10:20")],
+        [instant("10:40"), instant("10:50")],
+    ]
     assert world.digest() == world.rebuilt()
 
 

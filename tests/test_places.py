@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from incidents.model import Area, Match, Site
-from incidents.places import SiteMatcher, distance_km, matches, relation, sites_of
+from incidents.places import SiteMatcher, concerns, distance_km, matches, relation, sites_of
 
 SMF = Site(
     name="smf",
@@ -88,7 +88,8 @@ def test_great_circle_distances(two_places: tuple[float, float, float, float], k
         (("aws:us-west-10",), None),
         (("aws:us-west",), None),
         (("alibaba:us-west-1",), None),
-        (("us-west-1",), None),
+        (("us-west-1",), 2),
+        (("N. California",), 2),
         (("gcp:global", ""), None),
     ],
 )
@@ -229,3 +230,85 @@ def test_a_deep_or_endless_geometry_ends() -> None:
     tangle = [[chance.uniform(-122, -121), chance.uniform(38, 39)] for _ in range(20_000)]
     # A repair of its 10^8 crossings would not come back; counting crossings of one ray does.
     assert relation(SMF, Area(geometry={"type": "Polygon", "coordinates": [tangle]})) is not None
+
+
+# --- provider regions by the catalogue ------------------------------------------------------------------------------
+
+VIRGINIA = Site("iad", "Ashburn", 39.04, -77.49, provider_regions=("aws:us-east-1a",))
+SLOUGH = Site("slo", "Slough", 51.51, -0.59, uncertainty_km=5, provider_regions=("aws:eu-west-2",))
+
+
+def near(site: Site, *regions: str) -> tuple[str, float] | None:
+    """How regions meet a site, and what that is worth."""
+    found = relation(site, Area(regions=regions))
+    assert found is None or found.sentence.endswith(".")
+    return (found.how, found.bits) if found else None
+
+
+@pytest.mark.parametrize(
+    ("site", "regions", "met"),
+    [
+        (SMF, ("US-WEST-1",), ("region", 2)),
+        (SMF, ("US West (N. California)",), ("region", 2)),
+        (SMF, ("aws:usw1-az2",), ("region", 1)),
+        (SMF, ("us-west-1b",), ("region", 1)),
+        (SMF, ("aws:Oregon",), None),
+        (SMF, ("us-west-2-lax-1a",), None),
+        (VIRGINIA, ("N. Virginia",), ("region", 2)),
+        (VIRGINIA, ("aws:us-east-1b",), None),
+        (VIRGINIA, ("use1-az4",), ("uncertain", 0)),  # which letter that is differs by account
+        (SLOUGH, ("London",), ("uncertain", 0)),  # several providers have a London
+        (SLOUGH, ("aws:London",), ("region", 2)),
+        (SLOUGH, ("London", "aws:eu-west-2"), ("region", 2)),
+        (Site("k", "K", 0, 0, provider_regions=("acme:north",)), ("ACME:North",), ("region", 2)),
+        (Site("k", "K", 0, 0, provider_regions=("acme:north",)), ("acme:north-1",), None),
+        (Site("k", "K", 0, 0, provider_regions=("uksouth",)), ("UK South",), ("region", 2)),
+        (Site("k", "K", 0, 0, provider_regions=("uksouth",)), ("UK South (London)",), None),
+        (Site("k", "K", 0, 0, provider_regions=("gcp:europe-west1",)), ("gcp:europe-west12",), None),
+    ],
+)
+def test_display_words_and_zones_meet_through_the_catalogue(
+    site: Site, regions: tuple[str, ...], met: tuple[str, float] | None
+) -> None:
+    assert near(site, *regions) == met
+
+
+def test_another_provider_in_the_same_metropolitan_area_is_near_with_both_errors() -> None:
+    found = relation(SLOUGH, Area(regions=("gcp:europe-west2", "oci:uk-london-1", "gcp:us-east1")))
+    assert found is not None
+    assert (found.how, found.bits) == ("metro", -1)
+    assert found.distance_km == pytest.approx(20.1, abs=0.5)
+    assert "oci:uk-london-1" in found.sentence
+    assert "20 km" in found.sentence
+    assert "known to 40 km, the site's to 5 km" in found.sentence
+    assert not concerns(SLOUGH, Area(regions=("gcp:europe-west2",)))
+    assert concerns(SLOUGH, Area(regions=("aws:eu-west-2",)))
+
+
+@pytest.mark.parametrize(
+    ("site", "regions"),
+    [
+        (SLOUGH, ("aws:eu-west-1",)),  # its own provider, elsewhere
+        (SLOUGH, ("gcp:europe-west1",)),
+        (SLOUGH, ("London",)),
+        (Site("uk", "Somewhere in England", 51.5, -0.6, uncertainty_km=200), ("gcp:europe-west2",)),
+        (Site("dc", "Washington", 38.9, -77.0), ("aws:us-gov-east-1",)),  # known to 600 km
+        (Site("p", "Portland", 45.5, -122.7), ("aws:us-west-2",)),  # "Oregon" is 234 km from there
+    ],
+)
+def test_what_is_not_in_the_same_metropolitan_area_for_certain_is_not_told_as_near(
+    site: Site, regions: tuple[str, ...]
+) -> None:
+    found = relation(site, Area(regions=regions))
+    assert found is None or found.how != "metro"
+
+
+def test_a_grid_notice_does_not_meet_by_the_metropolitan_area() -> None:
+    assert relation(SLOUGH, Area(regions=("gcp:europe-west2",), grid_areas=("GB",))) is None
+
+
+def test_a_long_name_is_cut_in_the_sentence() -> None:
+    words = "London, United Kingdom - (" + "LHR " * 20 + ")"
+    found = relation(SLOUGH, Area(regions=(words, "London")))
+    assert found is not None
+    assert len(found.sentence) < 250

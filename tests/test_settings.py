@@ -44,6 +44,9 @@ def test_every_setting_can_be_given_by_the_environment_and_by_a_file(tmp_path: P
         "ALLOW_PRIVATE_NETWORKS": "10.0.0.0/8, fd00::/8",
         "LOG_FORMAT": "json",
         "OPEN_METRICS": "true",
+        "CONTACT": "ops@example.com",
+        "OUTBOUND_PROXY": "http://10.0.0.2:3128",
+        "POLL_FEEDS": "false",
     }
     assert set(given) == {setting.name for setting in SETTINGS}
     by_environment = settings.read({}, {f"BAROGRAPH_{name}": value for name, value in given.items()})
@@ -56,6 +59,7 @@ def test_every_setting_can_be_given_by_the_environment_and_by_a_file(tmp_path: P
         assert found.public_url == "https://barograph.example"
         assert found.allow_private_networks == ("10.0.0.0/8", "fd00::/8")
         assert (found.config, found.port, found.open_metrics) == (Path("site.toml"), 0, True)
+        assert (found.contact, found.poll_feeds) == ("ops@example.com", False)
     assert set(by_file.origins.values()) == {"file"}
 
 
@@ -67,6 +71,9 @@ def test_every_setting_can_be_given_by_the_environment_and_by_a_file(tmp_path: P
         ("PORT", "-1"),
         ("LOG_FORMAT", "xml"),
         ("OPEN_METRICS", "perhaps"),
+        ("POLL_FEEDS", "perhaps"),
+        ("CONTACT", "a\nb"),
+        ("OUTBOUND_PROXY", "socks5://10.0.0.2"),
         ("ADMIN_TOKEN", "short"),
         ("SECRET_KEY", "short"),
         ("ALLOW_PRIVATE_NETWORKS", "10.0.0.0/8,everything"),

@@ -81,8 +81,10 @@ def test_a_forecast_end_is_no_line_and_an_assumed_one_says_so() -> None:
 
 def test_a_start_that_was_said_otherwise_is_marked_corrected() -> None:
     item = known((1, PROVIDER), (9, replace(PROVIDER, starts_at=at(-30))))
-    (line,) = timeline.occurrence_lines(item)
+    line, moved = timeline.occurrence_lines(item)
     assert (line.happened_at, line.corrected) == (at(-30), True)
+    assert (moved.kind, moved.happened_at) == ("start_backdated", at(9))
+    assert moved.text.startswith("EC2 errors: Back-dated: the start was moved 30 min earlier, from ")
 
 
 def test_late_is_ten_minutes_after_the_last_moment_that_it_may_have_begun() -> None:

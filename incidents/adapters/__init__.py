@@ -3,8 +3,9 @@
 A module gives `VERSION`, `TITLE`, `READS` (payload families) and `normalise(delivery)`. It may give `verify(delivery,
 secrets)` with `VERIFIES` (in words) and `proof(delivery)` (what a signed delivery is remembered by),
 `challenge(delivery)`, `SETUP`, `REPLY`, and, to be a feed, `EVERY`, `requests(source, sites)` with what to ask at each
-turn, `CREDIT` with whom to name, and `history(source, sites, since, until)` with what to ask for a window in the past.
-Importing one has no effect but its definition.
+turn, `LANES` with what it speaks of (so that its silence is told in the right place before it first speaks), `CREDIT`
+with whom to name, and `history(source, sites, since, until)` with what to ask for a window in the past. Importing one
+has no effect but its definition.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from functools import cache
 from types import MappingProxyType, ModuleType
 from typing import Any, Literal
 
-from incidents.model import Credit, Delivery, Reply, Request, Site, Source, Statement
+from incidents.model import Credit, Delivery, Lane, Reply, Request, Site, Source, Statement
 from incidents.signatures import Proof
 
 
@@ -47,6 +48,7 @@ class Adapter:
     requests: Callable[[Source, Sequence[Site]], Sequence[Request]] | None = None
     history: Callable[[Source, Sequence[Site], datetime, datetime], Sequence[Request]] | None = None
     credit: Credit | None = None
+    lanes: tuple[Lane, ...] = ()
 
 
 @cache
@@ -66,9 +68,21 @@ def listing() -> list[dict[str, Any]]:
             "title": adapter.title,
             "reads": list(adapter.reads),
             "verifies": adapter.verifies,
+            "credit": credit_line(adapter.credit) if adapter.credit else None,
         }
         for adapter in adapters().values()
     ]
+
+
+def credit_line(credit: Credit) -> str:
+    """Whom to name, under which licence, in one line."""
+    return f"{credit.text} ({credit.licence})" if credit.licence else credit.text
+
+
+def credit_of(adapter: str) -> str | None:
+    """The line to show wherever a datum is shown that this adapter read; None where nobody asks for one."""
+    found = adapters().get(adapter)
+    return credit_line(found.credit) if found and found.credit else None
 
 
 def _declared(name: str, module: ModuleType) -> Adapter:
@@ -91,4 +105,5 @@ def _declared(name: str, module: ModuleType) -> Adapter:
         requests=requests,
         history=getattr(module, "history", None),
         credit=getattr(module, "CREDIT", None),
+        lanes=tuple(getattr(module, "LANES", ())),
     )

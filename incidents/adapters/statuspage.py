@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
-from incidents import monitors, payload, severities
-from incidents.model import Delivery, Event, Post, Severity, Statement, UnrecognisedError
+from incidents import monitors, payload, severities, statuspages
+from incidents.model import Delivery, Event, Severity, Statement, UnrecognisedError
 
-VERSION = 1
+VERSION = 2
 TITLE = "Statuspage"
 READS = ("statuspage",)
 SETUP = {
@@ -32,10 +31,6 @@ Webhook URL:  {url}/{key}
         ["Time zone", "times carry their offset"],
     ],
 }
-_INCIDENTS = {
-    **dict.fromkeys(("investigating", "identified", "monitoring", "scheduled", "in_progress", "verifying"), False),
-    **dict.fromkeys(("resolved", "postmortem", "completed"), True),
-}
 _COMPONENTS = {
     **dict.fromkeys(("degraded_performance", "partial_outage", "major_outage", "under_maintenance"), False),
     "operational": True,
@@ -53,53 +48,10 @@ def normalise(delivery: Delivery) -> list[Statement]:
     message = monitors.object_in(delivery, "a Statuspage notification")
     page = payload.object_of(message.get("page"))
     if isinstance(message.get("incident"), dict):
-        return [_incident(message["incident"], page, delivery)]
+        return [statuspages.incident_of(message["incident"], page, delivery)]
     if isinstance(message.get("component_update"), dict):
         return [_component(message["component_update"], payload.object_of(message.get("component")), page, delivery)]
     raise UnrecognisedError("not a Statuspage notification: neither an incident nor a component_update")
-
-
-def _incident(incident: Mapping[str, Any], page: Mapping[str, Any], delivery: Delivery) -> Event:
-    over = monitors.state_of(incident.get("status"), _INCIDENTS, "incident.status") or False
-    planned = monitors.instant(incident.get("scheduled_for"), "scheduled_for", delivery)
-    until = monitors.instant(incident.get("scheduled_until"), "scheduled_until", delivery) if planned else None
-    started = planned or monitors.instant(monitors.first(incident, "started_at", "created_at"), "created_at", delivery)
-    posts = _posts(incident, delivery)
-    names = [
-        payload.title_of(payload.object_of(one).get("name")) for one in payload.list_of(incident.get("components"))
-    ]
-    event = monitors.event_of(
-        delivery,
-        key=incident.get("id"),
-        title=incident.get("name"),
-        over=over,
-        kind="provider_incident",
-        severity=severities.severity(monitors.first(incident, "impact_override", "impact")),
-        said_at=monitors.instant(incident.get("updated_at"), "updated_at", delivery),
-        starts_at=started,
-        ends_at=monitors.instant(incident.get("resolved_at"), "resolved_at", delivery),
-        labels={
-            "page": monitors.first(page, "name", "id") or incident.get("page_id"),
-            "component": ", ".join(name for name in names if name),
-            "status": incident.get("status"),
-        },
-        url=monitors.first(incident, "shortlink") or page.get("url"),
-        text=posts[-1].text if posts else None,
-    )
-    if until and started and not over and until >= started:
-        event = replace(event, ends_at=until, ends_expected=True)
-    return replace(event, posts=posts, event="Scheduled maintenance" if planned else None)
-
-
-def _posts(incident: Mapping[str, Any], delivery: Delivery) -> tuple[Post, ...]:
-    """The incident's updates, the oldest first."""
-    posts = []
-    for update in (payload.object_of(one) for one in payload.list_of(incident.get("incident_updates"))[:500]):
-        at = monitors.instant(monitors.first(update, "display_at", "created_at"), "incident_updates", delivery)
-        text = payload.text_of(update.get("body"))
-        if at and text:
-            posts.append(Post(at, text))
-    return tuple(sorted(posts, key=lambda post: post.at))
 
 
 def _component(

@@ -62,16 +62,21 @@ class ReadingRow(SQLModel, table=True):
     variable: str
     at: datetime = instant_column()
     value: float
-    latitude: float
-    longitude: float
+    latitude: float | None
+    """None, as the longitude, where the reading is of a whole grid area."""
+    longitude: float | None
     station: str | None = None
     provisional: bool
     basis: str
     credit: str | None = None
+    grid_area: str | None = None
     recorded_at: datetime = instant_column()
     delivery_id: int = Field(sa_column=Column(BigInteger, nullable=False))
 
-    __table_args__ = (Index("reading_by_time", "variable", "at"),)
+    __table_args__ = (
+        Index("reading_by_time", "variable", "at"),
+        Index("reading_by_grid_area", "grid_area", "variable", "at"),
+    )
 
 
 class EntryRow(SQLModel, table=True):
