@@ -12,7 +12,8 @@ import sqlalchemy as sa
 from incidents import base_rates, kernels, reach, reading_counts
 from incidents.config import Config
 from incidents.corroboration import FAR_KM
-from incidents.entries import ENTRY, INCIDENT, OCCURRENCE, current_members
+from incidents.counting import current_members
+from incidents.entries import ENTRY, INCIDENT, OCCURRENCE
 from incidents.extremes import Extreme
 from incidents.fold import standing
 from incidents.links import Known

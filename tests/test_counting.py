@@ -12,7 +12,6 @@ import sqlalchemy as sa
 from incidents import incident_view, instants
 from incidents.counting import COUNT, current_members, members_at
 from incidents.entries import OCCURRENCE
-from incidents.migrations.versions import __name__ as versions
 from incidents.model import Severity
 from incidents.store import Store
 from tests.world import World, firing, instant, resolved
@@ -94,18 +93,6 @@ def test_an_alert_that_changes_is_counted_where_it_is_now(store: Store) -> None:
     assert [(at, severity.value, count) for (at, _, severity), count in bins.items()] == [
         (int(instant("09:54").timestamp()), "critical", 5)
     ]
-
-
-def test_the_migration_counts_what_is_there(store: Store) -> None:
-    world = crowd(store)
-    migration = __import__(f"{versions}.0007_counts_of_members", fromlist=["FILL"])
-    columns = sa.select(COUNT).where(COUNT.c.alerts != 0).order_by(*COUNT.primary_key.columns)
-    with store.writing() as connection:
-        before = connection.execute(columns).all()
-        connection.execute(sa.delete(COUNT))
-        connection.execute(sa.text(migration.FILL))
-        assert connection.execute(columns).all() == before
-    assert world.only().members.alerts == sum(row.alerts for row in before)
 
 
 @pytest.fixture
