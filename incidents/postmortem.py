@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Literal
 
+from incidents.redaction import redact
+
 State = Literal["draft", "in_review", "published"]
 
 SECTIONS = {
@@ -84,7 +86,7 @@ def _of(words: Mapping[str, Any], name: str) -> object:
 
 
 def accepted(sections: object) -> dict[str, Any]:
-    """The sections of a request, cleaned. Raises ValueError naming the section."""
+    """The sections of a request, cleaned, and without secrets that were pasted in. Raises ValueError naming the section."""
     if not isinstance(sections, Mapping):
         raise ValueError("sections: an object of sections is expected")  # noqa: TRY004  # told as a bad request
     unknown = next((name for name in sections if name not in SECTIONS), None)
@@ -117,7 +119,7 @@ def _text(value: object, name: str, bound: int) -> str:
     clean = shown.encode("utf-8", "ignore").decode().strip()
     if len(clean) > bound:
         raise ValueError(f"{name}: longer than {bound} characters")
-    return clean
+    return redact(clean, named=False)
 
 
 def _actions(value: object) -> list[dict[str, Any]]:

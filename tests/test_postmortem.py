@@ -125,6 +125,13 @@ def test_sections_that_cannot_be_used_are_named(sections: object, told: str) -> 
         accepted(sections)
 
 
+def test_a_secret_that_was_pasted_in_is_not_kept() -> None:
+    secret = "ghp_" + "a1B2c3D4e5" * 3 + "f6G7h8"
+    found = accepted({"summary": f"It ran with {secret} since May", "actions": [{"text": f"Revoke {secret}"}]})
+    assert secret not in str(found)
+    assert accepted(found) == found
+
+
 def test_no_section_is_named_root_cause() -> None:
     assert not any(BANNED.search(title) for title in SECTIONS.values())
     assert set(postmortem.FOLLOWING) == set(postmortem.STATES)
