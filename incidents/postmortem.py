@@ -86,7 +86,7 @@ def _of(words: Mapping[str, Any], name: str) -> object:
 
 
 def accepted(sections: object) -> dict[str, Any]:
-    """The sections of a request, cleaned, and without secrets that were pasted in. Raises ValueError naming the section."""
+    """The sections of a request, cleaned, without secrets pasted in. Raises ValueError naming the section."""
     if not isinstance(sections, Mapping):
         raise ValueError("sections: an object of sections is expected")  # noqa: TRY004  # told as a bad request
     unknown = next((name for name in sections if name not in SECTIONS), None)
