@@ -36,6 +36,7 @@ INSTEAD = {
     "merged_from": "take the incidents apart again (unmerge) instead",
     "unmerged": "merge the incidents again instead",
     "split": "merge the incidents again instead",
+    "postmortem_state_changed": "change the state of the postmortem instead",
 }
 """What undoes an entry that moved something, by its kind: withdrawing it would leave what it moved where it is."""
 

@@ -18,7 +18,7 @@ from incidents import configured
 from incidents.config import Config
 from incidents.deliveries import BODY_BOUND
 from incidents.store import Store
-from service import inbox, metrics, occurrences_api, openapi, people, polling, schedule, source_pages
+from service import inbox, metrics, occurrences_api, openapi, people, polling, postmortem_pages, schedule, source_pages
 from service.access import Access
 from service.apply import apply
 from service.asking import zones
@@ -196,6 +196,7 @@ def _page_routes(app: web.Application) -> None:
         ("/", people.now),
         ("/incidents", people.incidents),
         ("/incidents/{incident}", people.incident),
+        ("/incidents/{incident}/postmortem", postmortem_pages.show),
         ("/sources", source_pages.sources),
         ("/sources/new", source_pages.new_source),
         ("/deliveries", source_pages.quarantine),
@@ -216,6 +217,8 @@ def _page_routes(app: web.Application) -> None:
         (r"/incidents/{incident}/entries/{entry:\d{1,18}}/retract", people.retract_form, "responder"),
         ("/incidents/{incident}/links/{link}/verdict", people.verdict_form, "responder"),
         ("/incidents/{incident}/patch", people.patch_form, "responder"),
+        ("/incidents/{incident}/postmortem", postmortem_pages.save_form, "responder"),
+        ("/incidents/{incident}/postmortem/state", postmortem_pages.state_form, "responder"),
         ("/sources", source_pages.create_source, "admin"),
         ("/sources/{source}/key", source_pages.create_key, "admin"),
         ("/sources/{source}/secrets", source_pages.keep_secrets, "admin"),

@@ -53,8 +53,8 @@ async def compute(request: web.Request, work: Callable[[], T]) -> T:
     return await asyncio.get_running_loop().run_in_executor(request.app[READERS], work)
 
 
-async def act(request: web.Request, deed: Callable[[Acting], T]) -> T:
-    """Let somebody act, in one write transaction that streams are told of."""
+async def act(request: web.Request, deed: Callable[[Acting], T], *, is_told: bool = True) -> T:
+    """Let somebody act, in one write transaction that streams are told of unless nothing they show changes."""
     store, config, actor = request.app[STORE], request.app[CONFIG].now, identity(request).actor
 
     def run() -> T:
@@ -65,7 +65,8 @@ async def act(request: web.Request, deed: Callable[[Acting], T]) -> T:
             topics = (
                 [f"incident:{request.match_info['incident']}"] if "incident" in request.match_info else ["incidents"]
             )
-            pulse(store, connection, topics, now)
+            if is_told:
+                pulse(store, connection, topics, now)
         return done
 
     done = await asyncio.get_running_loop().run_in_executor(request.app[READERS], run)

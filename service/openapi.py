@@ -7,7 +7,9 @@ from collections.abc import Iterable
 from importlib.metadata import version
 from typing import Any
 
+from dashboards.audiences import AUDIENCES
 from incidents.fold import MILESTONES
+from incidents.postmortem import SECTIONS, STATES
 from service.problem import PROBLEMS
 from service.routes import Route
 
@@ -43,6 +45,8 @@ def _page(name: str) -> dict[str, Any]:
 _STATUS = {"enum": ["open", "acknowledged", "mitigated", "resolved"]}
 _SEVERITY = {"enum": ["critical", "error", "warning", "info", "unknown"]}
 _KIND = {"enum": ["alert", "hazard", "provider_incident", "change"]}
+_POSTMORTEM_STATE = {"enum": list(STATES)}
+_AUDIENCE = {"enum": list(AUDIENCES)}
 _MOMENT = {"anyOf": [_INSTANT, _object(("at",), at=_INSTANT, until=_MAYBE_INSTANT), {"type": "null"}]}
 _MILESTONES = dict.fromkeys(MILESTONES, _MOMENT)
 
@@ -206,6 +210,41 @@ SCHEMAS: dict[str, Any] = {
         events=_list({"type": "object"}),
         events_total=_COUNT,
     ),
+    "PostmortemSections": _object((), **dict.fromkeys(SECTIONS, _TEXT) | {"actions": _list(_ref("PostmortemAction"))}),
+    "PostmortemAction": _object(
+        ("text",),
+        text=_TEXT,
+        owner=_TEXT,
+        due={"type": ["string", "null"], "format": "date", "description": "a day"},
+        done=_FLAG,
+    ),
+    "PostmortemChange": _object((), sections=_ref("PostmortemSections"), state=_POSTMORTEM_STATE),
+    "PostmortemRevision": _object(
+        ("revision", "state", "sections"),
+        revision=_COUNT,
+        state=_POSTMORTEM_STATE,
+        may_become=_list(_POSTMORTEM_STATE),
+        author=_MAYBE_TEXT,
+        recorded_at=_MAYBE_INSTANT,
+        changed=_list(_TEXT),
+        sections=_ref("PostmortemSections"),
+    ),
+    "Postmortem": _object(
+        ("incident", "state", "revision", "audience", "left_out", "sections", "record"),
+        incident=_TEXT,
+        state=_POSTMORTEM_STATE,
+        may_become=_list(_POSTMORTEM_STATE),
+        revision=_COUNT,
+        recorded_at=_MAYBE_INSTANT,
+        authors=_list(_TEXT),
+        audience=_AUDIENCE,
+        names=_FLAG,
+        left_out=_list(_TEXT),
+        sections=_ref("PostmortemSections"),
+        frozen_at=_MAYBE_INSTANT,
+        differences=_list(_TEXT),
+        record={"type": "object"},
+    ),
     "Lag": _object(
         ("instants", "measurements"),
         instants={"type": "object", "additionalProperties": _MOMENT},
@@ -257,7 +296,17 @@ SCHEMAS: dict[str, Any] = {
     ),
     "object": {"type": "object"},
 }
-for _name in ("Incident", "Occurrence", "Link", "Line", "Reading", "Delivery", "Revision", "ProviderLag"):
+for _name in (
+    "Incident",
+    "Occurrence",
+    "Link",
+    "Line",
+    "Reading",
+    "Delivery",
+    "Revision",
+    "ProviderLag",
+    "PostmortemRevision",
+):
     SCHEMAS["TimelinePage" if _name == "Line" else f"{_name}Page"] = _page(_name)
 SCHEMAS["RevisionPage"]["properties"] |= {
     "backdated": _list(_ref("Backdating")),
@@ -283,7 +332,10 @@ PARAMETERS: dict[str, Any] = {
     "state": {"enum": ["unread", "read", "quarantined"]},
     "lane": _TEXT,
     "tz": {"type": "string", "description": "a time zone of the IANA database"},
-    "format": {"enum": ["svg", "png", "pdf", "html", "md", "csv", "json"]},
+    "format": {"enum": ["svg", "png", "pdf", "html", "md", "csv", "json", "docx", "zip"]},
+    "audience": _AUDIENCE,
+    "names": {"enum": ["0", "1"]},
+    "revision": _COUNT,
 }
 
 

@@ -168,13 +168,13 @@ def inside(address: str) -> str:
 # --- forms ----------------------------------------------------------------------------------------------------------
 
 
-async def posted(request: web.Request) -> Mapping[str, str]:
+async def posted(request: web.Request, *, bound: int = FORM_BOUND) -> Mapping[str, str]:
     """The fields of a form. Raises AskingError for one that does not arrive in time or is no form."""
     if request.content_type != "application/x-www-form-urlencoded":
         raise AskingError("a form of a page is expected")
     try:
         async with asyncio.timeout(BODY_SECONDS):
-            given = await request.clone(client_max_size=FORM_BOUND).post()
+            given = await request.clone(client_max_size=bound).post()
     except TimeoutError:
         raise AskingError("the form did not arrive in time") from None
     except LookupError:
@@ -182,10 +182,10 @@ async def posted(request: web.Request) -> Mapping[str, str]:
     return {k: v for k, v in given.items() if isinstance(v, str)}
 
 
-async def form_of(request: web.Request) -> dict[str, str]:
-    """A form's fields. Raises AskingError for one that did not come from a page of this session."""
+async def form_of(request: web.Request, *, bound: int = FORM_BOUND) -> dict[str, str]:
+    """A form's fields, at most `bound` bytes. Raises AskingError for one that is not from a page of this session."""
     who: Identity = identity(request)
-    fields = dict(await posted(request))
+    fields = dict(await posted(request, bound=bound))
     if not request.app[ACCESS].is_form_token(who, fields.pop("csrf", "")):
         raise AskingError("the form is not from this session; open the page again and repeat")
     return fields

@@ -15,6 +15,7 @@ from incidents.tables.connections import MemberRow, SightingRow, StampRow, Super
 from incidents.tables.counts import MemberCountRow
 from incidents.tables.logs import DeliveryRow, EntryRow, EventRow, ReadingRow
 from incidents.tables.polls import AskedRow, PollHostRow, PollRow
+from incidents.tables.postmortems import PostmortemRevisionRow
 from incidents.tables.proofs import SeenProofRow
 from incidents.tables.reach import ReachRow, ReadingCountRow
 from incidents.tables.settings import KeyRow, PulseRow, RefusalRow, SecretRow, SettingRow
@@ -37,6 +38,7 @@ __all__ = [
     "OccurrenceRow",
     "PollHostRow",
     "PollRow",
+    "PostmortemRevisionRow",
     "PulseRow",
     "ReachRow",
     "ReadingCountRow",
