@@ -11,8 +11,8 @@ from dashboards import words
 from dashboards.audiences import AUDIENCES, left_out
 from dashboards.paper import render
 from dashboards.postmortem import Document
-from dashboards.word_diff import Piece
 from incidents.postmortem import ACTIONS_BOUND, FOLLOWING, SECTION_BOUND, SECTIONS, STATES, TITLE_BOUND, Revision, State
+from incidents.revisions import Part
 from incidents.view import Viewer
 
 FORMS = (
@@ -61,7 +61,7 @@ class Comparison:
     number: int
     author: str
     recorded_at: datetime
-    sections: Sequence[tuple[str, Sequence[Piece]]]
+    sections: Sequence[tuple[str, Sequence[Part]]]
 
 
 def postmortem_page(

@@ -20,7 +20,6 @@ from dashboards import postmortem as document_of
 from dashboards import recorded, typeset, wordfile, writings
 from dashboards.audiences import AUDIENCES, Audience, version_for
 from dashboards.postmortem import Bullets, Document, Paragraph, Standing, written
-from dashboards.word_diff import diff
 from incidents import postmortem, timeline
 from incidents.model import Link
 from incidents.postmortem import SECTIONS, Revision, accepted, merge
@@ -141,14 +140,6 @@ def test_words_become_paragraphs_and_bullets() -> None:
     assert written("one\ntwo\n\n- a\n* b\nthree") == [
         Paragraph("one"), Paragraph("two"), Bullets(("a", "b")), Paragraph("three"),
     ]  # fmt: skip
-
-
-@given(st.text(max_size=80), st.text(max_size=80))
-def test_a_difference_holds_both_texts(was: str, now: str) -> None:
-    pieces = diff(was, now)
-    clean = document_of.words.clean
-    assert "".join(piece.text for piece in pieces if piece.how != "in") == clean(was)
-    assert "".join(piece.text for piece in pieces if piece.how != "out") == clean(now)
 
 
 # --- facts ----------------------------------------------------------------------------------------------------------
