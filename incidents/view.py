@@ -339,3 +339,15 @@ class OccurrenceView:
     revisions: tuple[Revision, ...]
     backdated: tuple[Backdating, ...]
     credit: Credit | None
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One incident of several that are laid side by side, over its own window."""
+
+    incident: Incident
+    since: datetime
+    until: datetime
+    phases: tuple[Phase, ...]
+    measurements: tuple[Measurement, ...]
+    density: Density
