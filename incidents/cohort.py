@@ -65,7 +65,7 @@ class Warmth:
 
 @dataclass(frozen=True, slots=True)
 class Heat:
-    """What the readings at the sites allow to say: hours with a reading, incidents in them and incidents without one."""
+    """What the readings at the sites allow to say: hours with a reading, incidents in them, incidents without one."""
 
     rows: tuple[Warmth, ...]
     hours: int

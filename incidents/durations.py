@@ -1,6 +1,6 @@
-"""Statistics of lengths of which some are still growing: what share had ended by when, with n and an interval. Pure.
+"""Statistics of lengths of which some are still growing: what share had ended by when, with an interval. Pure.
 
-Lengths are in seconds. A length that is still growing is censored: it has lasted at least this long, and nothing else is
+Lengths are in seconds. A length that is still growing is censored: it has lasted at least this long, and no more is
 known. Means are not here on purpose: lengths of incidents are skewed, and one long one moves a mean at will.
 """
 
@@ -73,10 +73,10 @@ class Share:
 
 
 def kaplan_meier(lengths: Sequence[Length]) -> tuple[Step, ...]:
-    """The share that had ended by each length at which one ended: the product-limit estimate of Kaplan and Meier (1958).
+    """The share that had ended by each length at which one ended: the product-limit estimate (Kaplan and Meier 1958).
 
-    The band is Greenwood's variance on the log-minus-log scale, which keeps it between 0 and 1. With nothing open this is
-    the empirical distribution. What is censored at the very length at which another ended was still at risk there.
+    The band is Greenwood's variance on the log-minus-log scale, which keeps it between 0 and 1. With nothing open
+    this is the empirical distribution. What is censored at the length at which another ended was at risk there.
     """
     ended: dict[float, int] = {}
     for one in lengths:
@@ -114,16 +114,12 @@ def percentiles(lengths: Sequence[Length], shares: Sequence[float] = (0.5, 0.75,
     steps = kaplan_meier(lengths)
     found = []
     for share in shares:
-        at = _first(steps, lambda step, share=share: step.ended >= share - 1e-12)
+        at = next((step.seconds for step in steps if step.ended >= share - 1e-12), None)
         if at is not None:
-            low = _first(steps, lambda step, share=share: step.ended < 1 and step.high >= share)
-            high = _first(steps, lambda step, share=share: step.low >= share)
+            low = next((step.seconds for step in steps if step.ended < 1 and step.high >= share), None)
+            high = next((step.seconds for step in steps if step.low >= share), None)
             found.append(Percentile(share, at, low, high))
     return tuple(found)
-
-
-def _first(steps: Sequence[Step], holds: Callable[[Step], bool]) -> float | None:
-    return next((step.seconds for step in steps if holds(step)), None)
 
 
 def rate(events: int, hours: float) -> Rate:

@@ -22,7 +22,8 @@ from incidents.grouping import GROUP, Change, Grouping
 from incidents.lanes import lane_of
 from incidents.linking import Linking
 from incidents.model import Delivery, Event, Loss, Occurrence, Reading, Said, Source, UnrecognisedError
-from incidents.spoken import digest, reading_digest
+from incidents.redaction import redact
+from incidents.spoken import digest, reading_digest, recordable
 from incidents.store import Store, chunks, insert, insert_many
 from incidents.tables import EventRow, PulseRow, ReadingRow, SightingRow, SupersessionRow
 
@@ -227,6 +228,10 @@ class Ingest:
             self._normalise(heard, row, source, adapter)
         return heard
 
+    def hear(self, row: Any, source: Source | None) -> Heard:  # noqa: ANN401
+        """What would be read in a delivery now; nothing is recorded."""
+        return self._hear(row, source)
+
     @staticmethod
     def _normalise(heard: Heard, row: Any, source: Source, adapter: Adapter) -> None:  # noqa: ANN401
         try:
@@ -239,7 +244,7 @@ class Ingest:
                 timezone=source.timezone,
                 mapping=source.mapping,
             )
-            for statement in adapter.normalise(delivery):
+            for statement in recordable(adapter.normalise(delivery), delivery):
                 if isinstance(statement, Event):
                     heard.events.append(statement)
                 elif isinstance(statement, Reading):
@@ -499,7 +504,7 @@ def _stamp(heard: Heard, now: datetime) -> dict[str, Any]:
         "delivery_id": heard.id,
         "source": heard.source,
         "state": "quarantined" if heard.reason is not None else "read",
-        "reason": heard.reason,
+        "reason": heard.reason and redact(heard.reason),
         "adapter": heard.adapter,
         "adapter_version": heard.version,
         "stamped_at": now,
