@@ -16,6 +16,8 @@ from incidents.model import Incident
 Timed = tuple[Incident, Length]
 Place = Callable[[float], float]
 """Pixels from a length or a share."""
+Placed = tuple[float, float, Incident, Length]
+Row = tuple[str, Sequence[Timed], Sequence[Percentile]]
 _HEIGHT = 230
 _LABELLED = 3
 _ROW = 78
@@ -38,7 +40,7 @@ def spread(timed: Sequence[Timed], window: tuple[datetime, datetime], zone: str,
     for x, y, incident, one in sorted(placed, key=lambda p: p[2].severity.rank):
         _mark(plate, x, y, incident, one)
     for x, y, incident, one in sorted(placed, key=lambda p: -p[3].seconds)[:_LABELLED]:
-        _name(plate, x, y, incident, one, placed)
+        _name(plate, placed, (x, y, incident, one))
     return plate
 
 
@@ -53,22 +55,19 @@ def _mark(plate: Plate, x: float, y: float, incident: Incident, one: Length) -> 
         plate.glyph(Glyph(x, y, SEVERITY_SHAPES[ink], ink, told))
 
 
-def _name(
-    plate: Plate, x: float, y: float, incident: Incident, one: Length, placed: Sequence[tuple[float, float, object, object]]
-) -> None:
+def _name(plate: Plate, placed: Sequence[Placed], mine: Placed) -> None:
     """The name of a long one beside its mark, where no other mark and no other name stands."""
+    x, y, incident, one = mine
     said = fitted(clean(incident.title, 28), 170)
     said = f"{said}  {length(one.seconds)}{' so far' if one.is_open else ''}"
-    for anchor, at in (("end", x - 10), ("start", x + 10)):
-        text = Text(at, y, said, "ink", anchor=anchor)
+    for text in (Text(x - 10, y, said, "ink", anchor="end"), Text(x + 10, y, said, "ink")):
         left, top, right, bottom = text.box
-        if all(not (left - 6 < px < right + 6 and top - 4 < py < bottom + 6) or px == x for px, py, *_ in placed) and (
-            left > 52 and plate.say(text)
-        ):
+        over = any(left - 6 < px < right + 6 and top - 4 < py < bottom + 6 for px, py, *_ in placed if px != x)
+        if not over and left > 52 and plate.say(text):
             return
 
 
-def steps_of(rows: Sequence[tuple[str, Sequence[Timed], Sequence[Percentile]]], wide: float) -> Plate:
+def steps_of(rows: Sequence[Row], wide: float) -> Plate:
     """A row for each measurement: every incident one dot, packed so that none hides another; open ones hollow."""
     plate = Plate(wide, len(rows) * _ROW + 30)
     every = [one.seconds for _, timed, _ in rows for _, one in timed]
@@ -78,14 +77,13 @@ def steps_of(rows: Sequence[tuple[str, Sequence[Timed], Sequence[Percentile]]], 
     for x, said in scale.ticks(48):
         plate.rule(Rule(x, 4, x, bottom, "line"))
         plate.say(Text(x, bottom + 14, said, "ink2", anchor="middle"))
-    for number, (name, timed, found) in enumerate(rows):
-        _step(plate, scale.at, number * _ROW, name, timed, found)
+    for number, row in enumerate(rows):
+        _step(plate, scale.at, number * _ROW, row)
     return plate
 
 
-def _step(
-    plate: Plate, at: Place, top: float, name: str, timed: Sequence[Timed], found: Sequence[Percentile]
-) -> None:
+def _step(plate: Plate, at: Place, top: float, row: Row) -> None:
+    name, timed, found = row
     middle = top + 48
     if top:
         plate.rule(Rule(0, top, plate.wide, top, "line"))
@@ -112,7 +110,9 @@ def _step(
         plate.rule(Rule(x, top + 24, x, top + _ROW - 4, "accent", 1.5))
         ends = (at(half.low) if half.low else x, at(half.high) if half.high else plate.wide - 16)
         plate.rule(Rule(ends[0], top + 26, ends[1], top + 26, "accent", 3))
-        plate.say(Text(min(x + 6, plate.wide - 120), top + 12, f"half within {length(half.seconds)}", "ink", weight=600))
+        plate.say(
+            Text(min(x + 6, plate.wide - 120), top + 12, f"half within {length(half.seconds)}", "ink", weight=600)
+        )
 
 
 def survival(lengths: Sequence[Length], found: Sequence[Percentile], wide: float) -> Plate:
@@ -171,4 +171,3 @@ def _curve(plate: Plate, steps: Sequence[Step], at: Place, y: Place, last: float
 def called(incident: Incident, zone: str) -> str:
     """An incident in a few words: "14 Mar, ashburn"."""
     return f"{short_day(incident.opened_at, zone)}, {', '.join(incident.sites) or 'no site'}"
-

@@ -353,16 +353,6 @@ class OccurrenceView:
     credit: Credit | None
 
 
-@dataclass(frozen=True, slots=True)
-class Compared:
-    """One incident of several that are laid side by side, over its own window."""
-
-    incident: Incident
-    since: datetime
-    until: datetime
-    phases: tuple[Phase, ...]
-    measurements: tuple[Measurement, ...]
-    density: Density
 class Payload:
     """A delivery that is shown with what it holds: `text` without secrets, cut where `cut` says so."""
 
