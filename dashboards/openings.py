@@ -174,7 +174,7 @@ def hours(shown: Nights, wide: float) -> Plate:
             plate.box(Box(x + 1, y, x + pitch - 1, base, "ink2" if hour in NIGHT else "gap", f"{hour:02}:00: {n}"))
             plate.say(Text(x + pitch / 2, y - 8, str(n), "ink2", anchor="middle"))
         if hour % (3 if wide > 500 else 6) == 0:
-            plate.say(Text(x + (0 if hour else 0), base + 14, f"{hour:02}:00", "ink2"))
+            plate.say(Text(x, base + 14, f"{hour:02}:00", "ink2"))
     return plate
 
 

@@ -1,4 +1,4 @@
-"""Bars and ranges of the review, drawn: who noticed first, how far providers lag, incidents per hundred hours of heat."""
+"""Bars and ranges of the review, drawn: who noticed first, how late providers spoke, incidents in the heat."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def warm(heat: Heat, wide: float) -> Plate:
     plate = Plate(wide, len(rows) * _ROW + 34)
     right = wide - 8 - max(width(_counted(row.rate.events, row.rate.hours)) for row in rows) - 12
     bottom = len(rows) * _ROW
-    scale = max(max(row.rate.high for row in rows if row.rate.hours), 0.1)
+    scale = max(0.1, *(row.rate.high for row in rows))
     limit = min(scale, max(4 * max((row.rate.per_100 for row in rows), default=0), 1.0))
     for part in (0, 0.5, 1):
         at = left + part * (right - left)
