@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from statistics import median
 
 from dashboards.axis import MINUS
-from dashboards.marks import Box, Glyph, Rule, Shape, Text
-from dashboards.plates import Plate, fitted
+from dashboards.marks import Box, Extent, Glyph, Rule, Shape, Text
+from dashboards.paper import signed_in
+from dashboards.plates import MEDIUM, NARROW, WIDE, Plate, fitted
 from dashboards.tokens import PHASE_TINTS
 from dashboards.typeface import clean, width
 from dashboards.words import instant_at, length, measured, phase_called, zone_letters
 from incidents.model import Incident, Moment
-from incidents.view import Compared
+from incidents.view import Compared, Viewer
 
 ANCHORS = (
     "impact_started_at",
@@ -71,6 +72,27 @@ def compose(views: Sequence[Compared], anchor: str, zone: str, wide: float) -> P
     return plate
 
 
+def compare_page(
+    views: Sequence[Compared], unknown: Sequence[str], viewer: Viewer, *, anchor: str, now: datetime
+) -> str:
+    """`unknown` are ids that were asked for and that name no incident."""
+    told = described(views, anchor)
+    return signed_in(
+        "compare.html",
+        viewer,
+        now,
+        views=views,
+        unknown=unknown,
+        anchor=anchor,
+        anchors=[(name, called(name)) for name in ANCHORS],
+        drawings=[
+            (name, compose(views, anchor, viewer.zone, wide).svg("Incidents side by side", told))
+            for name, wide in (("wide", WIDE), ("medium", MEDIUM), ("narrow", NARROW))
+        ],
+        ids=",".join(one.incident.id for one in views),
+    )
+
+
 def called(anchor: str) -> str:
     """An anchor in words."""
     return {"opened_at": "opened"}.get(anchor) or next(said for name, _, said in _MARKS if name == anchor)
@@ -96,12 +118,9 @@ def described(views: Sequence[Compared], anchor: str) -> str:
 class _Block:
     """One incident's rows."""
 
-    def __init__(
-        self, plate: Plate, one: Compared, aligned: tuple[datetime, bool], at: object, ends: tuple[float, float]
-    ) -> None:
-        assert callable(at)
-        self.plate, self.one, self.at, self.ends = plate, one, at, ends
-        self.zero, self.is_asked = aligned
+    def __init__(self, plate: Plate, one: Compared, anchor: str, at: Callable[[float], float], ends: Extent) -> None:
+        self.plate, self.one, self.anchor, self.at, self.ends = plate, one, anchor, at, ends
+        self.zero, self.is_asked = anchored(one, anchor)
 
     def draw(self, top: float, zone: str) -> None:
         plate, incident = self.plate, self.one.incident

@@ -17,7 +17,7 @@ import orjson
 
 from dashboards.canvas import number
 from dashboards.marks import SEVERITY_SHAPES, Box, Glyph, Place, Rule, Text
-from dashboards.plates import Plate, fitted
+from dashboards.plates import MEDIUM, NARROW, WIDE, Card, Plate, fitted
 from dashboards.typeface import clean
 from dashboards.words import count
 from incidents.model import Incident, Occurrence, Severity, Site
@@ -45,12 +45,26 @@ class World:
         return (longitude + 180) * self.wide / 360, (NORTH - latitude) * self.wide / 360
 
 
-def map_svg(
-    sites: Sequence[Site], hazards: Sequence[Occurrence], incidents: Sequence[Incident] = (), *, wide: float = 464
-) -> str:
-    """The map as inline SVG. Sites with an open incident bear the mark of the gravest one."""
-    plate = compose_map(sites, hazards, incidents, wide=wide)
-    return plate.svg("World map", described(sites, hazards, incidents))
+def map_card(
+    sites: Sequence[Site], hazards: Sequence[Occurrence], incidents: Sequence[Incident] = (), *, wide: float = MEDIUM
+) -> Card | None:
+    """The map for a page, `wide` pixels and a phone wide; None without any site.
+
+    Sites with an open incident bear the mark of the gravest one.
+    """
+    if not sites:
+        return None
+    told, drawings, hidden = described(sites, hazards, incidents), [], 0
+    names = {WIDE: ("wide", "medium", "narrow")}.get(int(wide), ("medium", "narrow"))
+    for name, pixels in zip(names, {WIDE: (WIDE, MEDIUM, NARROW)}.get(int(wide), (wide, NARROW)), strict=True):
+        plate = compose_map(sites, hazards, incidents, wide=pixels)
+        hidden = max(hidden, len(sites) - len(plate.said))
+        drawings.append((name, plate.svg("World map", told)))
+    drawn = sum(map(has_place, hazards))
+    said = [f"{count(drawn, 'hazard')} in force drawn in violet."] if drawn else []
+    said += [f"{len(hazards) - drawn} more name only zones."] if len(hazards) > drawn else []
+    said += [f"{count(hidden, 'name')} left out for want of room; every site stands in the list."] if hidden else []
+    return Card("map", "Where we run", "", tuple(drawings), foot=" ".join([*said, "Coastline: Natural Earth."]))
 
 
 def compose_map(
@@ -80,11 +94,6 @@ def compose_map(
     for site in sorted(sites, key=lambda s: (s.name not in worst, s.name)):
         _name(plate, places, site)
     return plate
-
-
-def unnamed(plate: Plate, sites: Sequence[Site]) -> int:
-    """How many sites have no room for their name."""
-    return len(sites) - len(plate.said)
 
 
 def described(sites: Sequence[Site], hazards: Sequence[Occurrence], incidents: Sequence[Incident] = ()) -> str:

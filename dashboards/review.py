@@ -7,12 +7,14 @@ from datetime import timedelta
 
 from dashboards import lengths, openings, rates
 from dashboards.axis import DEGREE, MINUS
+from dashboards.paper import signed_in
 from dashboards.plates import MEDIUM, NARROW, WIDE, Card, Plate
 from dashboards.words import count, day, instant_at, length, local_day, plain
 from incidents import cohort, durations
 from incidents.cohort import Cohort
 from incidents.durations import Length, Percentile
-from incidents.model import Incident
+from incidents.model import Incident, Measurement
+from incidents.view import Viewer
 
 MEASURED = (
     ("time_to_detect", "Until detected"),
@@ -22,6 +24,22 @@ MEASURED = (
 )
 LISTED = 200
 """Most rows of a card's table."""
+
+
+def review_page(seen: Cohort, viewer: Viewer) -> str:
+    """The page of a cohort."""
+    return signed_in(
+        "review.html",
+        viewer,
+        seen.now,
+        seen=seen,
+        cards=cards(seen),
+        summary=summary(seen),
+        window=window_words(seen),
+        ranges=ranges(seen),
+        last_day=local_day(min(seen.until, seen.now), seen.zone).isoformat(),
+        first_day=local_day(seen.since, seen.zone).isoformat(),
+    )
 
 
 def cards(seen: Cohort) -> tuple[Card, ...]:
@@ -71,13 +89,12 @@ def _lasted(seen: Cohort) -> Card:
         return Card("lasted", question, note, empty="No incident of this window has a beginning yet.", is_whole=True)
     told = f"{len(timed)} incidents, {n_open} open; the longest {_said(max((o for _, o in timed), key=_seconds))}."
     rows = [(*_row(i, seen), str(i.severity), _said(one)) for i, one in reversed(timed)]
+    window = (seen.since, seen.until)
     return Card(
         "lasted",
         question,
         note,
-        _draw(
-            question, told, lambda wide: lengths.spread(timed, (seen.since, seen.until), seen.zone, wide), whole=True
-        ),
+        _draw(question, told, lambda wide: lengths.spread(timed, window, seen.zone, wide), whole=True),
         ("Opened", "Incident", "Severity", "Lasted"),
         tuple(rows[:LISTED]),
         foot=_without(seen, len(timed), "time_to_resolve"),
@@ -177,7 +194,7 @@ def _recurring(seen: Cohort) -> Card:
     found = cohort.recurrences(seen.members)
     if not found:
         return Card("recurring", question, note, empty="No first alert came twice at one site in this window.")
-    titles = {site.name: site.title for site in seen.sites}
+    titles, window = {site.name: site.title for site in seen.sites}, (seen.since, seen.until)
     told = f"{count(len(found), 'pair')} of site and alert; the most frequent {len(found[0].incidents)} times."
     rows = tuple(
         (
@@ -193,11 +210,7 @@ def _recurring(seen: Cohort) -> Card:
         "recurring",
         question,
         note,
-        _draw(
-            question,
-            told,
-            lambda wide: openings.recurring(found[:10], titles, (seen.since, seen.until), seen.zone, wide),
-        ),
+        _draw(question, told, lambda wide: openings.recurring(found[:10], titles, window, seen.zone, wide)),
         ("First alert", "Site", "Times", "First", "Latest"),
         rows,
         foot=f"The 10 most frequent of {len(found)} are drawn." if len(found) > 10 else "",
@@ -260,7 +273,7 @@ def _lagging(seen: Cohort) -> Card:
             drawn.append((plain(ledger.provider, 30), values))
     if not drawn:
         return Card("lagging", question, note, empty="No linked provider incident of this window has a post.")
-    rows = tuple(
+    rows: tuple[tuple[str | tuple[str, str], ...], ...] = tuple(
         (
             plain(ledger.provider, 30),
             _row(row.incident, seen)[1],
@@ -278,14 +291,11 @@ def _lagging(seen: Cohort) -> Card:
 FIRST_POST, LAST = "first_post_after_symptom", "last_update_after_recovery"
 
 
-def _lag(measured: Sequence[object], name: str) -> str:
-    for one in measured:
-        if getattr(one, "name", "") == name:
-            seconds: float | None = getattr(one, "seconds", None)
-            if seconds is None:
-                return str(getattr(one, "reason", "")) or "not recorded"
-            return f"{MINUS if seconds < 0 else '+'}{length(seconds)}"
-    return "not recorded"
+def _lag(measured: Sequence[Measurement], name: str) -> str:
+    one = next(one for one in measured if one.name == name)
+    if one.seconds is None:
+        return one.reason
+    return f"{MINUS if one.seconds < 0 else '+'}{length(one.seconds)}"
 
 
 def _warm(seen: Cohort) -> Card:
@@ -314,15 +324,15 @@ def _warm(seen: Cohort) -> Card:
     return Card("warm", question, note, drawings, columns, rows, foot=foot)
 
 
-def ranges(seen: Cohort) -> list[tuple[str, str, str]]:
-    """Other windows to look at: what they are called, and their first and last local day."""
+def ranges(seen: Cohort) -> list[tuple[str, str]]:
+    """Other windows to look at: what they are called, and their first local day."""
     today = local_day(seen.now, seen.zone)
     found = [
-        (name, (today - timedelta(days=days - 1)).isoformat(), "")
+        (name, (today - timedelta(days=days - 1)).isoformat())
         for name, days in (("30 days", 30), ("90 days", 90), ("1 year", 365))
     ]
     if seen.first_opened_at:
-        found.append(("whole record", local_day(seen.first_opened_at, seen.zone).isoformat(), ""))
+        found.append(("whole record", local_day(seen.first_opened_at, seen.zone).isoformat()))
     return found
 
 
