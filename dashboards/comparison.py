@@ -51,6 +51,12 @@ def anchored(one: Compared, anchor: str) -> tuple[datetime, bool]:
     return (moment.at, True) if moment else (one.incident.opened_at, False)
 
 
+def best_anchor(views: Sequence[Compared]) -> str:
+    """The first of impact and detection that every incident has, else the opening."""
+    kept = (name for name in ANCHORS[:2] if all(getattr(one.incident, name) for one in views))
+    return next(kept, "opened_at")
+
+
 def compose(views: Sequence[Compared], anchor: str, zone: str, wide: float) -> Plate:
     """A block of rows for each incident over one axis of lengths before and after the anchor."""
     plate = Plate(wide, len(views) * _BLOCK + 58)
@@ -190,9 +196,8 @@ class _Block:
                 high = max(n / most * 22, 1.5)
                 told = f"{n} alerts"
                 self.plate.box(Box(left, base - high, max(right - 0.5, left + 1.5), base, "ink3", told))
-        peak = max(counts, key=lambda at: counts[at])
-        x = min(self._x(peak) + 8, self.plate.wide - 60)
-        self.plate.say(Text(x, base - 17, f"peak {most}", "ink2"))
+        last = self._x(max(counts) + timedelta(seconds=self.one.density.seconds))
+        self.plate.say(Text(min(last + 6, self.plate.wide - 60), base - 8, f"peak {most}", "ink2"))
 
 
 def _extent(views: Sequence[Compared], anchor: str) -> tuple[float, float]:

@@ -15,8 +15,8 @@ from typing import Any
 
 import orjson
 
-from dashboards.canvas import number
-from dashboards.marks import SEVERITY_SHAPES, Box, Glyph, Place, Rule, Text
+from dashboards.canvas import number, xml
+from dashboards.marks import SEVERITY_SHAPES, Glyph, Place, Rule, Text
 from dashboards.plates import MEDIUM, NARROW, WIDE, Card, Plate, fitted
 from dashboards.typeface import clean
 from dashboards.words import count
@@ -25,6 +25,8 @@ from incidents.model import Incident, Occurrence, Severity, Site
 COASTLINE = Path(__file__).parent / "coastline.json"
 NORTH, SOUTH = 78, -58
 _OUTLINES = 200
+_LEAST = 8
+"""Pixels from the middle of the smallest outline to its edge."""
 _CORNERS = 400
 """Most corners of one outline that are drawn, evenly taken."""
 
@@ -63,7 +65,7 @@ def map_card(
     drawn = sum(map(has_place, hazards))
     said = [f"{count(drawn, 'hazard')} in force drawn in violet."] if drawn else []
     said += [f"{len(hazards) - drawn} more name only zones."] if len(hazards) > drawn else []
-    said += [f"{count(hidden, 'name')} left out for want of room; every site stands in the list."] if hidden else []
+    said += [f"Up to {count(hidden, 'name')} left out for want of room; the list on Sites has all."] if hidden else []
     return Card("map", "Where we run", "", tuple(drawings), foot=" ".join([*said, "Coastline: Natural Earth."]))
 
 
@@ -137,7 +139,6 @@ def _name(plate: Plate, places: Mapping[str, Place], site: Site) -> None:
         left, top, right, bottom = text.box
         covers = any(left - 4 < px < right + 4 and top - 3 < py < bottom + 3 for px, py in others)
         if not covers and plate.is_free(text.box):
-            plate.box(Box(left - 1, top + 1, right + 1, bottom - 1, "panel", opacity=0.75))
             plate.text(text)
             return
 
@@ -156,17 +157,26 @@ def _hazard(plate: Plate, world: World, hazard: Occurrence) -> None:
             outline = [world.at(longitude + turn, latitude) for longitude, latitude in ring]
             _outline(plate, outline, told)
     if not rings and point is not None:
-        plate.glyph(Glyph(*world.at(*point), "ring", "hazard", told))
+        _ring(plate, *world.at(*point), told)
 
 
 def _outline(plate: Plate, outline: Sequence[Place], told: str) -> None:
     wide = max(x for x, _ in outline) - min(x for x, _ in outline)
-    if wide < 5:
-        x = sum(x for x, _ in outline) / len(outline)
-        plate.glyph(Glyph(x, sum(y for _, y in outline) / len(outline), "ring", "hazard", told))
+    if wide < 2 * _LEAST:
+        x, y = (sum(place[n] for place in outline) / len(outline) for n in (0, 1))
+        _ring(plate, x, y, told)
         return
     plate.polygon(outline, "hazard", 0.22)
     plate.path([*outline, outline[0]], "hazard", 1)
+
+
+def _ring(plate: Plate, x: float, y: float, told: str) -> None:
+    """What is too small to be seen under a site's mark: a circle of the least size around its middle."""
+    corners = [(x + _LEAST * math.cos(a), y + _LEAST * math.sin(a)) for a in (math.tau * n / 24 for n in range(25))]
+    plate.parts.append(f"<g><title>{xml(told)}</title>")
+    plate.polygon(corners, "hazard", 0.22)
+    plate.path(corners, "hazard", 1)
+    plate.parts.append("</g>")
 
 
 def _turns(ring: Sequence[Place]) -> list[int]:
@@ -233,17 +243,19 @@ def _items(value: object) -> Sequence[Any]:
 
 @lru_cache(maxsize=8)
 def _land(wide: float) -> str:
-    """The coastline as path data in half pixels, points that fall together left out."""
-    world, drawn = World(wide), []
-    for ring in orjson.loads(COASTLINE.read_bytes()):
-        spots: list[Place] = []
-        for longitude, latitude in zip(ring[::2], ring[1::2], strict=True):
-            x, y = world.at(longitude / 10, latitude / 10)
-            spot = round(2 * x) / 2, round(2 * y) / 2
-            if not spots or spot != spots[-1]:
-                spots.append(spot)
-        if len(spots) > 3 and min(y for _, y in spots) < world.high:
-            drawn.append(_path(spots))
+    """The coastline as path data in whole pixels, half ones on a large map; points that fall together are left out."""
+    world, drawn, grain = World(wide), [], 2 if wide > 1000 else 1
+    for flat in orjson.loads(COASTLINE.read_bytes()):
+        ring = _unwound([(x / 10, y / 10) for x, y in zip(flat[::2], flat[1::2], strict=True)])
+        for turn in _turns(ring):
+            spots: list[Place] = []
+            for longitude, latitude in ring:
+                x, y = world.at(longitude + turn, latitude)
+                spot = round(grain * x) / grain, round(grain * y) / grain
+                if not spots or spot != spots[-1]:
+                    spots.append(spot)
+            if len(spots) > 3 and min(y for _, y in spots) < world.high:
+                drawn.append(_path(spots))
     return "".join(drawn)
 
 

@@ -45,7 +45,7 @@ def calendar(shown: Calendar, wide: float) -> Plate:
     aside = 300 if wide > 900 else 0
     pitch = min(26.0, (wide - 40 - aside) / shown.weeks)
     high = min(pitch, 20.0)
-    plate = Plate(wide, 22 + 7 * high + (34 if aside else 34 + 8 * 17))
+    plate = Plate(wide, 22 + 7 * high + (34 if aside else 40 + 8 * 17))
 
     def place(day: date) -> tuple[float, float]:
         return 40 + (day - _monday(shown.days[0])).days // 7 * pitch, 22 + day.weekday() * high
@@ -59,7 +59,7 @@ def calendar(shown: Calendar, wide: float) -> Plate:
     if aside:
         _weekdays(plate, shown, 40 + shown.weeks * pitch + 32, 22, high)
     else:
-        _weekdays(plate, shown, 40, 22 + 7 * high + 44, 17)
+        _weekdays(plate, shown, 40, 22 + 7 * high + 50, 17)
     _legend(plate, 40, 22 + 7 * high + 16)
     return plate
 
@@ -67,7 +67,7 @@ def calendar(shown: Calendar, wide: float) -> Plate:
 def _upright(shown: Calendar, wide: float) -> Plate:
     pitch, high = min(36.0, (wide - 60) / 7), 15.0
     bottom = 22 + shown.weeks * high
-    plate = Plate(wide, bottom + 34 + 7 * 17 + 30)
+    plate = Plate(wide, bottom + 60 + 7 * 17)
 
     def place(day: date) -> tuple[float, float]:
         return 44 + day.weekday() * pitch, 22 + (day - _monday(shown.days[0])).days // 7 * high
@@ -79,7 +79,7 @@ def _upright(shown: Calendar, wide: float) -> Plate:
             plate.say(Text(36, place(day)[1] + 7, _MONTHS[day.month - 1], "ink2", anchor="end"))
     _cells(plate, shown, place, (pitch - 2, high - 2))
     _legend(plate, 0, bottom + 14)
-    _weekdays(plate, shown, 44, bottom + 44, 17)
+    _weekdays(plate, shown, 44, bottom + 50, 17)
     return plate
 
 
@@ -144,6 +144,7 @@ def _weekdays(plate: Plate, shown: Calendar, left: float, top: float, high: floa
             totals[day.weekday()] += n
     most = max(totals.values(), default=0) or 1
     room = min(170.0, plate.wide - left - 36)
+    plate.say(Text(left, 10 if top < 30 else top - 8, "by weekday", "ink2"))
     if top > 30:
         for number, name in enumerate(_DAYS):
             plate.text(Text(left - 8, top + (number + 0.5) * high, name, "ink2", anchor="end"))

@@ -61,7 +61,7 @@ def _window(request: web.Request, now: datetime, zone: str) -> tuple[datetime, d
 async def compare_page(request: web.Request) -> web.Response:
     """Two to eight incidents side by side; one alone is shown as well. 404 where none of them is known."""
     viewer, now = viewer_of(request), clock.now()
-    anchor = choice_of(request, "anchor", side_by_side.ANCHORS, "impact_started_at")
+    asked_anchor = choice_of(request, "anchor", ("", *side_by_side.ANCHORS), "")
     asked = [name.strip() for given in request.query.getall("ids", []) for name in given.split(",")]
     names = list(dict.fromkeys(name for name in asked if name))
     if not names or len(names) > MOST_COMPARED:
@@ -69,6 +69,7 @@ async def compare_page(request: web.Request) -> web.Response:
     views = await read(request, lambda connection: comparison.compare(connection, names, now))
     if not views:
         raise NotFoundError("none of these incidents is known")
+    anchor = asked_anchor or side_by_side.best_anchor(views)
     unknown = [name for name in names if name not in {one.incident.id for one in views}]
     page = await compute(request, lambda: side_by_side.compare_page(views, unknown, viewer, anchor=anchor, now=now))
     return html(page)
