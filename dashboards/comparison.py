@@ -11,7 +11,7 @@ from dashboards.marks import Box, Extent, Glyph, Rule, Shape, Text
 from dashboards.paper import signed_in
 from dashboards.plates import MEDIUM, NARROW, WIDE, Plate, fitted
 from dashboards.tokens import PHASE_TINTS
-from dashboards.typeface import clean, width
+from dashboards.typeface import clean, width, wrap
 from dashboards.words import instant_at, length, measured, phase_called, zone_letters
 from incidents.model import Incident, Moment
 from incidents.view import Compared, Viewer
@@ -38,6 +38,8 @@ _SAID = {
     "time_to_resolve": "resolved after",
 }
 _BLOCK = 128
+_ROOMY = 500
+"""From this width on an incident's title and time stand in one line, and so do its lengths."""
 _STEPS = (60, 300, 600, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800, 2592000, 31536000)
 _REACH = 3
 """How many times the median extent is drawn; what reaches further is cut, and says so."""
@@ -59,14 +61,15 @@ def best_anchor(views: Sequence[Compared]) -> str:
 
 def compose(views: Sequence[Compared], anchor: str, zone: str, wide: float) -> Plate:
     """A block of rows for each incident over one axis of lengths before and after the anchor."""
-    plate = Plate(wide, len(views) * _BLOCK + 58)
+    block = _BLOCK if wide >= _ROOMY else _BLOCK + 15
+    plate = Plate(wide, len(views) * block + 58)
     least, most = _extent(views, anchor)
     left, right = 4.0, wide - 8
 
     def at(seconds: float) -> float:
         return left + (min(max(seconds, least), most) - least) / (most - least) * (right - left)
 
-    bottom = len(views) * _BLOCK + 8
+    bottom = len(views) * block + 8
     for seconds in _ticks(least, most, right - left):
         x = at(seconds)
         plate.rule(Rule(x, 8, x, bottom, "line2" if seconds == 0 else "line"))
@@ -74,7 +77,7 @@ def compose(views: Sequence[Compared], anchor: str, zone: str, wide: float) -> P
         plate.say(Text(x, bottom + 12, said, "ink2", weight=600 if seconds == 0 else 400, anchor="middle"))
     plate.text(Text(min(max(at(0), 90), wide - 90), bottom + 34, f"aligned: {called(anchor)}", "ink2", anchor="middle"))
     for row, one in enumerate(views):
-        _Block(plate, one, anchor, at, (least, most)).draw(row * _BLOCK + 8, zone)
+        _Block(plate, one, anchor, at, (least, most)).draw(row * block + 8, zone)
     return plate
 
 
@@ -134,7 +137,7 @@ class _Block:
             plate.rule(Rule(0, top, plate.wide, top, "line"))
         begun = f"{instant_at(self.zero, zone)} {zone_letters(zone, self.zero)}"
         note = begun if self.is_asked else f"{called(self.anchor)}: not recorded, aligned at its opening, {begun}"
-        if plate.wide < 500:
+        if plate.wide < _ROOMY:
             self._line(top + 14, clean(incident.title), "ink", 12, 600)
             self._line(top + 30, note, "ink3" if self.is_asked else "error-text")
         else:
@@ -146,7 +149,9 @@ class _Block:
         self._phases(top + 42)
         self._density(top + 98)
         self._marks(top + 64, incident)
-        self._line(top + 113, intervals(self.one), "ink2")
+        lines = wrap(intervals(self.one), plate.wide - 8, 1 if plate.wide >= _ROOMY else 2)
+        for number, said in enumerate(lines):
+            plate.text(Text(4, top + 113 + number * 15, said, "ink2"))
 
     def _line(self, y: float, said: str, ink: str, size: float = 11, weight: int = 400) -> None:
         self.plate.text(Text(4, y, fitted(said, self.plate.wide - 8, size, weight), ink, size, weight))

@@ -64,7 +64,7 @@ def map_card(
         drawings.append((name, plate.svg("World map", told)))
     drawn = sum(map(has_place, hazards))
     said = [f"{count(drawn, 'hazard')} in force drawn in violet."] if drawn else []
-    said += [f"{len(hazards) - drawn} more name only zones."] if len(hazards) > drawn else []
+    said += [f"{len(hazards) - drawn} without an outline, known by zone only."] if len(hazards) > drawn else []
     said += [f"Up to {count(hidden, 'name')} left out for want of room; the list on Sites has all."] if hidden else []
     return Card("map", "Where we run", "", tuple(drawings), foot=" ".join([*said, "Coastline: Natural Earth."]))
 
@@ -129,8 +129,8 @@ def _name(plate: Plate, places: Mapping[str, Place], site: Site) -> None:
     x, y = places[site.name]
     said = fitted(clean(site.title, 24), 120)
     tries = (
-        Text(x + 8, y, said, "ink"),
-        Text(x - 8, y, said, "ink", anchor="end"),
+        Text(x + 9, y, said, "ink"),
+        Text(x - 9, y, said, "ink", anchor="end"),
         Text(x, y - 13, said, "ink", anchor="middle"),
         Text(x, y + 13, said, "ink", anchor="middle"),
     )
@@ -205,10 +205,11 @@ def _rings(geometry: object) -> Iterable[list[Place]]:
             yield _unwound(ring[:: -(-len(ring) // _CORNERS)])
 
 
-def _unwound(ring: Sequence[Place]) -> list[Place]:
+def _unwound(ring: Sequence[Place], *, seam: bool = False) -> list[Place]:
+    """The ring with steps over the antimeridian made short. A step of a whole turn is the map's edge, or a `seam`."""
     found, shift = [ring[0]], 0.0
     for (before, _), (longitude, latitude) in pairwise(ring):
-        if 180 < abs(longitude - before) < 359:
+        if 180 < abs(longitude - before) < (361 if seam else 359):
             shift += 360 if longitude < before else -360
         found.append((longitude + shift, latitude))
     return found
@@ -241,21 +242,29 @@ def _items(value: object) -> Sequence[Any]:
     return value if isinstance(value, list | tuple) else ()
 
 
+@lru_cache(maxsize=1)
+def land_rings() -> tuple[tuple[Place, ...], ...]:
+    """The rings of the coastline in degrees; those that run over the map's edge stand there twice."""
+    found = []
+    for flat in orjson.loads(COASTLINE.read_bytes()):
+        ring = _unwound([(x / 10, y / 10) for x, y in zip(flat[::2], flat[1::2], strict=True)], seam=True)
+        found += [tuple((longitude + turn, latitude) for longitude, latitude in ring) for turn in _turns(ring)]
+    return tuple(ring for ring in found if max(latitude for _, latitude in ring) > SOUTH)
+
+
 @lru_cache(maxsize=8)
 def _land(wide: float) -> str:
     """The coastline as path data in whole pixels, half ones on a large map; points that fall together are left out."""
     world, drawn, grain = World(wide), [], 2 if wide > 1000 else 1
-    for flat in orjson.loads(COASTLINE.read_bytes()):
-        ring = _unwound([(x / 10, y / 10) for x, y in zip(flat[::2], flat[1::2], strict=True)])
-        for turn in _turns(ring):
-            spots: list[Place] = []
-            for longitude, latitude in ring:
-                x, y = world.at(longitude + turn, latitude)
-                spot = round(grain * x) / grain, round(grain * y) / grain
-                if not spots or spot != spots[-1]:
-                    spots.append(spot)
-            if len(spots) > 3 and min(y for _, y in spots) < world.high:
-                drawn.append(_path(spots))
+    for ring in land_rings():
+        spots: list[Place] = []
+        for longitude, latitude in ring:
+            x, y = world.at(longitude, latitude)
+            spot = round(grain * x) / grain, round(grain * y) / grain
+            if not spots or spot != spots[-1]:
+                spots.append(spot)
+        if len(spots) > 3:
+            drawn.append(_path(spots))
     return "".join(drawn)
 
 

@@ -45,7 +45,7 @@ def test_nothing_and_only_open_ones_have_no_curve() -> None:
 def test_no_percentile_under_twenty_ended_ones() -> None:
     lengths = [Length(float(n)) for n in range(1, LEAST)] + [Length(99.0, is_open=True)] * 10
     assert percentiles(lengths) == ()
-    assert [p.share for p in percentiles([*lengths, Length(20.0)])][0] == 0.5
+    assert percentiles([*lengths, Length(20.0)])[0].share == 0.5
 
 
 def test_percentiles_with_their_intervals() -> None:
