@@ -188,7 +188,7 @@ def recurring(
     left = 4.0 if above else gutter(names, 230)
     row = 40.0 if above else 24.0
     plate = Plate(wide, len(found) * row + 26)
-    frame = Frame(*window, left, wide - 34, wide - 34, zone_of(zone))
+    frame = Frame(*window, left, wide - 46, wide - 46, zone_of(zone))
     for tick in ticks(frame.since, frame.until, frame.zone, frame.right - frame.left):
         x = frame.x(tick.at)
         plate.rule(Rule(x, 0, x, len(found) * row, "line"))
@@ -200,10 +200,10 @@ def recurring(
             plate.text(Text(0, y - 17, fitted(name, wide - 40), "ink"))
         else:
             plate.text(Text(left - 10, y, fitted(name, left - 10), "ink", anchor="end"))
-        plate.rule(Rule(left, y, wide - 34, y, "line2"))
+        plate.rule(Rule(left, y, wide - 46, y, "line2"))
         for incident in again.incidents:
             told = clean(incident.title)
             severity = str(incident.severity)
             plate.glyph(Glyph(frame.x(incident.opened_at), y, SHAPES[severity], severity, told))
-        plate.text(Text(wide - 26, y, f"{len(again.incidents)}×", "ink", weight=600))
+        plate.text(Text(wide, y, f"{len(again.incidents)}×", "ink", weight=600, anchor="end"))
     return plate
