@@ -20,6 +20,8 @@ Placed = tuple[float, float, Incident, Length]
 Row = tuple[str, Sequence[Timed], Sequence[Percentile]]
 _HEIGHT = 230
 _LABELLED = 3
+TOLD = 100
+"""Up to so many marks each says what it is when pointed at."""
 _ROW = 78
 
 
@@ -38,16 +40,20 @@ def spread(timed: Sequence[Timed], window: tuple[datetime, datetime], zone: str,
         plate.say(Text(x, _HEIGHT - 18, said, "ink2", anchor="middle"))
     placed = [(frame.x(incident.opened_at), scale.at(one.seconds), incident, one) for incident, one in timed]
     for x, y, incident, one in sorted(placed, key=lambda p: p[2].severity.rank):
-        _mark(plate, x, y, incident, one)
+        _mark(plate, x, y, incident, _tip(incident, one, len(timed)), is_open=one.is_open)
     for x, y, incident, one in sorted(placed, key=lambda p: -p[3].seconds)[:_LABELLED]:
         _name(plate, placed, (x, y, incident, one))
     return plate
 
 
-def _mark(plate: Plate, x: float, y: float, incident: Incident, one: Length) -> None:
+def _tip(incident: Incident, one: Length, among: int) -> str:
+    """What a mark says when pointed at; among many nothing: tips would be most of the page."""
+    return f"{clean(incident.title)}\n{length(one.seconds)}{' so far' if one.is_open else ''}" if among <= TOLD else ""
+
+
+def _mark(plate: Plate, x: float, y: float, incident: Incident, told: str, *, is_open: bool) -> None:
     ink = str(incident.severity)
-    told = f"{clean(incident.title)}\n{length(one.seconds)}{' so far' if one.is_open else ''}"
-    if one.is_open:
+    if is_open:
         plate.glyph(Glyph(x, y, "ring", ink, told))
         plate.path(((x, y - 5), (x, y - 14)), ink, 1.5)
         plate.polygon(((x - 3, y - 13), (x + 3, y - 13), (x, y - 18)), ink)
@@ -99,7 +105,7 @@ def _step(plate: Plate, at: Place, top: float, row: Row) -> None:
         lane = next((n for n in range(5) if x - lanes.get(n, -99) >= 8.5), 4)
         lanes[lane] = x
         y = middle + (lane + 1) // 2 * 8.5 * (1 if lane % 2 else -1)
-        told = f"{clean(incident.title)}\n{length(one.seconds)}{' so far' if one.is_open else ''}"
+        told = _tip(incident, one, len(timed))
         if one.is_open:
             plate.glyph(Glyph(x, y, "ring", "ink2", told))
         else:

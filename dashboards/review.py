@@ -22,7 +22,7 @@ MEASURED = (
     ("time_to_mitigate", "Until mitigated"),
     ("time_to_resolve", "Until resolved"),
 )
-LISTED = 200
+LISTED = 100
 """Most rows of a card's table."""
 
 

@@ -9,14 +9,17 @@ from itertools import groupby
 
 import sqlalchemy as sa
 
-from incidents import configured, entries, fold
+from incidents import configured, counting, entries, fold, reach, reading_counts
 from incidents.config import Config
+from incidents.counting import COUNT
 from incidents.entries import ENTRY, INCIDENT, OCCURRENCE
 from incidents.grouping import GROUP, STILL_ON, groups_of
 from incidents.ingest import EVENT, holds
 from incidents.lanes import lane_of
 from incidents.model import Occurrence
 from incidents.places import SiteMatcher
+from incidents.reach import REACH
+from incidents.reading_counts import READING_COUNT
 from incidents.records import entry_of, occurrence_row, said_of
 from incidents.store import Store
 from incidents.tables import micros
@@ -30,6 +33,8 @@ def rebuild(store: Store, config: Config, now: datetime) -> tuple[int, int]:
         store.lock_caches(connection)
         connection.execute(sa.delete(OCCURRENCE))
         connection.execute(sa.delete(GROUP))
+        connection.execute(sa.delete(REACH))
+        reading_counts.fill(connection)
         occurrences = _occurrences(connection, config)
         incidents = _incidents(connection, now)
     return occurrences, incidents
@@ -52,6 +57,7 @@ def _occurrences(connection: sa.Connection, config: Config) -> int:
     count = 0
     for part in _batches(connection):
         connection.execute(sa.insert(OCCURRENCE), [occurrence_row(seen, lane_of(seen)) for seen in part])
+        reach.write(connection, ((None, seen) for seen in part))
         groups = [
             {
                 "group_key": key,
@@ -120,14 +126,18 @@ def _incidents(connection: sa.Connection, now: datetime) -> int:
         incident = fold.incident(
             [e for e in log if e.kind != "alerts_joined"], entries.recount(connection, name), version=len(log)
         )
+        counting.keep_afresh(connection, name)
         entries.write_incident(connection, incident, heard, by_rule=fold.is_status_of_rule(log), now=now)
     return len(names)
 
 
 def state_digest(connection: sa.Connection) -> str:
-    """SHA-256 over both caches, hex: equal states have equal digests on either database."""
+    """SHA-256 over the caches, hex: equal states have equal digests on either database."""
     seen = hashlib.sha256()
-    for table in (OCCURRENCE, GROUP, INCIDENT):
+    counted = sa.select(COUNT).where(COUNT.c.alerts != 0).order_by(*COUNT.primary_key.columns)
+    for row in connection.execute(counted):
+        seen.update(repr(tuple(row)).encode())
+    for table in (OCCURRENCE, GROUP, INCIDENT, REACH, READING_COUNT):
         keys = list(table.primary_key.columns)
         for row in connection.execute(sa.select(table).order_by(*keys)):
             seen.update(repr(tuple(row)).encode())

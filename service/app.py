@@ -42,7 +42,7 @@ from service.listener import Listener
 from service.routes import ROUTES
 from service.seal import secret_key
 from service.settings import Settings
-from service.shell import shell
+from service.shell import SERVER, shell
 from service.worker import Worker
 from service.writer import Writer
 
@@ -124,8 +124,7 @@ async def _drain(app: web.Application) -> None:
 
 
 async def _unnamed(_request: web.Request, response: web.StreamResponse) -> None:
-    """Versions of what we run on are nobody's business."""
-    response.headers["Server"] = "Barograph"
+    response.headers["Server"] = SERVER
 
 
 async def livez(_request: web.Request) -> web.Response:
