@@ -22,8 +22,6 @@ MEASURED = (
     ("time_to_mitigate", "Until mitigated"),
     ("time_to_resolve", "Until resolved"),
 )
-LISTED = 100
-"""Most rows of a card's table."""
 
 
 def review_page(seen: Cohort, viewer: Viewer) -> str:
@@ -96,7 +94,7 @@ def _lasted(seen: Cohort) -> Card:
         note,
         _draw(question, told, lambda wide: lengths.spread(timed, window, seen.zone, wide), whole=True),
         ("Opened", "Incident", "Severity", "Lasted"),
-        tuple(rows[:LISTED]),
+        tuple(rows),
         foot=_without(seen, len(timed), "time_to_resolve"),
         is_whole=True,
     )
@@ -159,7 +157,7 @@ def _resolved(seen: Cohort) -> Card:
     steps = durations.kaplan_meier(found)
     rows = tuple(
         (length(s.seconds), f"{s.ended * 100:.0f} %", f"{s.low * 100:.0f} – {s.high * 100:.0f} %", str(s.at_risk))
-        for s in steps[:LISTED]
+        for s in steps
     )
     return Card(
         "resolved",
@@ -204,7 +202,7 @@ def _recurring(seen: Cohort) -> Card:
             instant_at(one.incidents[0].opened_at, seen.zone),
             _row(one.incidents[-1], seen)[1],
         )
-        for one in found[:LISTED]
+        for one in found
     )
     return Card(
         "recurring",
@@ -241,9 +239,7 @@ def _begun(seen: Cohort) -> Card:
         if opened.get(one) or one in seen.warned_days
     )
     drawings = _draw(question, foot, lambda wide: openings.calendar(kept, wide), whole=True)
-    return Card(
-        "begun", question, note, drawings, ("Day", "Opened", "Warning"), rows[:LISTED], foot=foot, is_whole=True
-    )
+    return Card("begun", question, note, drawings, ("Day", "Opened", "Warning"), rows, foot=foot, is_whole=True)
 
 
 def _nights(seen: Cohort) -> Card:
@@ -285,7 +281,7 @@ def _lagging(seen: Cohort) -> Card:
     )
     drawings = _draw(question, note, lambda wide: rates.lagging(drawn, wide))
     columns = ("Provider", "Incident", "Theirs", "First post", "Claimed start", "Last update after recovery")
-    return Card("lagging", question, note, drawings, columns, rows[:LISTED])
+    return Card("lagging", question, note, drawings, columns, rows)
 
 
 FIRST_POST, LAST = "first_post_after_symptom", "last_update_after_recovery"

@@ -221,6 +221,11 @@ def test_the_page_is_whole_and_quotes_nothing_as_markup(n: int) -> None:
     assert page.count("<h2") == 9
 
 
+def test_rows_that_a_table_leaves_out_are_counted() -> None:
+    assert "The first 100 of 150 rows" in review.review_page(many(150), VIEWER)
+    assert "The first 100 of" not in review.review_page(many(40), VIEWER)
+
+
 def test_percentiles_vanish_under_twenty() -> None:
     def half(n: int) -> str:
         steps = next(card for card in review.cards(many(n)) if card.name == "steps")
