@@ -18,7 +18,18 @@ from incidents import configured
 from incidents.config import Config
 from incidents.deliveries import BODY_BOUND
 from incidents.store import Store
-from service import inbox, metrics, occurrences_api, openapi, people, polling, postmortem_pages, schedule, source_pages
+from service import (
+    inbox,
+    metrics,
+    occurrences_api,
+    openapi,
+    people,
+    polling,
+    postmortem_pages,
+    review_pages,
+    schedule,
+    source_pages,
+)
 from service.access import Access
 from service.apply import apply
 from service.asking import zones
@@ -197,6 +208,8 @@ def _page_routes(app: web.Application) -> None:
         ("/incidents", people.incidents),
         ("/incidents/{incident}", people.incident),
         ("/incidents/{incident}/postmortem", postmortem_pages.show),
+        ("/compare", review_pages.compare_page),
+        ("/review", review_pages.review_page),
         ("/sources", source_pages.sources),
         ("/sources/new", source_pages.new_source),
         ("/deliveries", source_pages.quarantine),

@@ -19,6 +19,7 @@ from incidents import instants
 from incidents.acts import Acting
 from incidents.entries import Changes
 from incidents.ingest import pulse
+from incidents.model import Site
 from service import clock
 from service.access import Identity
 from service.keys import CONFIG, HUB, IDENTITY, READERS, STORE, WORKER
@@ -134,6 +135,17 @@ def zone_of(request: web.Request) -> str | None:
     if zone not in zones():
         raise AskingError(f"tz: {zone[:60]!r} is not a time zone of the IANA database")
     return zone
+
+
+def site_of(request: web.Request) -> Site | None:
+    """The site that the query asks for; None where it asks for none."""
+    name = request.query.get("site")
+    if not name:
+        return None
+    found = request.app[CONFIG].now.site(name)
+    if found is None:
+        raise AskingError(f"site: {name[:60]!r} is not configured")
+    return found
 
 
 def choice_of(request: web.Request, name: str, choices: tuple[str, ...], default: str) -> str:

@@ -17,6 +17,7 @@ _TEXT = {"type": "string"}
 _INSTANT = {"type": "string", "format": "date-time", "description": "RFC 3339 in UTC with six fractional digits"}
 _MAYBE_INSTANT = {"anyOf": [_INSTANT, {"type": "null"}]}
 _NUMBER = {"type": "number"}
+_MAYBE_NUMBER = {"type": ["number", "null"]}
 _MAYBE_TEXT = {"type": ["string", "null"]}
 _FLAG = {"type": "boolean"}
 _COUNT = {"type": "integer", "minimum": 0}
@@ -42,6 +43,7 @@ def _page(name: str) -> dict[str, Any]:
     )
 
 
+_SHARE = _object(("k", "n", "share", "low", "high"), k=_COUNT, n=_COUNT, share=_NUMBER, low=_NUMBER, high=_NUMBER)
 _STATUS = {"enum": ["open", "acknowledged", "mitigated", "resolved"]}
 _SEVERITY = {"enum": ["critical", "error", "warning", "info", "unknown"]}
 _KIND = {"enum": ["alert", "hazard", "provider_incident", "change"]}
@@ -290,6 +292,78 @@ SCHEMAS: dict[str, Any] = {
                 measurements=_list(_ref("Measurement")),
             )
         ),
+    ),
+    "Review": _object(
+        ("from", "to", "zone", "incidents", "durations", "detection_gaps", "recurrences", "days", "hours", "providers"),
+        **{"from": _INSTANT, "to": _INSTANT},
+        zone=_TEXT,
+        site=_MAYBE_TEXT,
+        incidents=_COUNT,
+        left_out=_COUNT,
+        durations={
+            "type": "object",
+            "description": "by measurement; lengths in seconds, percentiles from 20 ended ones on",
+            "additionalProperties": _object(
+                ("n", "open", "incidents", "percentiles", "kaplan_meier"),
+                n=_COUNT,
+                open=_COUNT,
+                incidents=_list(_object(("incident", "seconds", "open"), incident=_TEXT, seconds=_NUMBER, open=_FLAG)),
+                percentiles=_list(
+                    _object(
+                        ("share", "seconds", "low", "high"),
+                        share=_NUMBER,
+                        seconds=_NUMBER,
+                        low=_MAYBE_NUMBER,
+                        high=_MAYBE_NUMBER,
+                    )
+                ),
+                kaplan_meier=_list(
+                    _object(
+                        ("seconds", "ended", "low", "high", "at_risk"),
+                        seconds=_NUMBER,
+                        ended=_NUMBER,
+                        low=_NUMBER,
+                        high=_NUMBER,
+                        at_risk=_COUNT,
+                    )
+                ),
+            ),
+        },
+        detection_gaps=_list(
+            _object(("incident", "to_signal", "to_person"), incident=_TEXT, to_signal=_NUMBER, to_person=_MAYBE_NUMBER)
+        ),
+        recurrences=_list(
+            _object(("site", "alert", "incidents"), site=_MAYBE_TEXT, alert=_TEXT, incidents=_list(_TEXT))
+        ),
+        days={"type": "object", "additionalProperties": _COUNT, "description": "openings by local day"},
+        warned_days=_list({"type": "string", "format": "date"}),
+        hours={**_list(_COUNT), "description": "openings by hour of the site's wall clock"},
+        night={"anyOf": [_SHARE, {"type": "null"}]},
+        providers=_list(_object(("provider", "rows"), provider=_TEXT, rows=_list({"type": "object"}))),
+        heat={
+            "anyOf": [
+                _object(
+                    ("hours", "readings", "incidents", "without_reading", "bases", "above"),
+                    hours=_COUNT,
+                    readings=_COUNT,
+                    incidents=_COUNT,
+                    without_reading=_COUNT,
+                    bases=_list(_TEXT),
+                    above=_list(
+                        _object(
+                            ("temperature_c", "incidents", "hours", "per_100_hours", "low", "high"),
+                            temperature_c=_NUMBER,
+                            incidents=_COUNT,
+                            hours=_NUMBER,
+                            per_100_hours=_NUMBER,
+                            low=_NUMBER,
+                            high=_NUMBER,
+                        )
+                    ),
+                ),
+                {"type": "null"},
+            ]
+        },
     ),
     "Problem": _object(
         ("type", "title", "status"), type=_TEXT, title=_TEXT, status={"type": "integer"}, detail=_TEXT, request_id=_TEXT

@@ -13,7 +13,8 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 
 import dashboards
-from dashboards import captions, pages
+from dashboards import captions, maps, pages
+from dashboards.plates import WIDE
 from dashboards.strips import strips_svg
 from dashboards.svg import phone_svg
 from incidents import entries, instants, overview
@@ -53,8 +54,13 @@ def html(text: str, status: int = 200) -> web.Response:
 async def now(request: web.Request) -> web.Response:
     viewer, config, at = viewer_of(request), request.app[CONFIG].now, clock.now()
     view = await read(request, lambda c: overview.now_view(c, config, at, viewer.zone, demo=request.app[DEMO]))
-    strips = await compute(request, lambda: strips_svg(view))
-    return html(pages.now_page(view, viewer, strips=strips))
+    burning = [row.incident for row in view.open]
+
+    def draw() -> str:
+        chart = maps.map_card(view.sites, view.hazards, burning, wide=464)
+        return pages.now_page(view, viewer, strips=strips_svg(view), map_card=chart)
+
+    return html(await compute(request, draw))
 
 
 async def incidents(request: web.Request) -> web.Response:
@@ -92,7 +98,17 @@ async def incident(request: web.Request) -> web.Response:
 
 
 async def sites(request: web.Request) -> web.Response:
-    return html(pages.sites_page(request.app[CONFIG].now.sites, viewer_of(request), now=clock.now()))
+    places, viewer, at = request.app[CONFIG].now.sites, viewer_of(request), clock.now()
+    going = overview.IncidentFilter(status=("open", "acknowledged", "mitigated"))
+    hazards, burning = await read(
+        request, lambda c: (overview.hazards_on(c, at), overview.list_incidents(c, going, 50))
+    )
+
+    def draw() -> str:
+        chart = maps.map_card(places, hazards, burning, wide=WIDE)
+        return pages.sites_page(places, viewer, now=at, map_card=chart)
+
+    return html(await compute(request, draw))
 
 
 async def settings(request: web.Request) -> web.Response:

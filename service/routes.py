@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from service import deliveries_api, incidents_api, occurrences_api, postmortems_api, records_api, stream
+from service import deliveries_api, incidents_api, occurrences_api, postmortems_api, records_api, review_pages, stream
 from service.access import Role
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -258,6 +258,15 @@ ROUTES: tuple[Route, ...] = (
         "Readings in a window",
         ("site", "variable", "from", "to", *_PAGE),
         gives="ReadingPage",
+    ),
+    Route(
+        "GET",
+        "/review",
+        review_pages.get_review,
+        "viewer",
+        "The incidents that opened in a window, seen together",
+        ("from", "to", "site", "tz"),
+        gives="Review",
     ),
     Route("GET", "/sites", records_api.list_sites, "viewer", "Sites"),
     Route("GET", "/sources", records_api.list_sources, "viewer", "Sources with their counters"),
