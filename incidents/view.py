@@ -353,6 +353,7 @@ class OccurrenceView:
     credit: Credit | None
 
 
+@dataclass(frozen=True, slots=True)
 class Payload:
     """A delivery that is shown with what it holds: `text` without secrets, cut where `cut` says so."""
 
