@@ -101,6 +101,7 @@ def source_page(
         "source.html",
         viewer,
         now,
+        now=now,
         source=source,
         title=title or source.adapter,
         key=key,

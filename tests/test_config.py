@@ -77,8 +77,8 @@ def test_every_key_is_read() -> None:
             "BANC",
             {"dry_bulb_c": 43.0},
             (Match("datacenter", "smf*"), Match("region", "us-west-1")),
-            ("github", "cloudflare"),
-            "example",
+            depends_on=("github", "cloudflare"),
+            operator="example",
         ),
     )
     assert config.sources == (
