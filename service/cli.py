@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 
-from service import cli_feeds, cli_incidents, cli_keys, cli_sites
+from service import cli_bundles, cli_feeds, cli_incidents, cli_keys, cli_sites
 from service.terminal import (
     JSON_OPTION,
     NOT_FOUND,
@@ -235,6 +235,8 @@ def reread(source: str, since: datetime | None, *, dry_run: bool) -> None:
 
 
 for command in (
+    cli_bundles.bundle,
+    cli_bundles.verify,
     cli_incidents.incident,
     cli_incidents.export,
     cli_keys.key,
