@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-import orjson
-
 from dashboards import tracks, words
 from dashboards.coverage import coverage_rows
 from dashboards.paper import bar_scale, by_phase, render, standing
+from dashboards.paper import signed_in as _page
 from dashboards.strips import UNHEARD, is_unheard
 from incidents import instants, provider_lag, revisions, spoken_times
 from incidents.model import Incident, Link, Moment, Occurrence, Site
@@ -44,7 +42,6 @@ EXPORTS = (
     ("csv", "CSV"),
     ("json", "JSON"),
 )
-_YAML_LINE = re.compile(r"(\s*(?:- )?)([\w.-]+:)?(.*)")
 _STEPS = {"open": "acknowledged", "acknowledged": "mitigated", "mitigated": "resolved", "resolved": "open"}
 _ZONE_BY = {
     "given": "given",
@@ -217,104 +214,6 @@ def sources_page(
     )
 
 
-def source_page(
-    source: SourceHealth,
-    setup: Mapping[str, Any] | None,
-    recent: Sequence[Mapping[str, Any]],
-    viewer: Viewer,
-    public_url: str,
-    *,
-    now: datetime | None = None,
-    title: str | None = None,
-    key: str | None = None,
-    verifies: str | None = None,
-    secrets: int = 0,
-) -> str:
-    """`setup` is the adapter's own; `recent` are deliveries: receipt, received_at, state, size and reason of each.
-
-    `key` is a key that was made a moment ago: this page is the one time that it is shown. `verifies` says by what
-    signature its deliveries may prove who sent them, and `secrets` how many are kept for that.
-    """
-    address = f"{public_url.rstrip('/')}/in/{source.name}"
-    shown = key or "KEY"
-    snippets = [
-        {
-            "title": part["title"],
-            "note": part.get("note"),
-            "language": part.get("language", ""),
-            "text": part["text"].replace("{url}", address).replace("{key}", shown).rstrip(),
-        }
-        for part in (setup or {}).get("snippets", ())
-    ]
-    return _page(
-        "source.html",
-        viewer,
-        now,
-        source=source,
-        title=title or source.adapter,
-        key=key,
-        verifies=verifies,
-        secrets=secrets,
-        address=address,
-        path=f"/in/{source.name}",
-        snippets=snippets,
-        facts=list((setup or {}).get("facts", ())),
-        recent=recent,
-        waiting=source.last_received_at is None and not (source.feed and source.feed.answered_at),
-        now=now,
-        test=f"curl -i -H 'Authorization: Bearer {shown}' \\\n  --data-binary @body.json {address}",
-        yaml_parts=_yaml_parts,
-    )
-
-
-def new_source_page(
-    adapters: Sequence[Mapping[str, Any]],
-    viewer: Viewer,
-    *,
-    now: datetime,
-    chosen: str = "",
-    name: str = "",
-    error: str = "",
-    schemes: Sequence[str] = (),
-) -> str:
-    """`chosen` is the adapter that was picked; `error` says why the last attempt did not do.
-
-    `schemes` are the ways to sign that any source may choose.
-    """
-    return _page(
-        "new_source.html",
-        viewer,
-        now,
-        adapters=sorted(adapters, key=lambda a: str(a["title"]).lower()),
-        chosen=chosen,
-        name=name or chosen.replace("_", "-"),
-        error=error,
-        schemes=schemes,
-    )
-
-
-def delivery_page(
-    delivery: Mapping[str, Any],
-    said: Sequence[Mapping[str, Any]],
-    headers: Mapping[str, str],
-    body: str,
-    viewer: Viewer,
-    *,
-    now: datetime,
-) -> str:
-    """`delivery` has the API's fields with `received_at` as a datetime; `body` is shown to admins only."""
-    return _page(
-        "delivery.html",
-        viewer,
-        now,
-        delivery=delivery,
-        said=[words.clean(orjson.dumps(one, option=orjson.OPT_INDENT_2).decode()) for one in said],
-        headers=sorted(headers.items()),
-        body=words.clean(body[:20_000]),
-        cut=len(body) > 20_000,
-    )
-
-
 def sites_page(sites: Sequence[Site], viewer: Viewer, *, now: datetime | None = None, map_svg: str = "") -> str:
     """`map_svg` is SVG of our own making."""
     known = [survey(site) for site in sites]
@@ -342,20 +241,6 @@ def error_page(status: int, title: str, detail: str, request_id: str | None, vie
         title=title,
         detail=detail,
         request_id=request_id,
-    )
-
-
-def _page(template: str, viewer: Viewer, at: datetime | None, **values: object) -> str:
-    """A signed-in page; `at` decides which offset of the viewer's zone the header shows, None leaves it out."""
-    zone_now = words.zone_label(viewer.zone, at) if at else viewer.zone
-    return render(
-        template,
-        viewer=viewer,
-        zone_now=zone_now,
-        zone_words=f"{viewer.zone} time, {zone_now}",
-        may_write=viewer.role in ("responder", "admin"),
-        is_admin=viewer.role == "admin",
-        **values,
     )
 
 
@@ -492,12 +377,6 @@ def _silence(what: str, view: NowView, *, answered: bool) -> str:
     if not view.sources:
         return "Nothing is asked yet: no source is connected."
     return f"{what}; all sources that should speak did." if answered else f"{what} that we know of."
-
-
-def _yaml_parts(text: str) -> list[tuple[str, str, str]]:
-    """Each line as indent, key and the rest, for colouring; a line without a key is all rest."""
-    found = (_YAML_LINE.fullmatch(line) for line in text.splitlines())
-    return [(parts[1], parts[2] or "", parts[3]) for parts in found if parts]
 
 
 def _coordinates(site: Site) -> str:

@@ -15,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from dashboards import words
 from incidents import instants
 from incidents.model import Link, Moment, Occurrence, Reason, Severity
-from incidents.view import Line, Phase
+from incidents.view import Line, Phase, Viewer
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
@@ -176,3 +176,17 @@ ENVIRONMENT = _environment()
 def render(template: str, **values: object) -> str:
     """The template filled in; a name it uses that is not given raises jinja2.UndefinedError."""
     return ENVIRONMENT.get_template(template).render(**values)
+
+
+def signed_in(template: str, viewer: Viewer, at: datetime | None, **values: object) -> str:
+    """A signed-in page; `at` decides which offset of the viewer's zone the header shows, None leaves it out."""
+    zone_now = words.zone_label(viewer.zone, at) if at else viewer.zone
+    return render(
+        template,
+        viewer=viewer,
+        zone_now=zone_now,
+        zone_words=f"{viewer.zone} time, {zone_now}",
+        may_write=viewer.role in ("responder", "admin"),
+        is_admin=viewer.role == "admin",
+        **values,
+    )

@@ -18,6 +18,7 @@ from incidents.fold import MILESTONES, STATUSES
 from incidents.linking import Linking
 from incidents.model import Entry, Incident, Moment, Occurrence, Severity
 from incidents.records import entry_of, occurrence_of
+from incidents.redaction import redact
 from incidents.store import chunks
 
 TEXT_BOUND = 20_000
@@ -395,7 +396,7 @@ class Acting:
         if field == "services":
             if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
                 raise ValueError("services: a list of names is expected")
-            return list(now.services), [v[:TITLE_BOUND] for v in value[:100]]
+            return list(now.services), [redact(v[:TITLE_BOUND], named=False) for v in value[:100]]
         if field == "impact_windows":
             if not isinstance(value, list):
                 raise ValueError("impact_windows: a list of {at, until} is expected")
@@ -405,7 +406,10 @@ class Acting:
 
 
 def text(fields: Mapping[str, Any], name: str, bound: int) -> str:
-    """A non-empty text of a request without control characters. Raises ValueError naming the field."""
+    """A non-empty text of a request without control characters. Raises ValueError naming the field.
+
+    A key of a shape that is known is not written into a log that is never edited: its place is marked.
+    """
     value = fields.get(name)
     if not isinstance(value, str):
         raise ValueError(f"{name}: a text is expected")  # noqa: TRY004  # what callers tell people as a bad request
@@ -415,7 +419,7 @@ def text(fields: Mapping[str, Any], name: str, bound: int) -> str:
         raise ValueError(f"{name}: is empty")
     if len(clean) > bound:
         raise ValueError(f"{name}: longer than {bound} characters")
-    return clean
+    return redact(clean, named=False)
 
 
 def severity_of(value: Any) -> Severity:  # noqa: ANN401  # JSON

@@ -266,7 +266,7 @@ def delivery_row(row: Any, redaction: Redaction | None, *, carried: bool) -> tup
 
 def _carried(row: Any, redaction: Redaction | None) -> tuple[bytes | None, str]:  # noqa: ANN401  # a row of DeliveryRow
     """The body and its encoding as they are carried; None where it is not known what the body holds."""
-    is_whole = digest(row.body) == row.sha256
+    is_whole = deliveries.is_whole(row)
     if not is_whole or redaction is None:
         # What came by a bundle is redacted already, or was left out of it: then it is empty.
         return (row.body, row.encoding) if is_whole or row.body else (None, "")

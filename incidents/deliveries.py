@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from incidents import repeats
 from incidents.signatures import Proof
+from incidents.spoken import TEST_HEADER
 from incidents.store import insert_many, receipt_of
 from incidents.tables import DeliveryRow, StampRow, UnreadRow
 
@@ -125,6 +126,12 @@ def queue_again(connection: sa.Connection, where: sa.ColumnElement[bool]) -> int
     return connection.execute(statement, execution_options={"preserve_rowcount": True}).rowcount
 
 
+def is_setup_test() -> sa.ColumnElement[bool]:
+    """That a delivery was declared a test by whoever sent it: it says nothing of whether the sender speaks."""
+    declared: sa.ColumnElement[bool] = sa.cast(DELIVERY.c.headers, sa.Text).contains(f'"{TEST_HEADER}"')
+    return declared
+
+
 def queue_older(connection: sa.Connection, versions: Mapping[str, int]) -> int:
     """Queue what an older version of its adapter has read: what a raised `VERSION` asks for. A newer one is left.
 
@@ -133,6 +140,11 @@ def queue_older(connection: sa.Connection, versions: Mapping[str, int]) -> int:
     older = [(STAMP.c.adapter == name) & (STAMP.c.adapter_version < version) for name, version in versions.items()]
     unread = (STAMP.c.adapter == "") & (STAMP.c.reason != "")
     return queue_again(connection, sa.or_(unread, *older))
+
+
+def is_whole(row: Any) -> bool:  # noqa: ANN401  # a row of DeliveryRow's columns
+    """Whether its body is the one that came; a bundle may bring it redacted, or not at all."""
+    return bool(row.refused) or hashlib.sha256(row.body).hexdigest() == row.sha256
 
 
 def inflate(body: bytes, encoding: str, bound: int = BODY_BOUND) -> bytes:
@@ -153,6 +165,16 @@ def inflate(body: bytes, encoding: str, bound: int = BODY_BOUND) -> bytes:
     if inflater.unused_data:
         raise ValueError(f"{len(inflater.unused_data)} bytes follow the {encoding} stream")
     return plain
+
+
+def inflate_some(body: bytes, encoding: str, bound: int) -> bytes:
+    """As much of a body as can be inflated, at most `bound` bytes: for showing; what is none of it comes as it is."""
+    if encoding == "":
+        return body[:bound]
+    try:
+        return zlib.decompressobj(wbits=47).decompress(body, bound)
+    except zlib.error:
+        return body[:bound]
 
 
 def stamp(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -137,8 +137,9 @@ class _Gathering:
         if window[0] >= window[1]:
             return ()
         found: Counter[tuple[str | None, str | None]] = Counter((bar.lane, bar.occurrence.source) for bar in bars)
+        read = Counter(reading_lane(one.variable) for one in shown)
         return tuple(
-            replace(row, found=found[row.lane, row.source] + (len(shown) if row.lane == "weather" else 0))
+            replace(row, found=found[row.lane, row.source] + (read[row.lane] if row.lane else 0))
             for row in coverage(self.connection, self.config, *window, incident.sites)
         )
 

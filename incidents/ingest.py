@@ -22,7 +22,8 @@ from incidents.grouping import GROUP, Change, Grouping
 from incidents.lanes import lane_of
 from incidents.linking import Linking
 from incidents.model import Delivery, Event, Loss, Occurrence, Reading, Said, Source, UnrecognisedError
-from incidents.spoken import digest, reading_digest
+from incidents.redaction import redact
+from incidents.spoken import digest, reading_digest, recordable
 from incidents.store import Store, chunks, insert, insert_many
 from incidents.tables import EventRow, PulseRow, ReadingRow, SightingRow, SupersessionRow
 
@@ -223,9 +224,15 @@ class Ingest:
             heard.reason = f"this version has no adapter {source.adapter}"
         elif row.read_by is not None and row.read_as == adapter.name and row.read_by > adapter.version:
             heard.older = True
+        elif row.read_by is not None and not deliveries.is_whole(row):
+            heard.older = True  # what was said of the body as it came holds
         else:
             self._normalise(heard, row, source, adapter)
         return heard
+
+    def hear(self, row: Any, source: Source | None) -> Heard:  # noqa: ANN401
+        """What would be read in a delivery now; nothing is recorded."""
+        return self._hear(row, source)
 
     @staticmethod
     def _normalise(heard: Heard, row: Any, source: Source, adapter: Adapter) -> None:  # noqa: ANN401
@@ -239,7 +246,7 @@ class Ingest:
                 timezone=source.timezone,
                 mapping=source.mapping,
             )
-            for statement in adapter.normalise(delivery):
+            for statement in recordable(adapter.normalise(delivery), delivery):
                 if isinstance(statement, Event):
                     heard.events.append(statement)
                 elif isinstance(statement, Reading):
@@ -499,7 +506,7 @@ def _stamp(heard: Heard, now: datetime) -> dict[str, Any]:
         "delivery_id": heard.id,
         "source": heard.source,
         "state": "quarantined" if heard.reason is not None else "read",
-        "reason": heard.reason,
+        "reason": heard.reason and redact(heard.reason),
         "adapter": heard.adapter,
         "adapter_version": heard.version,
         "stamped_at": now,

@@ -6,8 +6,9 @@ Statements are immutable, so that a text that changed since we last read it stan
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from difflib import SequenceMatcher
 from itertools import pairwise
@@ -18,9 +19,14 @@ from incidents.model import Event, Occurrence, Said
 
 BACK: Final = timedelta(minutes=10)
 """How far before the first post a claimed start may lie without being called back-dated."""
-_WORDS: Final = 2_500
-"""Words of a text up to which it is compared word by word; beyond, the whole text counts as changed."""
-_TOKEN: Final = re.compile(r"\S+\s*")
+MOST: Final = 500
+"""Revisions that are told of one occurrence, the first ones."""
+_PAIRS: Final = 20_000
+"""Pairs of equal words up to which two texts are compared: the comparison takes their number times its results."""
+_ALL_PAIRS: Final = 200_000
+"""The same over all revisions of one occurrence."""
+_WORD: Final = re.compile(r"\S+\s*")
+_SENTENCE: Final = re.compile(r"[^.!?\n]+[.!?\n]*\s*|[.!?\n]+\s*")
 
 Subject = Literal["post", "text", "title", "severity", "start", "end"]
 
@@ -68,9 +74,14 @@ def revisions(statements: Iterable[Said]) -> tuple[Revision, ...]:
     """The revisions of one occurrence's words in the order in which we came to know of them."""
     ordered = _in_order(statements)
     found: list[Revision] = []
+    left = _ALL_PAIRS
     for before, after in pairwise(ordered):
-        found += _posts(before.event, after)
-        found += _fields(before.event, after)
+        for one in (*_posts(before.event, after), *_fields(before.event, after)):
+            parts, cost = _compared(one.was, one.now, min(left, _PAIRS))
+            left -= cost
+            found.append(replace(one, parts=parts))
+            if len(found) == MOST:
+                return tuple(found)
     return tuple(found)
 
 
@@ -90,7 +101,7 @@ def _posts(before: Event, said: Said) -> Iterable[Revision]:
         gone = [text for text in older[at] if text not in newer[at]]
         come = [text for text in newer[at] if text not in older[at]]
         for was, now in zip(gone, come, strict=False):
-            yield Revision("post", was, now, diff(was, now), said, at)
+            yield Revision("post", was, now, (), said, at)
 
 
 def _fields(before: Event, said: Said) -> Iterable[Revision]:
@@ -107,7 +118,7 @@ def _fields(before: Event, said: Said) -> Iterable[Revision]:
         changed.append(("end", _instant(before.ends_at), _instant(after.ends_at)))
     for subject, was, now in changed:
         if was and now and was != now:
-            yield Revision(subject, was, now, diff(was, now), said)
+            yield Revision(subject, was, now, (), said)
 
 
 def _instant(at: datetime | None) -> str | None:
@@ -115,19 +126,34 @@ def _instant(at: datetime | None) -> str | None:
 
 
 def diff(was: str, now: str) -> tuple[Part, ...]:
-    """Two texts word by word; joined by spaces, the parts that are not new give the older, those not gone the newer."""
-    old, new = _TOKEN.findall(was.lstrip()), _TOKEN.findall(now.lstrip())
-    if len(old) > _WORDS or len(new) > _WORDS:
-        return tuple(part for part in (Part("gone", was), Part("new", now)) if part.words)
+    """Two texts word by word; joined by spaces, the parts that are not new give the older, those not gone the newer.
+
+    Texts whose words repeat so often that this would take long are compared by sentences, and else as wholes.
+    """
+    return _compared(was, now, _PAIRS)[0]
+
+
+def _compared(was: str, now: str, most: int) -> tuple[tuple[Part, ...], int]:
+    """The parts, and how many pairs of equal words or sentences were looked at."""
+    for token in (_WORD, _SENTENCE):
+        old, new = token.findall(was.strip()), token.findall(now.strip())
+        a, b = [one.strip() for one in old], [one.strip() for one in new]
+        counts = Counter(b)
+        pairs = sum(counts[word] for word in a)
+        if pairs <= most:
+            return _parts(old, new, SequenceMatcher(None, a, b, autojunk=False)), pairs
+    return tuple(part for part in (Part("gone", was.strip()), Part("new", now.strip())) if part.words), 0
+
+
+def _parts(old: Sequence[str], new: Sequence[str], matcher: SequenceMatcher[str]) -> tuple[Part, ...]:
     found: list[Part] = []
-    plain = [word.rstrip() for word in old], [word.rstrip() for word in new]
-    for kind, a, b, c, d in SequenceMatcher(None, *plain, autojunk=False).get_opcodes():
+    for kind, a, b, c, d in matcher.get_opcodes():
         if kind == "equal":
-            found.append(Part("same", "".join(new[c:d]).rstrip()))
+            found.append(Part("same", "".join(new[c:d]).strip()))
             continue
-        found += [Part("gone", "".join(old[a:b]).rstrip())] if b > a else []
-        found += [Part("new", "".join(new[c:d]).rstrip())] if d > c else []
-    return tuple(found)
+        found += [Part("gone", "".join(old[a:b]).strip())] if b > a else []
+        found += [Part("new", "".join(new[c:d]).strip())] if d > c else []
+    return tuple(part for part in found if part.words)
 
 
 def backdated(occurrence: Occurrence, statements: Sequence[Said]) -> tuple[Backdating, ...]:

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import orjson
 
-from incidents import instants
+from incidents import instants, redaction
 from incidents.model import Area, Delivery, Event, Loss, Reading, Statement
 
+TEST_HEADER = "barograph-test"
+"""A header of deliveries whose sender says that they are a test, whatever their payload says."""
+
 _CANONICAL = orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z
+
+
+def recordable(statements: Iterable[Statement], delivery: Delivery) -> list[Statement]:
+    """What is recorded of an adapter's statements: no secrets; of a declared test, events flagged and nothing else."""
+    if TEST_HEADER in delivery.headers:
+        tested = (replace(said, test=True) for said in statements if isinstance(said, Event))
+        return [redaction.event(said) for said in tested]
+    return [redaction.statement(said) for said in statements]
 
 
 def digest(event: Event) -> str:

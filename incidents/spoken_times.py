@@ -141,7 +141,12 @@ def spoken_times(
     `near` is when it was posted, `home` the zone of who wrote it, `zones` those of the regions that it tells of.
     `since` is when what it tells of began: without it a time without a day is always of the nearest.
     """
-    writer = _Writer(near, home, frozenset(zones), since)
+    return _read(text, _Writer(near, home, frozenset(zones), since))
+
+
+@lru_cache(maxsize=1024)
+def _read(text: str, writer: _Writer) -> tuple[SpokenTime, ...]:
+    """The same posts are read at every look at a timeline."""
     found: list[SpokenTime] = []
     place = 0
     while len(found) < MOST and (match := _SPOKEN.search(text, place)):

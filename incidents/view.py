@@ -339,3 +339,63 @@ class OccurrenceView:
     revisions: tuple[Revision, ...]
     backdated: tuple[Backdating, ...]
     credit: Credit | None
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """A delivery that is shown with what it holds: `text` without secrets, cut where `cut` says so."""
+
+    row: QuarantineRow
+    text: str
+    cut: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Refusals:
+    """How often a source's door was tried in vain for one reason, and the last day (UTC) it was."""
+
+    reason: str
+    count: int
+    last_day: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecentDelivery:
+    """A delivery in a source's list."""
+
+    receipt: str
+    received_at: datetime
+    state: str
+    size: int
+    reason: str | None = None
+    test: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SenderState:
+    """What a source's own page tells beside its counters."""
+
+    refusals: tuple[Refusals, ...] = ()
+    error: QuarantineRow | None = None
+    """The last of its deliveries that could not be read."""
+    recent: tuple[RecentDelivery, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A test that went the way of every delivery: how it was answered, read and recorded.
+
+    `status` 0 says that nothing answered. Without a `receipt` it went no further than the door.
+    """
+
+    status: int
+    took_ms: int
+    receipt: str = ""
+    received_at: datetime | None = None
+    size: int = 0
+    state: str = "unread"
+    reason: str | None = None
+    adapter: str = ""
+    read_ms: int | None = None
+    titles: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
+import sys
 import tempfile
-from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -14,7 +14,7 @@ import orjson
 
 from dashboards import documents, svg, words
 from dashboards.figure import incident_figure
-from incidents import bundle, bundling, configured, evidence, instants, restoring
+from incidents import bundle, bundling, configured, evidence, instants, redaction, restoring
 from incidents.bundle import BundleError
 from incidents.bundling import Redaction
 from incidents.evidence import Evidence
@@ -26,14 +26,23 @@ from incidents.view import IncidentView
 
 _FAULTS = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, AssertionError, RecursionError)
 """What evidence that is well-formed and makes no sense can raise where it is folded, shown or drawn."""
-_CREDENTIAL = re.compile(r"authorization|cookie|token|secret|signature|api-?key", re.IGNORECASE)
 
 
-def _headers_without_credentials(headers: Mapping[str, str]) -> dict[str, str]:
-    return {name: "‹redacted›" if _CREDENTIAL.search(name) else value for name, value in headers.items()}
+def redacted_body(body: bytes) -> bytes:
+    """A body without its secrets; the same bytes where it has none. JSON that has some is written anew."""
+    text = body.decode("utf-8", "surrogateescape")
+    try:
+        document = orjson.loads(body) if len(text) <= redaction.MOST_PARSED else None
+    except ValueError:
+        document = None
+    if isinstance(document, dict | list):
+        shown = redaction.body(text, sys.maxsize - redaction.MOST_PARSED)[0]
+        return body if orjson.loads(shown) == document else shown.encode()
+    shown = redaction.redact(text)
+    return body if shown == text else shown.encode()
 
 
-REDACTION = Redaction(headers=_headers_without_credentials, body=lambda body: body)
+REDACTION = Redaction(headers=redaction.values_of, body=redacted_body)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 
-from service import cli_bundles, cli_feeds, cli_incidents, cli_keys, cli_sites
+from service import cli_bundles, cli_feeds, cli_incidents, cli_keys, cli_reread, cli_sites
 from service.terminal import (
     JSON_OPTION,
     NOT_FOUND,
@@ -91,7 +91,7 @@ def read(adapter: str, file: Any, headers: tuple[str, ...], received_at: datetim
     """Say what ADAPTER reads in FILE (- is stdin): one JSON object a line. Exit 3 when it does not recognise it."""
     from incidents.adapters import adapters as known
     from incidents.model import Delivery, Event, UnrecognisedError
-    from incidents.spoken import statement_json
+    from incidents.spoken import recordable, statement_json
     from service import clock
 
     found = known().get(adapter)
@@ -105,7 +105,7 @@ def read(adapter: str, file: Any, headers: tuple[str, ...], received_at: datetim
         given[name.strip().lower()] = value.strip()
     delivery = Delivery("stdin", file.read(), received_at or clock.now(), given, timezone)
     try:
-        statements = found.normalise(delivery)
+        statements = recordable(found.normalise(delivery), delivery)
     except UnrecognisedError as error:
         raise fail(str(error), NOT_FOUND) from None
     for statement in statements:
@@ -199,51 +199,17 @@ def rebuild() -> None:
     click.echo(f"{occurrences} occurrences and {incidents} incidents folded")
 
 
-@main.command()
-@click.argument("source")
-@click.option("--since", callback=instant, metavar="T", help="Only what was received from T on.")
-@click.option("--dry-run", is_flag=True, help="Only count.")
-def reread(source: str, since: datetime | None, *, dry_run: bool) -> None:
-    """Read the deliveries of SOURCE again with the adapter as it is now."""
-    import sqlalchemy as sa
-
-    from incidents import deliveries
-    from incidents.adapters import adapters as known
-    from incidents.deliveries import STAMP
-    from incidents.ingest import Ingest
-    from incidents.store import first_id
-    from service import clock
-
-    with opened() as store:
-        config = config_in(store)
-        if config.source(source) is None:
-            raise fail(f"there is no source {source}", NOT_FOUND)
-        where = STAMP.c.source == source
-        if since is not None:
-            where &= STAMP.c.delivery_id >= first_id(since)
-        if dry_run:
-            with store.reading() as connection:
-                count = connection.execute(sa.select(sa.func.count()).select_from(STAMP).where(where)).scalar()
-            click.echo(f"{count} deliveries would be read again")
-            return
-        with store.writing() as connection:
-            count = deliveries.queue_again(connection, where)
-        ingest = Ingest(store, known())
-        while ingest.work(config, clock.now()):
-            pass
-    click.echo(f"{count} deliveries read again")
-
-
 for command in (
     cli_bundles.bundle,
     cli_bundles.verify,
+    cli_reread.reread,
     cli_incidents.incident,
     cli_incidents.export,
     cli_keys.key,
     cli_keys.token,
     cli_keys.sign_in,
-    cli_sites.site,
     cli_feeds.backfill,
     cli_feeds.import_,
+    cli_sites.site,
 ):
     main.add_command(command)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import Any
 
 import sqlalchemy as sa
@@ -125,13 +124,6 @@ async def get_raw(request: web.Request) -> web.Response:
         **({"Barograph-Content-Encoding": row.encoding} if row.encoding else {}),
     }
     return web.Response(body=row.body, content_type="application/octet-stream", headers=headers)
-
-
-def plain_body(body: bytes, encoding: str) -> str:
-    """A body as text for a page; what cannot be inflated is shown as it came."""
-    with contextlib.suppress(ValueError):
-        body = deliveries.inflate(body, encoding)
-    return body.decode("utf-8", "replace")
 
 
 async def reread_delivery(request: web.Request) -> web.Response:

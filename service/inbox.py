@@ -19,6 +19,7 @@ from incidents.adapters import adapters
 from incidents.deliveries import BODY_BOUND
 from incidents.model import Delivery
 from incidents.signatures import Proof
+from incidents.spoken import TEST_HEADER
 from incidents.verification import complaint, scheme_of
 from service import clock
 from service.access import Identity
@@ -111,10 +112,11 @@ async def post(request: web.Request) -> web.Response:
             why = complaint(delivery) if delivery else None
             return _refused(request, name, "wrong-signature", "neither key nor signature is right", why)
         proof = scheme.proof(delivery)
+    headers = _kept(request, keyed=refusal is None)
     encoding = _valid(request.headers.get("Content-Encoding", "")).strip().lower()
     try:
         receipt = await request.app[WRITER].submit(
-            name, now, _kept(request), body, encoding="" if encoding == "identity" else encoding, proof=proof
+            name, now, headers, body, encoding="" if encoding == "identity" else encoding, proof=proof
         )
     except OverloadedError as error:
         return _later(str(error))
@@ -124,10 +126,14 @@ async def post(request: web.Request) -> web.Response:
     return web.Response(status=status, body=b'{"receipt": "%s"}' % receipt.encode(), content_type="application/json")
 
 
-def _kept(request: web.Request) -> dict[str, str]:
-    """The headers that are stored beside the body."""
+def _kept(request: web.Request, *, keyed: bool) -> dict[str, str]:
+    """The headers that are stored beside the body; `keyed` says that the sender has shown a key."""
     lower = ((k.lower(), v) for k, v in request.headers.items())
-    return {k: _valid(v) for k, v in lower if k.startswith(KEPT_HEADERS) and not NEVER_KEPT.search(k)}
+    kept = {k: _valid(v) for k, v in lower if k.startswith(KEPT_HEADERS) and not NEVER_KEPT.search(k)}
+    if keyed and TEST_HEADER in request.headers:
+        # Only beside a key: whoever has but a signed body must not hide what it says.
+        kept[TEST_HEADER] = "1"
+    return kept
 
 
 async def _too_large(request: web.Request, source: str) -> web.Response:

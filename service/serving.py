@@ -19,6 +19,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from incidents.configured import CONFIGURED
 from incidents.rebuild import refill
+from incidents.redaction import redact
 from incidents.store import Store
 from service import clock
 from service.app import READ_CONNECTIONS, create_app
@@ -44,8 +45,15 @@ class JsonLines(logging.Formatter):
             "text": record.getMessage(),
         }
         if record.exc_info:
-            line["trace"] = self.formatException(record.exc_info)
-        return orjson.dumps(line).decode()
+            line["trace"] = redact(self.formatException(record.exc_info))
+        return orjson.dumps({**line, "text": redact(line["text"])}).decode()
+
+
+class TextLines(logging.Formatter):
+    """Lines for people. What an error says may hold a stranger's words, so no line keeps a secret."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return redact(super().format(record))
 
 
 class NotHttp(logging.Filter):
@@ -63,7 +71,7 @@ def set_up_log(form: str) -> None:
     """Log to stderr, as text or as JSON lines."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
-        JsonLines() if form == "json" else logging.Formatter("%(asctime)s %(levelname)-7s %(name)s  %(message)s")
+        JsonLines() if form == "json" else TextLines("%(asctime)s %(levelname)-7s %(name)s  %(message)s")
     )
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     for name in ("alembic", "apscheduler"):

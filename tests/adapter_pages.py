@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
-from dashboards import words
 from incidents.adapters import Adapter, adapters, credit_line
 
 FOLDER = Path(__file__).parent.parent / "docs" / "adapters"
@@ -13,7 +12,9 @@ REFERENCE = FOLDER.parent / "reference.md"
 PLACES = """\
 `{url}` stands for the address of the source, such as `https://barograph.example/in/NAME`, and `{key}` for its key, made
 with `barograph key create NAME`."""
-ASKED = "A feed: it is asked every {every}, and nobody has to send anything."
+ASKED = """\
+A feed: Barograph asks for it, every {every} unless the source says `every`. Name the source in the configuration file;
+`url` takes the place of the feed's own address, and `{{key}}` in an address stands for the source's secret."""
 TABLE = "| adapter | reads |\n|---|---|\n"
 
 
@@ -47,7 +48,7 @@ def page(adapter: Adapter) -> str:
     parts = [
         f"# {adapter.title}",
         f"Adapter `{adapter.name}`, version {adapter.version}. It reads {families} and verifies: {adapter.verifies}.",
-        PLACES if adapter.every is None else ASKED.format(every=words.length(adapter.every.total_seconds())),
+        ASKED.format(every=spoken(adapter.every)) if adapter.every else PLACES,
     ]
     if adapter.credit:
         parts.append(f"Credit: {credit_line(adapter.credit)}, {adapter.credit.url}")

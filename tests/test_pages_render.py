@@ -16,8 +16,9 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, Route
 
-from dashboards import documents, pages, paper
+from dashboards import documents, pages, paper, senders
 from incidents.model import Moment
+from incidents.view import SenderState
 from tests import london_views as london
 from tests import window
 
@@ -67,10 +68,10 @@ def sources(role: str = "admin") -> str:
 
 def source(role: str = "admin") -> str:
     waiting = london.source("alertmanager-eu", None, deliveries=0, refused=2)
-    return pages.source_page(
+    return senders.source_page(
         waiting,
         london.SETUP,
-        [],
+        SenderState(),
         london.viewer(role),
         "https://barograph.example",
         now=london.NOW,
@@ -357,8 +358,8 @@ def test_the_next_page_keeps_the_filter() -> None:
 def test_a_snippet_has_the_address_and_the_key_only_when_it_was_just_made() -> None:
     assert "https://barograph.example/in/alertmanager-eu" in source()
     assert "KEY" in source()
-    shown = pages.source_page(
-        london.SOURCES[0], london.SETUP, [], london.viewer(), "https://barograph.example/", key="bk_once"
+    shown = senders.source_page(
+        london.SOURCES[0], london.SETUP, SenderState(), london.viewer(), "https://barograph.example/", key="bk_once"
     )
     assert "bk_once" in shown
     assert "{key}" not in shown
@@ -373,7 +374,9 @@ def test_signing_in_leads_nowhere_else(away: str) -> None:
 def test_backticks_of_a_setup_are_code() -> None:
     part = {**london.SETUP["snippets"][0], "note": "Set `a: <b>` and reload."}  # type: ignore[index]  # plain rows
     setup = {"snippets": [part], "facts": [("On 4xx", "says `400` once")]}
-    text = pages.source_page(london.SOURCES[0], setup, [], london.viewer(), "https://barograph.example", now=london.NOW)
+    text = senders.source_page(
+        london.SOURCES[0], setup, SenderState(), london.viewer(), "https://barograph.example", now=london.NOW
+    )
     assert "Set <code>a: &lt;b&gt;</code> and reload." in text
     assert "says <code>400</code> once" in text
     assert "`" not in text

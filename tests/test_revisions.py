@@ -82,8 +82,20 @@ def test_the_parts_of_a_diff_give_both_texts_back(was: str, now: str) -> None:
     assert " ".join(" ".join(p.words for p in parts if p.kind != "gone").split()) == " ".join(now.split())
 
 
-def test_a_long_text_is_told_whole() -> None:
-    assert [part.kind for part in diff("a " * 3000, "b " * 3000)] == ["gone", "new"]
+def test_texts_of_few_words_said_often_are_compared_by_sentences_or_told_whole() -> None:
+    was, now = "word " * 2400, "word other " * 1200
+    assert [part.kind for part in diff(was, now)] == ["gone", "new"]
+    assert [part.words for part in diff(f"{was}. Over.", f"{was}. Not over.")][-2:] == ["Over.", "Not over."]
+    assert [part.kind for part in diff("a. " * 3000, "a. " * 3000)] == ["gone", "new"]
+
+
+def test_all_revisions_of_an_occurrence_have_a_bound_of_their_own() -> None:
+    texts = [f"{'word ' * 140}{n}" for n in range(60)]
+    events = [replace(BEGUN, said_at=at(31 + n), posts=(Post(at(30), text),)) for n, text in enumerate(texts)]
+    found = revisions([said(event, 31 + n) for n, event in enumerate(events)])
+    assert len(found) == 59
+    assert [part.kind for part in found[0].parts] == ["same", "gone", "new"]
+    assert [part.kind for part in found[-1].parts] == ["gone", "new"]
 
 
 def told(*events: tuple[Event, float]) -> list[tuple[str, str]]:

@@ -191,6 +191,7 @@
       const topics = JSON.parse(event.data).topics || [];
       const wanted = incident ? (topic) => topic === `incident:${incident}` : (topic) => topic !== "deliveries" || onSources;
       if (event.type === "change" && !topics.some(wanted)) return;
+      if (document.body.dataset.refresh) { refresh(); return; }
       count += 1;
       let button = one("button", chip);
       if (!button) {
@@ -218,6 +219,75 @@
     }
   }
 
+  // ---- a source's own page ----------------------------------------------------------------------------------------
+  // It shows a new key once, so that it is never loaded again as a whole: parts of it are replaced as they change.
+  const WAITING_MS = 3000;
+  function replaceParts(fresh, except = []) {
+    for (const part of all("[data-part]")) {
+      const next = one(`[data-part="${part.dataset.part}"]`, fresh);
+      if (!next || except.includes(part.dataset.part)) continue;
+      // What the reader has opened stays open.
+      const opened = all("details", part).map((node) => node.open);
+      all("details", next).forEach((node, n) => { node.open = opened[n] || node.open; });
+      part.replaceWith(next);
+    }
+    reveal();
+  }
+  async function documentAt(address, options = {}) {
+    const answer = await fetch(address, { credentials: "same-origin", headers: { Accept: "text/html" }, ...options });
+    if (!answer.ok) throw new Error(`the service answered ${answer.status}`);
+    return new DOMParser().parseFromString(await answer.text(), "text/html");
+  }
+  let refreshing = 0;
+  function refresh() {
+    clearTimeout(refreshing);
+    refreshing = setTimeout(async () => {
+      // A turn that fails is followed by another one: the next change, or the next look while waiting.
+      try { replaceParts(await documentAt(document.body.dataset.refresh), ["test"]); } catch { /* see above */ }
+    }, 150);
+  }
+  function watchForFirst() {
+    // Beside the stream, which a proxy may hold back.
+    if (document.body.dataset.refresh) setInterval(() => { if (one("[data-waiting]") && !document.hidden) refresh(); }, WAITING_MS);
+  }
+  addEventListener("submit", async (event) => {
+    const form = event.target.closest?.("form[data-in-place]");
+    if (!form) return;
+    event.preventDefault();
+    const button = one("button", form);
+    const words = button.textContent;
+    button.disabled = true;
+    button.textContent = "Sending";
+    try {
+      replaceParts(await documentAt(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)) }));
+    } catch (error) {
+      button.disabled = false;
+      button.textContent = `${words} again: ${error.message}`;
+    }
+  });
+
+  // ---- finding a format by typing ---------------------------------------------------------------------------------
+  const finder = one("[data-filter]");
+  function filterRows() {
+    const words = finder.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const within = document.getElementById(finder.dataset.filter);
+    let shown = 0;
+    for (const list of all("[data-filter-list]", within)) {
+      let here = 0;
+      for (const row of list.children) {
+        row.hidden = !words.every((word) => row.dataset.words.includes(word));
+        here += row.hidden ? 0 : 1;
+      }
+      list.hidden = list.previousElementSibling.hidden = !here;
+      shown += here;
+    }
+    const none = one("[data-filter-none]", within);
+    if (none) none.hidden = shown > 0;
+    const told = one("[data-filter-words]");
+    if (told) told.textContent = words.length ? `${shown} found` : "";
+  }
+  finder?.addEventListener("input", filterRows);
+
   function length(seconds) {
     if (seconds < 59.5) return `${Math.max(0, Math.round(seconds))} s`;
     const minutes = Math.round(seconds / 60);
@@ -244,6 +314,7 @@
   // Controls that only a script can serve are hidden until there is one.
   function reveal() {
     for (const node of all("[data-script-only], [data-copy], [data-copy-text]")) node.hidden = false;
+    for (const node of all("[data-without-script]")) node.hidden = true;
   }
   addEventListener("click", async (event) => {
     const hit = (selector) => event.target.closest?.(selector);
@@ -301,5 +372,6 @@
   openTarget();
   draw();
   live();
+  watchForFirst();
   tick();
 })();

@@ -12,6 +12,7 @@ VERSION = 1
 TITLE = "AWS status"
 READS = ("aws",)
 EVERY = timedelta(minutes=2)
+LANES = ("providers",)
 CREDIT = Credit("AWS Health Dashboard", "Amazon's text; quoted with its source", "https://health.aws.amazon.com")
 SETUP = {
     "snippets": [

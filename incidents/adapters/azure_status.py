@@ -13,6 +13,7 @@ VERSION = 1
 TITLE = "Azure status"
 READS = ("azure",)
 EVERY = timedelta(minutes=2)
+LANES = ("providers",)
 CREDIT = Credit("Azure status", "Microsoft's text; quoted with its source", "https://azure.status.microsoft")
 SETUP = {
     "snippets": [

@@ -15,6 +15,7 @@ VERSION = 1
 TITLE = "CAISO Today's Outlook"
 READS = ("caiso",)
 EVERY = timedelta(minutes=5)
+LANES = ("grid",)
 CREDIT = Credit("California ISO, Today's Outlook", "CAISO's terms of use", "https://www.caiso.com/todays-outlook")
 SETUP = {
     "snippets": [

@@ -11,6 +11,7 @@ from incidents.model import Credit, Delivery, Request, Site, Source, Statement
 VERSION = 1
 TITLE = "Common Alerting Protocol (CAP)"
 READS = ("cap",)
+LANES = ("warnings",)
 EVERY = timedelta(minutes=5)
 CREDIT = Credit(
     "The sender that each alert names", "the publisher's own", "https://docs.oasis-open.org/emergency/cap/v1.2/"

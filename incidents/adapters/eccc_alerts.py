@@ -12,6 +12,7 @@ from incidents.model import Credit, Delivery, Event, Request, Severity, Site, So
 VERSION = 1
 TITLE = "Environment Canada alerts"
 READS = ("eccc",)
+LANES = ("warnings",)
 EVERY = timedelta(minutes=5)
 CREDIT = Credit(
     "Contains information licensed under the Data Server End-use Licence of Environment and Climate Change Canada",

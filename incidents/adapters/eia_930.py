@@ -15,6 +15,7 @@ VERSION = 1
 TITLE = "EIA-930 grid monitor"
 READS = ("eia",)
 EVERY = timedelta(hours=1)
+LANES = ("grid",)
 CREDIT = Credit(
     "U.S. Energy Information Administration, Form EIA-930", "public domain", "https://www.eia.gov/opendata/"
 )

@@ -14,6 +14,7 @@ VERSION = 1
 TITLE = "ENTSO-E load"
 READS = ("entsoe",)
 EVERY = timedelta(hours=1)
+LANES = ("grid",)
 CREDIT = Credit("ENTSO-E Transparency Platform", "CC BY 4.0", "https://transparency.entsoe.eu")
 SETUP = {
     "snippets": [

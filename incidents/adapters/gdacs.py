@@ -13,6 +13,7 @@ from incidents.model import Area, Credit, Delivery, Event, Request, Severity, Si
 VERSION = 1
 TITLE = "GDACS disasters"
 READS = ("gdacs",)
+LANES = ("warnings",)
 EVERY = timedelta(minutes=15)
 CREDIT = Credit(
     "Global Disaster Alert and Coordination System, GDACS (European Commission and United Nations)",

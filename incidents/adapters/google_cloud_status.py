@@ -13,6 +13,7 @@ VERSION = 1
 TITLE = "Google Cloud status"
 READS = ("gcp",)
 EVERY = timedelta(minutes=2)
+LANES = ("providers",)
 CREDIT = Credit(
     "Google Cloud Service Health", "Google's text; quoted with its source", "https://status.cloud.google.com"
 )

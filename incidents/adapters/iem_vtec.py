@@ -16,6 +16,7 @@ from incidents.model import Credit, Delivery, Request, Site, Source, Statement
 VERSION = 1
 TITLE = "Iowa Environmental Mesonet (past US warnings)"
 READS = ("iem",)
+LANES = ("warnings",)
 EVERY = timedelta(minutes=5)
 CREDIT = Credit(
     "Iowa Environmental Mesonet, Iowa State University; warnings by NOAA/National Weather Service",

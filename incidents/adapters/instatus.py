@@ -14,6 +14,7 @@ VERSION = 1
 TITLE = "Instatus (a provider's page)"
 READS = ("instatus",)
 EVERY = timedelta(minutes=2)
+LANES = ("providers",)
 CREDIT = Credit("The provider's own status page", "the provider's text; quoted with its source", "https://instatus.com")
 SETUP = {
     "snippets": [

@@ -13,6 +13,7 @@ from incidents.model import Area, Credit, Delivery, Event, Request, Severity, Si
 VERSION = 1
 TITLE = "IODA internet outages"
 READS = ("ioda",)
+LANES = ("warnings",)
 EVERY = timedelta(minutes=10)
 CREDIT = Credit(
     "IODA, Georgia Institute of Technology", "free with attribution", "https://ioda.inetintel.cc.gatech.edu"

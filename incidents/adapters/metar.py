@@ -13,6 +13,7 @@ from incidents.readings import Sheet
 VERSION = 1
 TITLE = "METAR (airports)"
 READS = ("metar",)
+LANES = ("weather",)
 EVERY = timedelta(minutes=20)
 CREDIT = Credit("NOAA/NWS Aviation Weather Center", "public domain", "https://aviationweather.gov/data/api/")
 SETUP = {

@@ -11,6 +11,7 @@ from incidents.model import Credit, Delivery, Request, Site, Source, Statement, 
 VERSION = 1
 TITLE = "MeteoAlarm (Europe)"
 READS = ("meteoalarm",)
+LANES = ("warnings",)
 EVERY = timedelta(minutes=5)
 CREDIT = Credit(
     "EUMETNET – MeteoAlarm, and the weather service that each warning names. Time delays between this page and"

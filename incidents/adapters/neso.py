@@ -16,6 +16,7 @@ VERSION = 1
 TITLE = "NESO warnings and demand"
 READS = ("neso",)
 EVERY = timedelta(minutes=10)
+LANES = ("grid",)
 CREDIT = Credit(
     "NESO's system warnings and demand, published by Elexon",
     "BMRS data © Elexon Limited copyright and database right",

@@ -12,6 +12,7 @@ from incidents.model import Credit, Delivery, Event, Request, Severity, Site, So
 VERSION = 1
 TITLE = "National Hurricane Center storms"
 READS = ("nhc",)
+LANES = ("warnings",)
 EVERY = timedelta(minutes=30)
 CREDIT = Credit("NOAA/National Hurricane Center", "public domain", "https://www.nhc.noaa.gov")
 SETUP = {

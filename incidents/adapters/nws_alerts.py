@@ -11,6 +11,7 @@ from incidents.model import Credit, Delivery, Request, Site, Source, Statement, 
 VERSION = 1
 TITLE = "National Weather Service alerts (US)"
 READS = ("nws",)
+LANES = ("warnings",)
 EVERY = timedelta(minutes=2)
 CREDIT = Credit("NOAA/National Weather Service", "public domain", "https://www.weather.gov/disclaimer")
 SETUP = {

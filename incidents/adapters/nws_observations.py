@@ -13,6 +13,7 @@ from incidents.readings import Sheet, temperatures_in
 VERSION = 1
 TITLE = "National Weather Service observations (US)"
 READS = ("nws-observations",)
+LANES = ("weather",)
 EVERY = timedelta(minutes=20)
 CREDIT = Credit("NOAA/National Weather Service", "public domain", "https://www.weather.gov/disclaimer")
 SETUP = {

@@ -14,6 +14,7 @@ from incidents.readings import Sheet
 VERSION = 1
 TITLE = "Open-Meteo (models)"
 READS = ("open-meteo",)
+LANES = ("weather",)
 EVERY = timedelta(hours=1)
 CREDIT = Credit("Weather data by Open-Meteo.com", "CC BY 4.0", "https://open-meteo.com/")
 SETUP = {

@@ -15,6 +15,7 @@ VERSION = 1
 TITLE = "Oracle Cloud status"
 READS = ("oracle-status",)
 EVERY = timedelta(minutes=2)
+LANES = ("providers",)
 CREDIT = Credit("OCI status", "Oracle's text; quoted with its source", "https://ocistatus.oraclecloud.com")
 SETUP = {
     "snippets": [

@@ -13,6 +13,7 @@ VERSION = 1
 TITLE = "Slack status"
 READS = ("slack",)
 EVERY = timedelta(minutes=2)
+LANES = ("providers",)
 CREDIT = Credit("Slack status", "Slack's text; quoted with its source", "https://slack-status.com")
 SETUP = {
     "snippets": [

@@ -13,6 +13,7 @@ VERSION = 1
 TITLE = "Statuspage (a provider's page)"
 READS = ("statuspage-page", "cloudflare-status", "github-status")
 EVERY = timedelta(minutes=2)
+LANES = ("providers",)
 CREDIT = Credit(
     "The provider's own status page", "the provider's text; quoted with its source", "https://statuspage.io"
 )

@@ -12,6 +12,7 @@ from incidents.model import Credit, Delivery, Event, Request, Severity, Site, So
 VERSION = 1
 TITLE = "USGS earthquakes"
 READS = ("usgs",)
+LANES = ("warnings",)
 EVERY = timedelta(minutes=5)
 CREDIT = Credit("U.S. Geological Survey, Earthquake Hazards Program", "public domain", "https://earthquake.usgs.gov")
 SETUP = {

@@ -12,6 +12,7 @@ from incidents.model import Area, Credit, Delivery, Event, Request, Severity, Si
 VERSION = 1
 TITLE = "WMO Severe Weather Information Centre"
 READS = ("swic",)
+LANES = ("warnings",)
 EVERY = timedelta(minutes=15)
 CREDIT = Credit(
     "World Meteorological Organization, Severe Weather Information Centre, and the issuing service",

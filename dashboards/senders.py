@@ -1,0 +1,170 @@
+"""The pages that connect a sender: choosing it, its set-up with a test, and what of it could not be read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from dashboards import words
+from dashboards.paper import signed_in as _page
+from incidents.view import Payload, SenderState, SourceHealth, Trial, Viewer
+
+REFUSED = {
+    "not-signed-in": "Without a key",
+    "wrong-key": "Wrong keys",
+    "forbidden": "Keys of another source",
+    "wrong-signature": "Wrong signatures",
+}
+"""Why a sender was turned away at the door, in words, by the problem's name."""
+_YAML_LINE = re.compile(r"(\s*(?:- )?)([\w.-]+:)?(.*)")
+
+
+def new_source_page(
+    adapters: Sequence[Mapping[str, Any]],
+    viewer: Viewer,
+    *,
+    now: datetime,
+    chosen: str = "",
+    fields: Mapping[str, str] | None = None,
+    q: str = "",
+    error: str = "",
+    schemes: Sequence[str] = (),
+) -> str:
+    """`adapters` are rows of `listing()`, `chosen` was picked, `fields` are those of an attempt that `error` ended.
+
+    `schemes` are the ways to sign that any source may choose.
+    """
+    wanted = [row for row in adapters if _is_found(row, q)]
+    by_title = sorted(wanted, key=lambda row: str(row["title"]).casefold())
+    groups = [
+        ("Senders", "they post to us", [row for row in by_title if row["kind"] == "webhook"]),
+        ("Feeds", "we fetch them", [row for row in by_title if row["kind"] == "feed"]),
+    ]
+    return _page(
+        "new_source.html",
+        viewer,
+        now,
+        count=len(adapters),
+        groups=[group for group in groups if group[2]],
+        chosen=next((row for row in adapters if row["name"] == chosen), None),
+        fields={"name": chosen.replace("_", "-"), **(fields or {})},
+        q=q,
+        error=error,
+        schemes=schemes,
+        search_words=_search_words,
+    )
+
+
+def _search_words(adapter: Mapping[str, Any]) -> str:
+    return " ".join((str(adapter["title"]), str(adapter["name"]), *adapter["reads"])).casefold()
+
+
+def _is_found(adapter: Mapping[str, Any], q: str) -> bool:
+    return all(word in _search_words(adapter) for word in q.casefold().split())
+
+
+def source_page(
+    source: SourceHealth,
+    setup: Mapping[str, Any] | None,
+    state: SenderState,
+    viewer: Viewer,
+    public_url: str,
+    *,
+    now: datetime | None = None,
+    title: str | None = None,
+    key: str | None = None,
+    verifies: str | None = None,
+    secrets: int = 0,
+    trial: Trial | None = None,
+    has_sample: bool = False,
+) -> str:
+    """`setup` is the adapter's own. `key` was made a moment ago: this page is the one time that it is shown.
+
+    `verifies` says by what signature its deliveries may prove who sent them, and `secrets` how many are kept for that.
+    """
+    address = f"{public_url.rstrip('/')}/in/{source.name}"
+    shown = key or "KEY"
+    snippets = [
+        {
+            "title": part["title"],
+            "note": _filled(part.get("note") or "", address, shown),
+            "language": part.get("language", ""),
+            "text": _filled(part["text"], address, shown),
+        }
+        for part in (setup or {}).get("snippets", ())
+    ]
+    return _page(
+        "source.html",
+        viewer,
+        now,
+        source=source,
+        title=title or source.adapter,
+        key=key,
+        address=address,
+        path=f"/in/{source.name}",
+        snippets=snippets,
+        facts=list((setup or {}).get("facts", ())),
+        state=state,
+        refused=REFUSED,
+        verifies=verifies,
+        secrets=secrets,
+        trial=trial,
+        has_sample=has_sample,
+        waiting=source.last_received_at is None and not (source.feed and source.feed.answered_at),
+        test=f"curl -i -H 'Authorization: Bearer {shown}' \\\n  --data-binary @body.json {address}",
+        yaml_parts=yaml_parts,
+    )
+
+
+def _filled(text: str, address: str, key: str) -> str:
+    return text.replace("{url}", address).replace("{key}", key).rstrip()
+
+
+def deliveries_page(
+    payloads: Sequence[Payload],
+    viewer: Viewer,
+    *,
+    now: datetime,
+    source: str = "",
+    total: int = 0,
+    next_cursor: str | None = None,
+) -> str:
+    """Quarantined deliveries with what they hold, of one source or of all."""
+    return _page("deliveries.html", viewer, now, payloads=payloads, source=source, total=total, next_cursor=next_cursor)
+
+
+def delivery_page(
+    delivery: Mapping[str, Any],
+    said: Sequence[Mapping[str, Any]],
+    headers: Mapping[str, str],
+    payload: tuple[str, bool],
+    viewer: Viewer,
+    *,
+    now: datetime,
+    whole: bool = False,
+) -> str:
+    """`delivery` has the API's fields with `received_at` as a datetime; `payload` is text without secrets, and if cut.
+
+    `whole` says that no more of it is shown anywhere.
+    """
+    return _page(
+        "delivery.html",
+        viewer,
+        now,
+        delivery=delivery,
+        said=[words.clean(orjson.dumps(one, option=orjson.OPT_INDENT_2).decode()) for one in said],
+        headers=sorted(headers.items()),
+        body=words.clean(payload[0]),
+        cut=payload[1],
+        whole=whole,
+    )
+
+
+def yaml_parts(text: str) -> list[tuple[str, str, str]]:
+    """Each line as indent, key and the rest, for colouring; a line without a key is all rest."""
+    found = (_YAML_LINE.fullmatch(line) for line in text.splitlines())
+    return [(parts[1], parts[2] or "", parts[3]) for parts in found if parts]

@@ -1,0 +1,267 @@
+"""The set-up pages: every format is listed and found, every snippet filled in, every sample read and hidden."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from html import unescape
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from dashboards import senders
+from incidents import spoken
+from incidents.adapters import adapters, listing
+from incidents.model import Delivery, Event
+from incidents.samples import sample_of
+from incidents.view import SenderState, Trial
+from tests import london_views as london
+from tests.samples import RECEIVED
+from tests.senders import CONFIG, HOOK_KEY, KEY, ago, alert, message, served
+from tests.servers import ADMIN_TOKEN, Answer, Barograph
+
+WEBHOOKS = sorted(name for name, adapter in adapters().items() if adapter.kind == "webhook")
+
+
+# --- made from the adapters -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", WEBHOOKS)
+def test_the_snippets_of_every_sender_carry_its_address_and_its_key(name: str) -> None:
+    adapter, address = adapters()[name], "https://barograph.example/in/mine"
+    assert adapter.setup, name
+    shown = unescape(
+        re.sub(
+            r"<[^>]+>",
+            "",
+            senders.source_page(
+                london.source("mine", None, adapter=name),
+                adapter.setup,
+                SenderState(),
+                london.viewer(),
+                "https://barograph.example",
+                title=adapter.title,
+                key="bk_only_once",
+                has_sample=True,
+            ),
+        )
+    )
+    assert address in shown
+    assert "{url}" not in shown
+    assert "{key}" not in shown
+    for part in adapter.setup["snippets"]:
+        for line in part["text"].replace("{url}", address).replace("{key}", "bk_only_once").split("\n"):
+            assert line.strip() in shown
+    for what, does in adapter.setup["facts"]:
+        assert what in shown
+        assert does.replace("`", "") in shown
+
+
+@pytest.mark.parametrize("name", WEBHOOKS)
+def test_the_sample_of_every_sender_is_read_and_is_a_test(name: str) -> None:
+    sample = sample_of(name)
+    assert sample, f"incidents/adapters/samples/{name}.json is missing"
+    assert len(sample.body) < 1500, "a sample is short"
+    headers = {**sample.headers, "content-type": sample.content_type}
+    delivery = Delivery("mine", sample.body, RECEIVED, headers)
+    challenge = adapters()[name].challenge
+    assert not (challenge and challenge(delivery))
+    said = [one for one in adapters()[name].normalise(delivery) if isinstance(one, Event)]
+    assert said
+    assert all(one.title and not one.test for one in said)
+    marked = Delivery("mine", sample.body, RECEIVED, {**headers, spoken.TEST_HEADER: "1"})
+    recorded = spoken.recordable(adapters()[name].normalise(marked), marked)
+    assert recorded
+    assert all(isinstance(one, Event) and one.test for one in recorded)
+
+
+def test_no_sample_is_left_behind() -> None:
+    folder = Path(str(london.__file__)).parents[1] / "incidents" / "adapters" / "samples"
+    assert {path.stem for path in folder.iterdir()} <= set(adapters())
+    assert sample_of("nobody") is None
+
+
+def test_a_feed_has_fields_of_its_own_and_no_key() -> None:
+    feed = {"name": "sky", "title": "Sky", "kind": "feed", "version": 1, "reads": ["sky"], "verifies": "nothing"}
+    rows = [*listing(), feed]
+    page = senders.new_source_page(rows, london.viewer(), now=london.NOW, chosen="sky")
+    assert {'name="url"', 'name="every"', 'name="secret"'} <= set(re.findall(r'name="\w+"', page))
+    assert "Make the source" in page
+    both = senders.new_source_page(rows, london.viewer(), now=london.NOW)
+    assert both.index("Senders <span") < both.index("Feeds <span") < both.index("<strong>Sky</strong>")
+    assert "Feeds <span" not in senders.new_source_page(rows, london.viewer(), now=london.NOW, q="grafana")
+
+
+@pytest.mark.parametrize(
+    ("trial", "says"),
+    [
+        (Trial(503, 12), "503 after 12 ms"),
+        (Trial(0, 10_000), "no answer within 10,000 ms"),
+        (Trial(202, 4, "r1", RECEIVED, 31, "quarantined", "not JSON", "grafana@1", 9), "quarantined"),
+    ],
+)
+def test_a_test_that_failed_says_where(trial: Trial, says: str) -> None:
+    page = senders.source_page(
+        london.source("mine", None), None, SenderState(), london.viewer(), "http://x", trial=trial, has_sample=True
+    )
+    assert says in page
+    assert 'class="failed"' in page
+
+
+# --- served ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Barograph]:
+    """One service for the tests below; each has sources of its own."""
+    with served(tmp_path_factory.mktemp("setup"), CONFIG) as running:
+        yield running
+
+
+def form(service: Barograph, page: str, action: str, **fields: str) -> Answer:
+    """Fill in a form that stands on a page, as a browser without scripts does."""
+    csrf = re.search(r'name="csrf" value="([^"]*)"', service.get(page).text)
+    assert csrf
+    headers = {"Content-Type": "application/x-www-form-urlencoded", "Authorization": f"Bearer {ADMIN_TOKEN}"}
+    return service.request("POST", action, urlencode({"csrf": csrf[1], **fields}), headers=headers)
+
+
+def connect(service: Barograph, adapter: str, name: str, **fields: str) -> str:
+    """Make a source on the pages: its key."""
+    page = f"/sources/new?adapter={adapter}"
+    shown = form(service, page, "/sources", adapter=adapter, name=name, **fields)
+    assert shown.status == 200, shown.text[:500]
+    key = re.search(r'<pre id="the-key"[^>]*><code>\s*(bk_[\w-]+)', shown.text)
+    assert key, shown.text[:2000]
+    return key[1]
+
+
+def test_every_format_is_found_without_a_script(service: Barograph) -> None:
+    page = service.get("/sources/new").text
+    for adapter in adapters().values():
+        assert f'href="/sources/new?adapter={adapter.name}"' in page
+    found = service.get("/sources/new?q=NAGIOS").text
+    assert re.findall(r'data-words="[^"]*"><a href="/sources/new\?adapter=(\w+)', found) == ["icinga"]
+    assert "No format has these words" in service.get("/sources/new?q=zzz").text
+
+
+@pytest.mark.slow
+def test_the_test_button_of_every_sender_goes_the_whole_way(service: Barograph) -> None:
+    before = service.json("/api/v1/incidents")["items"]
+    for name in WEBHOOKS:
+        slug = f"try-{name.replace('_', '-')}"
+        connect(service, name, slug)
+        answer = form(service, f"/sources/{slug}", f"/sources/{slug}/test")
+        assert answer.status == 303
+        page = service.get(answer.headers["Location"].partition("#")[0]).text
+        done = len(re.findall(r'<li class="done"><strong>', page))
+        assert done == 4, f"{name}: {page.partition('The way of the test')[2][:900]}"
+        assert "waiting for the first event" in page, "a test of our own is no event"
+    assert service.json("/api/v1/incidents")["items"] == before
+    shown = service.json("/api/v1/occurrences?limit=500")["items"]
+    assert not [one for one in shown if one["source"].startswith("try-")]
+    keys = service.cli("key", "list", "--json").stdout
+    assert "setup test" not in keys, "the key of a test outlives it"
+
+
+def test_a_test_is_kept_in_the_log_and_no_line_of_it_is_removed(service: Barograph) -> None:
+    connect(service, "generic", "kept")
+    location = form(service, "/sources/kept", "/sources/kept/test").headers["Location"]
+    receipt = re.search(r"tested=(\w+)", location)
+    assert receipt
+    delivery = service.json(f"/api/v1/deliveries/{receipt[1]}")
+    assert (delivery["state"], [one["test"] for one in delivery["events"]]) == ("read", [True])
+    assert service.get(f"/api/v1/deliveries/{receipt[1]}/raw").status == 200
+    other = service.get(f"/sources/am?tested={receipt[1]}&answered=202&took=1").text
+    assert 'class="path"' not in other, "it is another source's"
+
+
+def test_whoever_has_the_key_may_declare_a_test_and_nobody_else(service: Barograph) -> None:
+    key = connect(service, "grafana", "signed", secret="the secret that signs")
+    body = message(alert("Declared", ago(minutes=1)))
+    receipt = service.send("signed", body, key, headers={"Barograph-Test": "1"})
+    assert all(event["test"] for event in service.read(receipt)["events"])
+    raw = json.dumps(message(alert("Real", ago(minutes=1))))
+    signature = hmac.new(b"the secret that signs", raw.encode(), hashlib.sha256).hexdigest()
+    headers = {"X-Grafana-Alerting-Signature": signature, "Barograph-Test": "1"}
+    answer = service.call("POST", "/in/signed", raw, token=None, headers=headers)
+    assert answer.status == 202, answer.text
+    (event,) = service.read(answer.json()["receipt"])["events"]
+    assert "test" not in event
+
+
+def test_the_page_counts_who_was_turned_away_and_why(service: Barograph) -> None:
+    connect(service, "alertmanager", "guarded")
+    assert service.post("/in/guarded", {}, token="wrong-" * 8).status == 401
+    assert service.post("/in/guarded", {}, token=None).status == 401
+    assert service.post("/in/guarded", {}, token=KEY).status in (401, 403)
+    wanted = ("Wrong keys", "Without a key", "Keys of another source")
+
+    def counted() -> bool:
+        page = service.get("/sources/guarded").text
+        return all(re.search(rf"<dt>{words}</dt><dd>1, last on \d{{4}}-", page) for words in wanted)
+
+    service.until(counted, 90)
+
+
+def test_what_could_not_be_read_is_shown_read_again_and_counted(service: Barograph) -> None:
+    receipts = [service.send("hook", {"nonsense": n, "password": "hunter22"}, HOOK_KEY) for n in range(2)]
+    for receipt in receipts:
+        assert service.read(receipt)["state"] == "quarantined"
+    page = service.get("/deliveries?state=quarantined&source=hook").text
+    assert page.count("none of key, title, event and reading") == 2
+    assert page.count("‹redacted: password›") == 2
+    assert "hunter22" not in page
+    before = stamped(service, receipts[0])
+    answer = form(service, "/deliveries?source=hook", f"/deliveries/{receipts[0]}/reread")
+    assert (answer.status, answer.headers["Location"]) == (303, f"/deliveries/{receipts[0]}")
+    assert stamped(service, receipts[0]) != before
+    answer = form(service, "/deliveries?source=hook", "/sources/hook/reread")
+    assert (answer.status, answer.headers["Location"]) == (303, "/deliveries?state=quarantined&source=hook")
+    service.until(lambda: stamped(service, receipts[1]) != before)
+    assert "none of key" in service.get("/sources/hook").text
+
+
+def stamped(service: Barograph, receipt: str) -> Any:
+    """When a delivery was read last, as the database has it."""
+    with closing(sqlite3.connect(service.home / "barograph.db")) as connection:
+        number = int(receipt, 16)
+        return connection.execute("SELECT stamped_at FROM stamp WHERE delivery_id = ?", (number,)).fetchone()
+
+
+def test_long_lists_and_long_payloads_go_on(service: Barograph) -> None:
+    key = connect(service, "generic", "long")
+    for n in range(23):
+        service.read(service.send("long", {"nonsense": n, "pad": ["x" * 50] * 100}, key))
+    page = service.get("/deliveries?source=long").text
+    assert page.count('class="card delivered"') == 20
+    assert page.count("Show more") == 20
+    following = re.search(r'href="(/deliveries\?[^"]*cursor=[^"]*)"', page)
+    assert following
+    assert service.get(unescape(following[1])).text.count('class="card delivered"') == 3
+    assert service.get("/deliveries?state=read").status == 400
+
+
+def test_a_large_payload_is_shown_in_part_and_then_more_of_it(service: Barograph) -> None:
+    key = connect(service, "generic", "large")
+    receipt = service.send("large", {"nonsense": ["y" * 100] * 1000}, key)
+    page = service.get(f"/deliveries/{receipt}").text
+    assert "Show more" in page
+    assert len(page) < 60_000
+    more = service.get(f"/deliveries/{receipt}?payload=more").text
+    assert "Show more" not in more
+    assert more.count("y" * 100) == 1000
+
+
+def test_a_viewer_can_do_none_of_it(service: Barograph) -> None:
+    token = service.cli("token", "create", "--role", "responder").stdout.split()[-1]
+    for action in ("/sources/hook/test", "/sources/hook/reread", "/sources", "/sources/hook/key"):
+        headers = {"Content-Type": "application/x-www-form-urlencoded", "Authorization": f"Bearer {token}"}
+        assert service.request("POST", action, "csrf=x", headers=headers).status == 403
