@@ -18,8 +18,9 @@ from incidents.config import Config, spec_of, value_of
 from incidents.configured import CONFIGURED
 from incidents.deliveries import DELIVERY, STAMP
 from incidents.entries import ENTRY, MEMBER
-from incidents.evidence import STAMP as STAMP_FIELDS
-from incidents.evidence import Evidence, Row, event_place, sources_in
+from incidents.evidence import Evidence, event_place, sources_in
+from incidents.evidence_shapes import STAMP as STAMP_FIELDS
+from incidents.evidence_shapes import Row
 from incidents.fold import subject_of
 from incidents.incident_view import Asked
 from incidents.ingest import EVENT, READING, SIGHTING, SUPERSESSION

@@ -5,10 +5,9 @@ Rows are JSON as it is written, each of a known shape; nothing in them comes fro
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
@@ -17,8 +16,19 @@ import orjson
 from incidents import bundle, instants
 from incidents.bundle import MANIFEST, BundleError, digest
 from incidents.config import site_of, source_of, spec_of, value_of
+from incidents.evidence_shapes import (
+    AREA,
+    LINES,
+    SAID_ALWAYS,
+    SOURCE_FIELDS,
+    STATEMENT,
+    Row,
+    check_fields,
+    check_known,
+    instant_of,
+    is_text,
+)
 from incidents.fold import subject_id, subject_of
-from incidents.model import Severity
 
 FORMAT, VERSION = "barograph-evidence", 1
 README = "readme.txt"
@@ -38,198 +48,6 @@ The comment at the end of the archive holds the SHA-256 of all bytes before the 
 
 Whoever changes the file can write a new digest: keep the digest where they cannot reach it.
 """
-_MOST_INTEGER = (1 << 63) - 1
-_KINDS = ("alert", "hazard", "provider_incident", "change")
-_BASES = ("observed", "modelled", "reconstructed")
-_STATES = ("read", "quarantined")
-
-Row = dict[str, Any]
-Check = Callable[[Any], bool]
-
-
-# --- shapes ---------------------------------------------------------------------------------------------------------
-
-_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII)
-
-
-def instant_of(text: str) -> datetime:
-    """The inverse of `instants.text`. Raises ValueError for any other form."""
-    if not _INSTANT.fullmatch(text):
-        raise ValueError("an instant in UTC with six fractional digits is expected")
-    return datetime.fromisoformat(text[:-1]).replace(tzinfo=UTC)
-
-
-def _instant(value: Any) -> bool:  # noqa: ANN401  # JSON
-    try:
-        return isinstance(value, str) and instants.text(instant_of(value)) == value
-    except ValueError:
-        return False
-
-
-def _text(value: Any) -> bool:  # noqa: ANN401  # JSON
-    return isinstance(value, str)
-
-
-def _flag(value: Any) -> bool:  # noqa: ANN401  # JSON
-    return isinstance(value, bool)
-
-
-def _count(value: Any) -> bool:  # noqa: ANN401  # JSON
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST_INTEGER
-
-
-def _number(value: Any) -> bool:  # noqa: ANN401  # JSON
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _object(value: Any) -> bool:  # noqa: ANN401  # JSON
-    return isinstance(value, dict)
-
-
-def _texts(value: Any) -> bool:  # noqa: ANN401  # JSON
-    return isinstance(value, dict) and all(isinstance(each, str) for each in value.values())
-
-
-def _hex(length: int) -> Check:
-    pattern = re.compile(f"[0-9a-f]{{{length}}}", re.ASCII)
-    return lambda value: isinstance(value, str) and pattern.fullmatch(value) is not None
-
-
-def _receipt(value: Any) -> bool:  # noqa: ANN401  # JSON
-    return _hex(16)(value) and int(value, 16) <= _MOST_INTEGER
-
-
-def _maybe(check: Check) -> Check:
-    return lambda value: value is None or check(value)
-
-
-def _one_of(names: Sequence[str]) -> Check:
-    return lambda value: isinstance(value, str) and value in names
-
-
-def _listed(check: Check) -> Check:
-    return lambda value: isinstance(value, list) and all(map(check, value))
-
-
-def _shaped(fields: Mapping[str, Check]) -> Check:
-    return lambda value: (
-        isinstance(value, dict) and list(value) == list(fields) and all(c(value[n]) for n, c in fields.items())
-    )
-
-
-def _occurrence(value: Any) -> bool:  # noqa: ANN401  # JSON
-    return isinstance(value, str) and re.fullmatch(r"[0-9a-f]{32}(-[0-9a-f]{12})?", value) is not None
-
-
-STAMP: Mapping[str, Check] = {
-    "state": _one_of(_STATES),
-    "reason": _maybe(_text),
-    "adapter": _text,
-    "adapter_version": _count,
-    "stamped_at": _instant,
-    "events": _count,
-    "readings": _count,
-    "losses": _count,
-    "loss_reason": _maybe(_text),
-    "test": _flag,
-}
-LINES: Mapping[str, Mapping[str, Check]] = {
-    "evidence/configuration.jsonl": {
-        "kind": _one_of(("rule", "site", "source", "story")),
-        "name": _text,
-        "spec": _object,
-    },
-    "evidence/deliveries.jsonl": {
-        "receipt": _receipt,
-        "source": _text,
-        "received_at": _instant,
-        "headers": _texts,
-        "size": _count,
-        "sha256": _hex(64),
-        "refused": _maybe(_text),
-        "encoding": _text,
-        "body": _maybe(_hex(64)),
-        "redacted": _flag,
-        "stamp": _maybe(_shaped(STAMP)),
-    },
-    "evidence/entries.jsonl": {
-        "position": _count,
-        "kind": _text,
-        "params": _object,
-        "actor": _text,
-        "happened_at": _instant,
-        "happened_until": _maybe(_instant),
-        "recorded_at": _instant,
-        "supersedes": _maybe(_count),
-        "decision": _maybe(_text),
-        "joined": _listed(_occurrence),
-        "left": _listed(_occurrence),
-    },
-    "evidence/events.jsonl": {
-        "position": _count,
-        "subject": _hex(32),
-        "digest": _hex(64),
-        "source": _text,
-        "said_at": _instant,
-        "recorded_at": _instant,
-        "delivery": _receipt,
-        "adapter": _text,
-        "statement": _object,
-        "superseded": _maybe(_shaped({"recorded_at": _instant, "adapter": _text})),
-        "sightings": _listed(_receipt),
-    },
-    "evidence/readings.jsonl": {
-        "digest": _hex(64),
-        "source": _text,
-        "variable": _text,
-        "at": _instant,
-        "value": _number,
-        "latitude": _maybe(_number),
-        "longitude": _maybe(_number),
-        "station": _maybe(_text),
-        "provisional": _flag,
-        "basis": _one_of(_BASES),
-        "credit": _maybe(_text),
-        "grid_area": _maybe(_text),
-        "recorded_at": _instant,
-        "delivery": _receipt,
-    },
-}
-"""The members that hold lines, and the fields of a line in their order, each with what it must be."""
-
-SOURCE_FIELDS = frozenset({"name", "adapter", "timezone", "mapping"})
-"""What is told of a source: what its deliveries are read with, and nothing that would have it asked again."""
-_STATEMENT: Mapping[str, Check] = {
-    "key": _text,
-    "kind": _one_of(_KINDS),
-    "title": _text,
-    "severity": _one_of([severity.value for severity in Severity]),
-    "labels": _texts,
-    "starts_at": _instant,
-    "starts_until": _instant,
-    "ends_at": _instant,
-    "ends_assumed": _flag,
-    "ends_expected": _flag,
-    "final": _flag,
-    "test": _flag,
-    "url": _text,
-    "text": _text,
-    "group": _text,
-    "event": _text,
-    "area": _object,
-    "posts": _listed(lambda post: isinstance(post, list) and len(post) == 2 and _instant(post[0]) and _text(post[1])),
-}
-_SAID_ALWAYS = ("key", "kind", "title", "severity", "labels")
-_AREA: Mapping[str, Check] = {
-    "geometry": _object,
-    "latitude": _number,
-    "longitude": _number,
-    "radius_km": _number,
-    "regions": _listed(_text),
-    "zones": _listed(_text),
-    "grid_areas": _listed(_text),
-}
-
 
 # --- the evidence ---------------------------------------------------------------------------------------------------
 
@@ -299,7 +117,7 @@ def read(content: bytes) -> tuple[Evidence, dict[str, bytes]]:
     found.is_raw = manifest.get("bodies") == "raw"
     for member, fields in LINES.items():
         for number, row in enumerate(bundle.read_lines(member, members.get(member, b"")), 1):
-            _check_fields(f"{member}, line {number}", row, fields)
+            check_fields(f"{member}, line {number}", row, fields)
             found.rows(member).append(row)
     found.bodies = {n.removeprefix(BODIES): content for n, content in members.items() if n.startswith(BODIES)}
     check(found)
@@ -330,14 +148,6 @@ def _manifest(members: Mapping[str, bytes]) -> Row:
         if name not in members:
             raise BundleError(f"the member {name} is missing")
     return found
-
-
-def _check_fields(where: str, row: Row, fields: Mapping[str, Check]) -> None:
-    if list(row) != list(fields):
-        raise BundleError(f"{where}: other fields than {', '.join(fields)}")
-    for name, is_right in fields.items():
-        if not is_right(row[name]):
-            raise BundleError(f"{where}: {name}: {str(row[name])[:60]!r} is not of the kind expected")
 
 
 # --- what the rows say of each other --------------------------------------------------------------------------------
@@ -388,21 +198,13 @@ def _check_event(number: int, row: Row) -> None:
         raise BundleError(f"{where}: position: {number} is expected")
     if row["sightings"] != sorted(set(row["sightings"])):
         raise BundleError(f"{where}: sightings: are out of order, or there twice")
-    for name in _SAID_ALWAYS:
+    for name in SAID_ALWAYS:
         if name not in said:
             raise BundleError(f"{where}: statement: {name} is missing")
-    _check_known(f"{where}: statement", said, _STATEMENT)
-    _check_known(f"{where}: area", said.get("area", {}), _AREA)
+    check_known(f"{where}: statement", said, STATEMENT)
+    check_known(f"{where}: area", said.get("area", {}), AREA)
     if row["subject"] != subject_id(row["source"], said["key"]):
         raise BundleError(f"{where}: subject: is not the one that its source and key name")
-
-
-def _check_known(where: str, row: Row, fields: Mapping[str, Check]) -> None:
-    for name, value in row.items():
-        if name not in fields:
-            raise BundleError(f"{where}: {name[:40]!r} is not known here")
-        if not fields[name](value):
-            raise BundleError(f"{where}: {name}: {str(value)[:60]!r} is not of the kind expected")
 
 
 def _check_entries(evidence: Evidence) -> None:
@@ -429,7 +231,7 @@ def _check_configured(where: str, row: Row) -> None:
     kind, spec = row["kind"], row["spec"]
     try:
         if kind == "story":
-            is_right = set(spec) == {"title", "provenance"} and all(map(_text, spec.values()))
+            is_right = set(spec) == {"title", "provenance"} and all(map(is_text, spec.values()))
         else:
             _judge(kind, spec)
             is_right = spec.get("name") == row["name"] and spec_of(value_of(kind, spec)) == spec

@@ -17,7 +17,8 @@ from incidents.config import spec_of
 from incidents.configured import CONFIGURED
 from incidents.deliveries import DELIVERY, STAMP
 from incidents.entries import ENTRY, MEMBER
-from incidents.evidence import Evidence, Row, instant_of, sources_in
+from incidents.evidence import Evidence, sources_in
+from incidents.evidence_shapes import Row, instant_of
 from incidents.ingest import EVENT, READING, RECORDING_FAULTS, SIGHTING, SUPERSESSION, pulse
 from incidents.rebuild import rebuild_within, refold
 from incidents.rules import DEFAULT_RULES
