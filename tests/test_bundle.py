@@ -29,7 +29,7 @@ EVENTS = "evidence/events.jsonl"
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """The bundle of an incident with two alerts, a warning that is linked, a note and its correction."""
+    """The bundle of an incident with two alerts, a linked warning, a deploy beside it, a note and its correction."""
     url = f"sqlite:///{tmp_path_factory.mktemp('bundle') / 'barograph.db'}"
     databases.migrate(url)
     with closing(Store(url)) as store:
@@ -41,7 +41,9 @@ def lived(world: World) -> World:
     with world.store.writing() as connection:
         steps = configured.plan(connection, world.config, owner="file", prune=False)
         configured.write(connection, world.config, steps, owner="file", now=world.now)
-    world.at("09:50").hazard("Wind Advisory", since="09:00", until="18:00", zones=["CAC067"], severity="warning")
+    world.at("09:50").hazard("Wind Advisory", since="09:00", until="+2 18:00", zones=["CAC067"], severity="warning")
+    deploy = {"kind": "change", "key": "d", "title": "Deploy 7", "status": "firing", "labels": {"datacenter": "smf-1"}}
+    world.at("09:58").send("any", deploy)
     world.at("10:00").alertmanager(firing("db-1"), firing("db-2", "warning"))
     world.at("10:05").alertmanager(firing("db-1", since="10:00"), firing("db-2", "warning", since="10:00"))
     world.at("10:10")
@@ -88,7 +90,7 @@ def signed(archive: zipfile.ZipFile, file: io.BytesIO) -> bytes:
 def test_a_bundle_is_whole_and_says_what_it_holds(whole: bytes) -> None:
     checked = bundles.check(whole)
     counts = checked.evidence.counts()
-    assert (counts["entries"], counts["events"], counts["deliveries"]) == (6, 5, 4)
+    assert (counts["entries"], counts["events"], counts["deliveries"]) == (6, 6, 5)
     assert not checked.differs
     assert checked.digest == digest(whole[:-64]) == whole[-64:].decode()
 

@@ -93,6 +93,7 @@ def test_an_incident_reads_the_same_where_it_was_brought(store: Store, other: St
     world = lived(World(store))
     name = world.only().id
     before = world.timeline(name)
+    assert "Deploy 7" in before
     bundles.restore(other, bundles.export(store, name), NOW)
     there = World(other, now=world.now)
     assert there.timeline(name) == before
@@ -128,6 +129,21 @@ def test_a_used_instance_takes_it_beside_its_own(other: Store, store: Store) -> 
     assert incidents_in(store) == sorted([name, mine])
     assert own.timeline(mine) == before
     folded(store)
+
+
+def test_incidents_that_share_a_warning_and_an_alert_come_one_after_the_other(store: Store, other: Store) -> None:
+    world = lived(World(store))
+    world.at("+1 10:00").alertmanager(firing("web-9"))
+    names = [one.id for one in world.incidents()]
+    assert len(names) == 2
+    world.act(lambda acting: acting.regroup(names[0], [world.alert("web-9")], []))
+    made = {name: bundles.export(store, name) for name in names}
+    shared = [{row["subject"] for row in evidence.read(content)[0].events} for content in made.values()]
+    assert shared[0] & shared[1]
+    for content in made.values():
+        bundles.restore(other, content, NOW)
+    assert {name: bundles.export(other, name) for name in names} == made
+    folded(other)
 
 
 def test_what_left_was_superseded_or_withdrawn_is_carried(store: Store, other: Store) -> None:
@@ -346,6 +362,8 @@ def test_bodies_of_repeats_are_left_out_above_a_bound(
     (repeat,) = {receipt for row in found.events for receipt in row["sightings"]}
     assert left_out["receipt"] == repeat
     bundles.restore(other, content, NOW)
+    assert bundles.export(other, name) == content
+    monkeypatch.undo()
     assert bundles.export(other, name) == content
     with other.reading() as connection:
         row = connection.execute(sa.select(DELIVERY).where(DELIVERY.c.id == int(repeat, 16))).one()
