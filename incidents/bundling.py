@@ -30,8 +30,8 @@ from incidents.store import chunks, delivery_id_of, receipt_of
 from incidents.timeline import Sentence
 from incidents.view import IncidentView
 
-MOST_EVENTS = 250_000
-"""Most statements of one bundle."""
+MOST_EVENTS = 50_000
+"""Most statements of one bundle: it is made in memory, about 20 kB for each."""
 REPEATS_BYTES = 64 * 1024 * 1024
 """Up to how many bytes of bodies those of mere repeats are carried too; above, they are told by their digests."""
 

@@ -25,7 +25,7 @@ from incidents.ingest import EVENT
 from incidents.rebuild import rebuild, state_digest
 from incidents.store import Store
 from incidents.tables import METADATA
-from service import bundles
+from service import bundles, bundles_api
 from tests import databases, golden
 from tests.conftest import StartBarograph
 from tests.test_bundle import forged, lived
@@ -437,3 +437,14 @@ def test_who_may(barograph: StartBarograph, role: str, plain: int, raw: int) -> 
     token = service.cli("token", "create", "--role", role).stdout.split()[-1]
     assert service.get("/api/v1/incidents/nothing/bundle", token=token).status == plain
     assert service.get("/api/v1/incidents/nothing/bundle?raw=1", token=token).status == raw
+
+
+def test_one_bundle_is_made_at_a_time(store: Store) -> None:
+    """Each takes memory; whoever comes meanwhile is told to come back."""
+    name = lived(World(store)).only().id
+    with bundles_api._TURN:
+        assert bundles_api._made_alone(store, name, raw=False) is None
+    assert bundles_api._made_alone(store, name, raw=False) == bundles.export(store, name)
+    with pytest.raises(NotFoundError):
+        bundles_api._made_alone(store, "nothing", raw=False)
+    assert not bundles_api._TURN.locked()
