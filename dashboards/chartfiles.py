@@ -25,7 +25,7 @@ _PAGE = b"""
 
 def png(svg: str, *, scale: float = 2) -> bytes:
     """A drawing of ours as PNG with `scale` pixels for each of its pixels."""
-    return typst.compile(_PAGE, format="png", ppi=96 * scale, font_paths=_fonts(), sys_inputs=_inputs(svg), timestamp=0)
+    return typst.compile(_PAGE, format="png", ppi=96 * scale, font_paths=fonts(), sys_inputs=_inputs(svg), timestamp=0)
 
 
 def pdf(svg: str) -> bytes:
@@ -41,7 +41,7 @@ def pdf(svg: str) -> bytes:
 
 def _pdf(svg: str, standards: list[Literal["ua-1"]]) -> bytes:
     return typst.compile(
-        _PAGE, format="pdf", pdf_standards=[*standards], font_paths=_fonts(), sys_inputs=_inputs(svg), timestamp=0
+        _PAGE, format="pdf", pdf_standards=[*standards], font_paths=fonts(), sys_inputs=_inputs(svg), timestamp=0
     )
 
 
@@ -59,7 +59,7 @@ def _inputs(svg: str) -> dict[str, str]:
 
 
 @lru_cache(maxsize=1)
-def _fonts() -> typst.Fonts:
+def fonts() -> typst.Fonts:
     """Our faces first; the machine's own stand in only for scripts that ours do not have."""
     return typst.Fonts(include_system_fonts=True, include_embedded_fonts=False, font_paths=[str(_FONTS)])
 

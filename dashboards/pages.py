@@ -13,6 +13,7 @@ from dashboards import tracks, words
 from dashboards.coverage import coverage_rows
 from dashboards.paper import bar_scale, by_phase, render, standing
 from dashboards.paper import signed_in as _page
+from dashboards.plates import Card
 from dashboards.strips import UNHEARD, is_unheard
 from incidents import instants, provider_lag, revisions, spoken_times
 from incidents.model import Incident, Link, Moment, Occurrence, Site
@@ -58,8 +59,8 @@ _MILESTONES = (
 )
 
 
-def now_page(view: NowView, viewer: Viewer, *, strips: str) -> str:
-    """`strips` is SVG of our own making; it enters the page as it is."""
+def now_page(view: NowView, viewer: Viewer, *, strips: str, map_card: Card | None = None) -> str:
+    """`strips` is SVG of our own making; it enters the page as it is, and so do the drawings of `map_card`."""
     silent = [source for source in view.sources if tracks.is_silent(source, view.now)]
     expected = [source for source in view.sources if source.every_seconds or source.kind == "feed"]
     answered = bool(expected) and not silent
@@ -69,6 +70,7 @@ def now_page(view: NowView, viewer: Viewer, *, strips: str) -> str:
         view.now,
         view=view,
         strips=strips,
+        map=map_card,
         calm=answered and not view.hazards and not view.providers,
         outside=f"{words.count(len(view.hazards), 'warning')} in force, "
         f"{words.count(len(view.providers), 'provider incident')}",
@@ -214,10 +216,11 @@ def sources_page(
     )
 
 
-def sites_page(sites: Sequence[Site], viewer: Viewer, *, now: datetime | None = None, map_svg: str = "") -> str:
-    """`map_svg` is SVG of our own making."""
+def sites_page(
+    sites: Sequence[Site], viewer: Viewer, *, now: datetime | None = None, map_card: Card | None = None
+) -> str:
     known = [survey(site) for site in sites]
-    return _page("sites.html", viewer, now, known=known, map=map_svg, coordinates=_coordinates, zone_by=_ZONE_BY)
+    return _page("sites.html", viewer, now, known=known, map=map_card, coordinates=_coordinates, zone_by=_ZONE_BY)
 
 
 def settings_page(settings: Sequence[tuple[str, object, str]], viewer: Viewer, *, now: datetime | None = None) -> str:

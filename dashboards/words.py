@@ -370,6 +370,14 @@ def _unmerged(params: Mapping[str, Any]) -> str:
     return "Merge undone" + (f", incident {other} stands alone again" if other else "")
 
 
+def _postmortem(params: Mapping[str, Any]) -> str:
+    state = _text(params, "state").replace("_", " ")
+    told = {"draft": "Postmortem is a draft again", "published": "Postmortem published"}.get(
+        state, f"Postmortem {state}"
+    )
+    return f"{told}, revision {params['revision']}" if isinstance(params.get("revision"), int) else told
+
+
 _SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "opened": _opened,
     "alerts_joined": _joined,
@@ -385,4 +393,5 @@ _SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "merged": _merged,
     "split": _split,
     "unmerged": _unmerged,
+    "postmortem_state_changed": _postmortem,
 }

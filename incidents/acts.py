@@ -11,11 +11,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from incidents import entries, instants
+from incidents import counting, entries, instants
 from incidents.config import Config
 from incidents.entries import ENTRY, INCIDENT, MEMBER, OCCURRENCE, Changes, Draft
 from incidents.fold import MILESTONES, STATUSES
 from incidents.linking import Linking
+from incidents.mechanisms import is_telling
 from incidents.model import Entry, Incident, Moment, Occurrence, Severity
 from incidents.records import entry_of, occurrence_of
 from incidents.redaction import redact
@@ -35,6 +36,7 @@ INSTEAD = {
     "merged_from": "take the incidents apart again (unmerge) instead",
     "unmerged": "merge the incidents again instead",
     "split": "merge the incidents again instead",
+    "postmortem_state_changed": "change the state of the postmortem instead",
 }
 """What undoes an entry that moved something, by its kind: withdrawing it would leave what it moved where it is."""
 
@@ -96,20 +98,21 @@ class Acting:
         return self._done(incident, relink=status == "resolved")
 
     def note(self, incident: str, fields: Mapping[str, Any]) -> int:
-        """Add a note: text, happened_at, happened_until and pinned; the entry's id."""
-        self.seen(incident)
+        """Add a note: text, happened_at, happened_until and pinned; the entry's id. Links hear what it names."""
         params: dict[str, Any] = {"text": text(fields, "text", TEXT_BOUND)}
+        heard = is_telling(params["text"])
+        self._hold([incident], linking=heard)
         if fields.get("pinned"):
             params["pinned"] = True
         at, until = self._when(fields)
         number = self.changes.append(Draft(incident, "note", params, self.actor, at, until))
         assert number is not None
-        self._done(incident)
+        self._done(incident, relink=heard)
         return number
 
     def correct(self, incident: str, number: int, fields: Mapping[str, Any]) -> int:
         """Supersede an entry with new words or another time; the correction's id. The old entry stays."""
-        old = self._entry(incident, number)
+        old = self._entry(incident, number, linking="text" in fields)
         if old.kind not in ("note", "status_changed", "opened"):
             raise ConflictError(f"an entry of kind {old.kind} is not corrected; add a note instead")
         params: dict[str, Any] = {}
@@ -125,7 +128,7 @@ class Acting:
             raise ValueError("text: nothing to correct was given")
         added = self.changes.append(Draft(incident, "correction", params, self.actor, at, until, supersedes=number))
         assert added is not None
-        self._done(incident)
+        self._done(incident, relink="text" in fields)
         return added
 
     def retract(self, incident: str, number: int) -> int:
@@ -133,7 +136,7 @@ class Acting:
 
         A retraction withdrawn brings its entry back; an entry that is withdrawn already stays so, with no new one.
         """
-        old = self._entry(incident, number)
+        old = self._entry(incident, number, linking=True)
         if old.kind not in WITHDRAWABLE:
             hint = INSTEAD.get(old.kind, "add a note instead")
             raise ConflictError(f"an entry of kind {old.kind} is not withdrawn; {hint}")
@@ -144,7 +147,7 @@ class Acting:
             Draft(incident, "retraction", {"kind": old.kind}, self.actor, self.now, supersedes=number)
         )
         assert added is not None
-        self._done(incident)
+        self._done(incident, relink=old.kind in ("note", "correction", "retraction"))
         return added
 
     def patch(self, incident: str, fields: Mapping[str, Any]) -> Incident:
@@ -328,7 +331,7 @@ class Acting:
         }
 
     def _members(self, incident: str) -> set[str]:
-        return set(self.connection.execute(entries.current_members(incident)).scalars())
+        return set(self.connection.execute(counting.current_members(incident)).scalars())
 
     def _occurrences(self, names: list[str]) -> list[Occurrence]:
         return [
@@ -346,8 +349,8 @@ class Acting:
         assert found is not None
         return found
 
-    def _entry(self, incident: str, number: int) -> Entry:
-        self.seen(incident)
+    def _entry(self, incident: str, number: int, *, linking: bool) -> Entry:
+        self._hold([incident], linking=linking)
         row = self.connection.execute(
             sa.select(ENTRY).where(ENTRY.c.incident_id == incident, ENTRY.c.id == number)
         ).first()

@@ -139,6 +139,8 @@ def site_of(row: Any, where: str = "sites") -> Site:  # noqa: ANN401  # TOML or 
         match=table.matches("match"),
         located_by="catalogue" if place else "given",
         timezone_by=timezone_by,
+        depends_on=table.names("depends_on"),
+        operator=table.take("operator", str),
     )
     table.done()
     return site
@@ -286,7 +288,7 @@ def value_of(kind: str, spec: Mapping[str, Any]) -> Site | Source | Rule:
     for name in ("match", "unless"):
         if name in fields:
             fields[name] = tuple(Match(**m) for m in fields[name])
-    for name in ("provider_regions", "zones"):
+    for name in ("provider_regions", "zones", "depends_on"):
         if name in fields:
             fields[name] = tuple(fields[name])
     if kind == "rule" and fields.get("severity_at_least"):

@@ -11,7 +11,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from incidents import fold, rules
+from incidents import counting, fold, rules
+from incidents.counting import current_members
 from incidents.model import Entry, Incident, Members, Moment, Occurrence, Severity
 from incidents.records import alert_name, entry_of, members_of, occurrence_of
 from incidents.store import Store, chunks, insert, insert_many
@@ -94,39 +95,6 @@ def read_incidents(connection: sa.Connection, names: Sequence[str]) -> dict[str,
     }
     logs = decisions(connection, list(rows))
     return {name: fold.incident(logs[name], members_of(row), version=row.version) for name, row in rows.items()}
-
-
-def current_members(incident: str | sa.ColumnElement[str]) -> sa.Select[Any]:
-    """A query of the ids of the alerts that belong to an incident now: the newest word of each pair is "joined"."""
-    later = MEMBER.alias("later")
-    return sa.select(MEMBER.c.occurrence_id).where(
-        MEMBER.c.incident_id == incident,
-        MEMBER.c.joined.is_(True),
-        ~sa.exists().where(
-            later.c.incident_id == MEMBER.c.incident_id,
-            later.c.occurrence_id == MEMBER.c.occurrence_id,
-            later.c.entry_id > MEMBER.c.entry_id,
-        ),
-    )
-
-
-def members_at(connection: sa.Connection, incident: str, as_of: datetime | None = None) -> sa.Select[Any]:
-    """A query of the ids of the alerts that belonged to an incident, as known at a moment or now."""
-    log = sa.select(ENTRY.c.id).where(ENTRY.c.incident_id == incident)
-    if as_of is not None:
-        log = log.where(ENTRY.c.recorded_at <= as_of)
-    joined = sa.select(MEMBER.c.occurrence_id).where(MEMBER.c.incident_id == incident, MEMBER.c.joined.is_(True))
-    if as_of is not None:
-        joined = joined.where(MEMBER.c.entry_id.in_(log))
-    if connection.execute(log.where(ENTRY.c.kind == "alerts_left").limit(1)).first() is None:
-        return joined
-    later = MEMBER.alias("later")
-    newer = sa.exists().where(
-        later.c.incident_id == MEMBER.c.incident_id,
-        later.c.occurrence_id == MEMBER.c.occurrence_id,
-        later.c.entry_id > MEMBER.c.entry_id,
-    )
-    return joined.where(~newer.where(later.c.entry_id.in_(log)))
 
 
 def recount(connection: sa.Connection, incident: str) -> Members:
@@ -253,6 +221,10 @@ class Changes:
         if row.id not in self.recounts:
             sums = fold.move_members(members_of(row), self.joined.get(row.id, ()), self.moved.get(row.id, ()))
         sums = sums or recount(self.connection, row.id)
+        if row.id in self.recounts:
+            counting.keep_afresh(self.connection, row.id)
+        else:
+            counting.keep(self.connection, row.id, self.joined.get(row.id, ()), self.moved.get(row.id, ()))
         names = list(row.names)
         if hear_names(names, self.named.get(row.id, ())):
             self.relink.add(row.id)

@@ -12,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from incidents import entries, fold, measurements, places, timeline
+from incidents import counting, entries, fold, measurements, places, timeline
 from incidents.adapters import credit_of
 from incidents.asked import coverage
 from incidents.config import Config
@@ -22,12 +22,13 @@ from incidents.entries import INCIDENT, MEMBER, OCCURRENCE
 from incidents.grouping import GROUP
 from incidents.ingest import EVENT, READING, holds
 from incidents.lanes import reading_lane
-from incidents.model import Entry, Incident, Members, Occurrence, Severity, Site
+from incidents.model import Entry, Incident, Lane, Members, Occurrence, Severity, Site
 from incidents.places import SiteMatcher
 from incidents.records import members_of, said_of
+from incidents.retelling import telling
 from incidents.silence import gaps_at, silence_of, source_gaps
 from incidents.store import chunks, receipt_of
-from incidents.tables import instant, micros
+from incidents.tables import micros
 from incidents.timeline import Known, Sentence
 from incidents.view import Bar, Bin, Coverage, Density, Gap, IncidentView, Line, Point, Series, Trace
 
@@ -177,7 +178,7 @@ class _Gathering:
 
     def _counted(self, incident: str) -> Members:
         """What was known of a crowd's sums; of none of them is it said that it had ended."""
-        members = entries.members_at(self.connection, incident, self.asked.as_of)
+        members = counting.members_at(self.connection, incident, self.asked.as_of)
         n, first, gravest = self.connection.execute(
             sa.select(sa.func.count(), sa.func.min(OCCURRENCE.c.starts_at), sa.func.max(OCCURRENCE.c.severity)).where(
                 OCCURRENCE.c.id.in_(members), OCCURRENCE.c.recorded_at <= self.as_of
@@ -186,7 +187,7 @@ class _Gathering:
         return Members(alerts=n, on=n, first_starts_at=first, gravest=Severity.of_rank(gravest or 0))
 
     def _members(self, incident: str) -> list[str]:
-        members = entries.members_at(self.connection, incident, self.asked.as_of)
+        members = counting.members_at(self.connection, incident, self.asked.as_of)
         return sorted(set(self.connection.execute(members).scalars()))
 
     def _gravest(self, row: Any, counts: Density) -> list[str]:  # noqa: ANN401  # a row of IncidentRow's columns
@@ -202,7 +203,7 @@ class _Gathering:
             GROUP.c.starts_at.between(micros(min(at)), micros(until)),
         )
         found = self.connection.execute(first.order_by(GROUP.c.starts_at).limit(GRAVEST)).scalars().all()
-        members = entries.members_at(self.connection, row.id, self.asked.as_of)
+        members = counting.members_at(self.connection, row.id, self.asked.as_of)
         return list(self.connection.execute(members.where(MEMBER.c.occurrence_id.in_(found))).scalars())
 
     def _changes(self, incident: Incident, since: datetime, until: datetime) -> list[str]:
@@ -219,34 +220,43 @@ class _Gathering:
         return found
 
     def _known(self, names: Sequence[str]) -> list[Known]:
-        said = defaultdict(list)
-        traces: dict[str, dict[int, Trace]] = defaultdict(dict)
+        said: dict[str, list[Any]] = defaultdict(list)
         subjects = list(dict.fromkeys(fold.subject_of(name) for name in names))
         for part in chunks(subjects):
-            query = (
-                sa.select(EVENT, DELIVERY.c.sha256, DELIVERY.c.size)
-                .outerjoin(DELIVERY, DELIVERY.c.id == EVENT.c.delivery_id)
-                .where(
-                    EVENT.c.occurrence_id.in_(part),
-                    EVENT.c.recorded_at <= self.as_of,
-                    holds(self.asked.as_of),
-                )
+            query = sa.select(EVENT).where(
+                EVENT.c.occurrence_id.in_(part), EVENT.c.recorded_at <= self.as_of, holds(self.asked.as_of)
             )
             for row in self.connection.execute(query):
-                said[row.occurrence_id].append(said_of(row))
-                traces[row.occurrence_id][row.id] = Trace(
-                    event=row.id,
-                    delivery=receipt_of(row.delivery_id),
-                    adapter=row.adapter,
-                    sha256=row.sha256,
-                    size=row.size,
-                )
+                said[row.occurrence_id].append(row)
+        told = {subject: telling(said[subject]) for subject in subjects}
+        traces = self._traces(row for rows in told.values() for row in rows)
         known = {
             item.occurrence.id: item
             for subject in subjects
-            for item in timeline.known(said[subject], traces[subject], self.as_of)
+            for item in timeline.known(map(said_of, told[subject]), traces, self.as_of)
         }
         return [known[name] for name in names if name in known]
+
+    def _traces(self, rows: Iterable[Any]) -> dict[int, Trace]:
+        """Where each of these rows of EventRow's columns came from, by event."""
+        by_event = {row.id: row for row in rows}
+        bodies = {
+            row.id: row
+            for part in chunks(sorted({row.delivery_id for row in by_event.values()}))
+            for row in self.connection.execute(
+                sa.select(DELIVERY.c.id, DELIVERY.c.sha256, DELIVERY.c.size).where(DELIVERY.c.id.in_(part))
+            )
+        }
+        return {
+            name: Trace(
+                event=name,
+                delivery=receipt_of(row.delivery_id),
+                adapter=row.adapter,
+                sha256=body.sha256 if (body := bodies.get(row.delivery_id)) else None,
+                size=body.size if body else None,
+            )
+            for name, row in by_event.items()
+        }
 
     def _lines(
         self, incident: str, own: list[Line], alerts: Sequence[Known], context: Iterable[Known], *, crowded: bool
@@ -289,22 +299,13 @@ def bin_seconds(since: datetime, until: datetime) -> int:
 def density(
     connection: sa.Connection, incident: str, since: datetime, until: datetime, *, as_of: datetime | None = None
 ) -> Density:
-    """How many of an incident's alerts began in each bin of a window, by lane and severity: counted by the database."""
+    """How many of an incident's alerts began in each bin of a window, by lane and severity."""
     seconds = bin_seconds(since, until)
-    width = seconds * 1_000_000
-    start = sa.type_coerce(OCCURRENCE.c.starts_at, sa.BigInteger)
-    number = (start - start % width).label("bin")
-    query = sa.select(OCCURRENCE.c.lane, OCCURRENCE.c.severity, number, sa.func.count().label("n")).where(
-        OCCURRENCE.c.id.in_(entries.members_at(connection, incident, as_of)),
-        OCCURRENCE.c.starts_at.between(since, until),
-    )
-    if as_of is not None:
-        query = query.where(OCCURRENCE.c.recorded_at <= as_of)
-    rows = connection.execute(query.group_by(OCCURRENCE.c.lane, OCCURRENCE.c.severity, number)).all()
-    bins = tuple(Bin(row.lane, Severity.of_rank(row.severity), instant(row.bin), row.n) for row in rows)
-    return Density(
-        seconds, tuple(sorted(bins, key=lambda b: (b.at, b.lane, -b.severity.rank))), sum(b.count for b in bins)
-    )
+    found: Counter[tuple[datetime, Lane, Severity]] = Counter()
+    for part in counting.bins(connection, incident, since, until, seconds=seconds, as_of=as_of):
+        found[part.at, part.lane, part.severity] += part.count
+    bins = [Bin(lane, severity, at, count) for (at, lane, severity), count in found.items()]
+    return Density(seconds, tuple(sorted(bins, key=lambda b: (b.at, b.lane, -b.severity.rank))), found.total())
 
 
 def runs(connection: sa.Connection, incident: str, as_of: datetime | None) -> list[Line]:
@@ -333,7 +334,7 @@ def _crowd(connection: sa.Connection, incident: str, as_of: datetime | None) -> 
         for name in ("id", "name", "lane", "severity", "source", "starts_at", "ends_at", "recorded_at")
     )
     query = sa.select(*columns, (nth - nth_of_name).label("run")).where(
-        OCCURRENCE.c.id.in_(entries.members_at(connection, incident, as_of))
+        OCCURRENCE.c.id.in_(counting.members_at(connection, incident, as_of))
     )
     if as_of is not None:
         query = query.where(OCCURRENCE.c.recorded_at <= as_of)

@@ -13,11 +13,12 @@ from typing import Any
 import sqlalchemy as sa
 import sqlalchemy.exc
 
-from incidents import deliveries, fold, records
+from incidents import deliveries, fold, reach, reading_counts, records
 from incidents.adapters import Adapter
 from incidents.bounds import objection
 from incidents.config import Config
 from incidents.entries import OCCURRENCE, Changes
+from incidents.extremes import counted_variables
 from incidents.grouping import GROUP, Change, Grouping
 from incidents.lanes import lane_of
 from incidents.linking import Linking
@@ -98,6 +99,8 @@ class Ingest:
         self._room = MOST_STATEMENTS
         self._at = 0
         """The delivery that was read last."""
+        self._measured: list[Mapping[str, Any]] = []
+        """The readings that this transaction recorded."""
 
     def work(
         self,
@@ -190,7 +193,7 @@ class Ingest:
         changes = Changes(self.store, connection, now)
         changes.recount_members_of(gone)
         Grouping(config, changes, story=self.story).apply(changed)
-        if changes.opened or changes.joined or any(c.now.kind != "alert" for c in changed):
+        if changes.opened or changes.joined or self._measured or any(c.now.kind != "alert" for c in changed):
             # Two transactions that bring an incident and a hazard would each miss what the other has not committed.
             # Before the first settle, which locks rows: the order of locks is source, group, linking, rows.
             self.store.lock(connection, ["linking"])
@@ -199,7 +202,8 @@ class Ingest:
         linking.relink_incidents(
             [incidents[name] for name in sorted(changes.opened | changes.relink) if name in incidents]
         )
-        linking.relink_occurrences([c.now for c in changed])
+        linking.relink_occurrences([seen for c in changed for seen in (c.was, c.now) if seen])
+        linking.relink_readings(self._measured)
         incidents |= changes.settle()
         kinds = {f"{c.now.kind}s" for c in changed}
         return frozenset({f"incident:{name}" for name in incidents} | kinds | {"deliveries"})
@@ -269,7 +273,7 @@ class Ingest:
         self, heard: Sequence[Heard], connection: sa.Connection, now: datetime
     ) -> tuple[list[Change], list[str]]:
         """Record what is new and fold it; what changed, and the ids of occurrences that nobody speaks of any more."""
-        self._record_readings(heard, connection, now)
+        self._measured = self._record_readings(heard, connection, now)
         said: dict[str, dict[str, tuple[Heard, Event]]] = defaultdict(dict)
         repeats: list[tuple[str, str, int]] = []
         for one in heard:
@@ -389,7 +393,8 @@ class Ingest:
         return undone
 
     @staticmethod
-    def _record_readings(heard: Sequence[Heard], connection: sa.Connection, now: datetime) -> None:
+    def _record_readings(heard: Sequence[Heard], connection: sa.Connection, now: datetime) -> list[Mapping[str, Any]]:
+        """Record readings that are not known yet, and count them; those that links are measured by."""
         rows = [
             {
                 "digest": hashlib.sha256(f"{one.source}\0{reading_digest(r)}".encode()).hexdigest(),
@@ -410,8 +415,11 @@ class Ingest:
             for one in heard
             for r in one.readings
         ]
-        if rows:
-            connection.execute(insert(connection, READING).on_conflict_do_nothing(index_elements=["digest"]), rows)
+        new = reading_counts.fresh(connection, rows)
+        if new:
+            connection.execute(insert(connection, READING).on_conflict_do_nothing(index_elements=["digest"]), new)
+            reading_counts.count(connection, new)
+        return [row for row in new if row["variable"] in counted_variables()]
 
     # --- folding ----------------------------------------------------------------------------------------------------
 
@@ -442,6 +450,7 @@ class Ingest:
         if gone:
             connection.execute(sa.delete(OCCURRENCE).where(OCCURRENCE.c.id.in_(gone)))
             connection.execute(sa.delete(GROUP).where(GROUP.c.occurrence_id.in_(gone)))
+            reach.forget(connection, gone)
         return changed, gone
 
 
@@ -489,6 +498,7 @@ def write_occurrences(connection: sa.Connection, changed: Sequence[Change]) -> N
     ]
     if moved:
         connection.execute(sa.update(OCCURRENCE).where(OCCURRENCE.c.id == sa.bindparam("_id")), moved)
+    reach.write(connection, ((c.was, c.now) for c in changed))
 
 
 def pulse(store: Store, connection: sa.Connection, topics: Iterable[str], now: datetime) -> None:

@@ -40,11 +40,14 @@ _METAPHORS: Final = re.compile(
     r")\b"
 )
 
+_WARMTH: Final = r"temperatures?|thermal|ambient"
 _COOLING: Final = (
-    r"cooling|coolers?|chillers?|cracs?|crahs?|hvac|air condition(?:ing|er)|inlet|supply air|temperatures?|thermal|"
-    r"ambient|overheat\w*|condensers?"
+    r"cooling|coolers?|chillers?|cracs?|crahs?|hvac|air condition(?:ing|er)|inlet|supply air|overheat\w*|"
+    r"condensers?|head pressure"
 )
-_POWER: Final = r"power|utility|mains|ups|pdus?|generators?|gensets?|voltage|brownout|switchgear|on battery"
+_POWER: Final = (
+    r"power|utility|mains|ups|pdus?|generators?|gensets?|voltage|brownout|switchgear|on battery|blackout|substation"
+)
 _FREEZING: Final = r"freez\w*|frozen"
 _STRUCK: Final[dict[Family, str]] = {
     "heat": _COOLING,
@@ -57,9 +60,29 @@ _STRUCK: Final[dict[Family, str]] = {
     "earthquake": rf"seismic|vibration|{_POWER}",
     "grid": _POWER,
 }
+# Words that speak of it at one remove: a voltage dip that trips chillers is seen as loss of cooling, and a warm room
+# says that cooling fell short, not that it was hot outside.
+_STRUCK_LESS: Final[dict[Family, str]] = {
+    "heat": _WARMTH,
+    "smoke": _WARMTH,
+    "thunderstorm": rf"{_COOLING}|{_WARMTH}",
+    "wind": rf"{_COOLING}|{_WARMTH}",
+    "earthquake": rf"{_COOLING}|{_WARMTH}",
+    "grid": rf"{_COOLING}|{_WARMTH}",
+}
 _SOFTWARE: Final = (
-    r"config(?:uration)?|deploy(?:ments?|s|ed)?|rollback|rollout|certificates?|certs?|dns|bgp|database|bug"
+    r"config(?:uration)?s?|deploy(?:ments?|s|ed)?|rollback|roll(?:ed)? ?out|rolled back|certificates?|certs?|dns|bgp|"
+    r"database|bug|feature flags?|migration|null pointer|race condition|memory leak|deadlock|route leak|typo|"
+    r"script|thread limit|expired (?:token|key|licen[cs]e)|software|firmware|code (?:change|push)|"
+    r"content update|bad (?:build|release|push)"
 )
+_OTHER_PHYSICAL: Final = (
+    r"maintenance|battery (?:fire|explosion)|lithium|li ion|fire suppression|sprinklers?|excavators?|digger|"
+    r"(?:fib(?:er|re)|cable) cut|truck|ground fault|static (?:transfer )?switch|human error|wrong (?:valve|breaker)|"
+    r"(?:pump|pipe|cooling|water) leak\w*|leak in|air lock|airlock\w*|control (?:system )?(?:bug|fault|failure)|plc|"
+    r"ups (?:fault|failure|failed)|overhaul|sabotage|drone|missile|strike on"
+)
+"""What else brings a hall down, as those say who were there; none of it asks for weather."""
 
 
 def family_of(occurrence: Occurrence) -> Family:
@@ -68,7 +91,12 @@ def family_of(occurrence: Occurrence) -> Family:
         return "provider"
     if is_grid(occurrence):
         return "grid"
-    spoken = (plain_words(text) for text in (occurrence.event, occurrence.title) if text)
+    return _family_of_words(occurrence.event, occurrence.title)
+
+
+@lru_cache(maxsize=8192)
+def _family_of_words(*texts: str | None) -> Family:
+    spoken = (plain_words(text) for text in texts if text)
     return next((family for words in spoken for family, named in _FAMILIES if _pattern(named).search(words)), "other")
 
 
@@ -77,14 +105,45 @@ def named_by(signals: Sequence[str], family: Family) -> tuple[str, ...]:
     return _found(_STRUCK[family], signals) if family in _STRUCK else ()
 
 
+def hinted_by(signals: Sequence[str], family: Family) -> tuple[str, ...]:
+    """The words that speak of what this family strikes only at one remove: warmth, or cooling after a lost supply."""
+    return _found(_STRUCK_LESS[family], signals) if family in _STRUCK_LESS else ()
+
+
+def cooling_words(signals: Sequence[str]) -> tuple[str, ...]:
+    """The words that name cooling, whatever the family; warmth alone is none."""
+    return _found(_COOLING, signals)
+
+
+def physical_words(signals: Sequence[str]) -> tuple[str, ...]:
+    """Every word that names power, cooling, water or fire: what a plain keyword search would go by."""
+    return _found(rf"{_COOLING}|{_WARMTH}|{_POWER}|water|flood(?:ed)?|fire|{_FREEZING}", signals)
+
+
 def software_words(signals: Sequence[str]) -> tuple[str, ...]:
     """The words in these signals that name configuration, deployment or naming; each once, sorted."""
     return _found(_SOFTWARE, signals)
 
 
+def other_physical_words(signals: Sequence[str]) -> tuple[str, ...]:
+    """The words in these signals that state a physical course of events of its own, without any weather."""
+    return _found(_OTHER_PHYSICAL, signals)
+
+
+def is_telling(text: str) -> bool:
+    """Whether a text names anything that a link may rest on."""
+    return bool(physical_words([text]) or software_words([text]) or other_physical_words([text]))
+
+
 def _found(named: str, signals: Sequence[str]) -> tuple[str, ...]:
-    cleared = (_METAPHORS.sub(" ", plain_words(signal)) for signal in signals)
-    return tuple(sorted({match.group(1) for words in cleared for match in _pattern(named).finditer(words)}))
+    found = {word for signal in signals for word in _words_in(named, signal)}
+    return tuple(sorted(word for word in found if not (word.endswith("s") and word[:-1] in found)))
+
+
+@lru_cache(maxsize=16_384)
+def _words_in(named: str, signal: str) -> tuple[str, ...]:
+    words = _METAPHORS.sub(" ", plain_words(signal))
+    return tuple(match.group(1) for match in _pattern(named).finditer(words))
 
 
 @lru_cache(maxsize=64)

@@ -258,6 +258,9 @@ class Site:
 
     `located_by` and `timezone_by` say where coordinates and zone come from: given by a person, from the catalogue of
     provider regions, the zone at the coordinates, or, where no zone is, the default.
+
+    `depends_on` names providers whose incidents reach it wherever they are; `operator` is whose own site it is: what
+    that provider publishes of itself is the same event told again.
     """
 
     name: str
@@ -273,6 +276,8 @@ class Site:
     match: tuple[Match, ...] = ()
     located_by: Literal["given", "catalogue"] = "given"
     timezone_by: Literal["given", "catalogue", "coordinates", "default"] = "given"
+    depends_on: tuple[str, ...] = ()
+    operator: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,6 +134,11 @@ def list_occurrences(connection: sa.Connection, wanted: OccurrenceFilter, limit:
     return [occurrence_of(row) for row in rows]
 
 
+def hazards_on(connection: sa.Connection, now: datetime) -> list[Occurrence]:
+    """The hazards in force at this instant, the latest first, at most 500."""
+    return list_occurrences(connection, OccurrenceFilter(kind="hazard", active_at=now), 500)
+
+
 def is_at(seen: Occurrence, site: Site, config: Config) -> bool:
     """Whether an occurrence concerns a site: alerts and changes by their labels, the outside world by its area."""
     if seen.kind in ("alert", "change"):

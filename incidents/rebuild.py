@@ -9,14 +9,17 @@ from itertools import groupby
 
 import sqlalchemy as sa
 
-from incidents import configured, entries, fold
+from incidents import configured, counting, entries, fold, reach, reading_counts
 from incidents.config import Config
+from incidents.counting import COUNT
 from incidents.entries import ENTRY, INCIDENT, MEMBER, OCCURRENCE
 from incidents.grouping import GROUP, STILL_ON, groups_of
 from incidents.ingest import EVENT, holds
 from incidents.lanes import lane_of
 from incidents.model import Occurrence
 from incidents.places import SiteMatcher
+from incidents.reach import REACH
+from incidents.reading_counts import READING_COUNT
 from incidents.records import occurrence_row, said_of
 from incidents.store import Store, chunks
 from incidents.tables import micros
@@ -35,6 +38,8 @@ def rebuild_within(connection: sa.Connection, config: Config, now: datetime) -> 
     """Fold all anew in a transaction of the caller, who has locked the caches; how many of each."""
     connection.execute(sa.delete(OCCURRENCE))
     connection.execute(sa.delete(GROUP))
+    connection.execute(sa.delete(REACH))
+    reading_counts.fill(connection)
     occurrences = _occurrences(connection, config)
     return occurrences, _incidents(connection, now)
 
@@ -48,6 +53,7 @@ def refold(
     for part in chunks(sorted(set(subjects))):
         names = sa.select(OCCURRENCE.c.id).where(OCCURRENCE.c.subject.in_(part))
         connection.execute(sa.delete(GROUP).where(GROUP.c.occurrence_id.in_(names)))
+        connection.execute(sa.delete(REACH).where(REACH.c.occurrence_id.in_(names)))
         connection.execute(sa.delete(OCCURRENCE).where(OCCURRENCE.c.subject.in_(part)))
         folded = _folded(connection, EVENT.c.occurrence_id.in_(part))
         _write_occurrences(connection, folded, matcher, kinds)
@@ -85,6 +91,7 @@ def _write_occurrences(
     if not folded:
         return
     connection.execute(sa.insert(OCCURRENCE), [occurrence_row(seen, lane_of(seen)) for seen in folded])
+    reach.write(connection, ((None, seen) for seen in folded))
     groups = [
         {
             "group_key": key,
@@ -154,13 +161,17 @@ def _fold_incident(connection: sa.Connection, name: str, now: datetime) -> None:
     incident = fold.incident(
         [e for e in log if e.kind != "alerts_joined"], entries.recount(connection, name), version=len(log)
     )
+    counting.keep_afresh(connection, name)
     entries.write_incident(connection, incident, heard, by_rule=fold.is_status_of_rule(log), now=now)
 
 
 def state_digest(connection: sa.Connection) -> str:
-    """SHA-256 over both caches, hex: equal states have equal digests on either database."""
+    """SHA-256 over the caches, hex: equal states have equal digests on either database."""
     seen = hashlib.sha256()
-    for table in (OCCURRENCE, GROUP, INCIDENT):
+    counted = sa.select(COUNT).where(COUNT.c.alerts != 0).order_by(*COUNT.primary_key.columns)
+    for row in connection.execute(counted):
+        seen.update(repr(tuple(row)).encode())
+    for table in (OCCURRENCE, GROUP, INCIDENT, REACH, READING_COUNT):
         keys = list(table.primary_key.columns)
         for row in connection.execute(sa.select(table).order_by(*keys)):
             seen.update(repr(tuple(row)).encode())

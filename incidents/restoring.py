@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 import sqlalchemy as sa
 
-from incidents import configured
+from incidents import configured, reading_counts
 from incidents.acts import ConflictError
 from incidents.bundling import entry_rows, event_rows, reading_row
 from incidents.config import spec_of
@@ -226,6 +226,7 @@ def _add_readings(connection: sa.Connection, readings: Sequence[Row]) -> int:
         if name not in known
     ]
     _insert(connection, READING, fresh)
+    reading_counts.count(connection, fresh)
     return len(fresh)
 
 

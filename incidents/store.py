@@ -35,46 +35,69 @@ FAIR_SECONDS = 0.5
 """How long a fold lets intake go first before it takes its turn."""
 QUIET_SECONDS = 0.005
 """How long intake must have paused for a fold to begin before that."""
+CROWD = 8
+CROWD_QUIET_SECONDS = 0.05
+"""The same after a commit of a crowd: those it answered are about to send again."""
 CHUNK = 500
 """Most values in one IN list, well under the parameter bound of either database."""
 
 
 class WriteGate:
-    """Who may write on SQLite: intake first, but a fold that has waited `FAIR_SECONDS` is not put off again."""
+    """Who may write on SQLite: intake first, but a fold that has waited `FAIR_SECONDS` is not put off again.
 
-    def __init__(self) -> None:
+    An open gate, that of PostgreSQL, keeps nobody out; a worker still gives way to the intake of its own process.
+    """
+
+    def __init__(self, *, is_open: bool = False) -> None:
+        self._is_open = is_open
         self._free = threading.Condition()
         self._held = False
         self._intake_waits = 0
         self._intake_left_at = 0.0
+        self._quiet = QUIET_SECONDS
 
     @contextmanager
-    def intake(self) -> Iterator[None]:
-        """Enter as soon as the present holder leaves."""
+    def intake(self, count: int = 1) -> Iterator[None]:
+        """Enter as soon as the present holder leaves, with so many deliveries."""
         with self._free:
             self._intake_waits += 1
             while self._held:
                 self._free.wait()
-            self._intake_waits -= 1
-            self._held = True
+            self._intake_waits -= not self._is_open
+            self._held = not self._is_open
         try:
             yield
         finally:
-            self._intake_left_at = time.monotonic()
+            with self._free:
+                self._intake_left_at = time.monotonic()
+                self._intake_waits -= self._is_open
+                self._quiet = CROWD_QUIET_SECONDS if count >= CROWD else QUIET_SECONDS
             self._leave()
 
     @contextmanager
     def fold(self) -> Iterator[None]:
         """Enter when nobody holds the gate and intake has paused, or when the wait has been long enough."""
-        latest = time.monotonic() + FAIR_SECONDS
+        if self._is_open:
+            yield
+            return
         with self._free:
-            while (wait := self._fold_waits(latest)) > 0:
-                self._free.wait(wait)
+            self._wait_for_intake()
             self._held = True
         try:
             yield
         finally:
             self._leave()
+
+    def give_way(self) -> None:
+        """Wait as `fold` does, where that would let everybody in."""
+        if self._is_open:
+            with self._free:
+                self._wait_for_intake()
+
+    def _wait_for_intake(self) -> None:
+        latest = time.monotonic() + FAIR_SECONDS
+        while (wait := self._fold_waits(latest)) > 0:
+            self._free.wait(wait)
 
     def intake_paused(self) -> float:
         """For how many seconds no intake has come through; 0 while some waits."""
@@ -89,7 +112,7 @@ class WriteGate:
             return 0.0
         if self._intake_waits:
             return latest - now
-        return min(latest, self._intake_left_at + QUIET_SECONDS) - now
+        return min(latest, self._intake_left_at + self._quiet) - now
 
     def _leave(self) -> None:
         with self._free:
@@ -137,7 +160,7 @@ class Store:
     def __init__(self, url: str, *, readers: int = 4) -> None:
         self.url = _driver_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
-        self.gate = WriteGate()
+        self.gate = WriteGate(is_open=not self.is_sqlite)
         if self.is_sqlite:
             path = self.url.database
             assert path, "an SQLite URL names a file"
@@ -159,15 +182,15 @@ class Store:
         self._read.dispose()
 
     @contextmanager
-    def intake(self) -> Iterator[sa.Connection]:
-        """A write transaction that goes before folds; committed when the block ends without an error."""
-        with self._gated(self.gate.intake()), self._write.begin() as connection:
+    def intake(self, count: int = 1) -> Iterator[sa.Connection]:
+        """A write transaction of so many deliveries, before folds; committed when the block ends without an error."""
+        with self.gate.intake(count), self._write.begin() as connection:
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
         """A write transaction of folds and people; committed when the block ends without an error."""
-        with self._gated(self.gate.fold()), self._write.begin() as connection:
+        with self.gate.fold(), self._write.begin() as connection:
             yield connection
 
     @contextmanager
@@ -179,14 +202,6 @@ class Store:
             with connection.begin():
                 yield connection
 
-    @contextmanager
-    def _gated(self, turn: Any) -> Iterator[None]:  # noqa: ANN401  # a context manager of the gate
-        if self.is_sqlite:
-            with turn:
-                yield
-        else:
-            yield
-
     def lock(self, connection: sa.Connection, names: Iterable[str]) -> None:
         """Lock these names until the transaction ends, in one order for all; SQLite writers are serial anyway."""
         if self.is_sqlite:
@@ -197,13 +212,15 @@ class Store:
     def lock_caches(self, connection: sa.Connection) -> None:
         """Keep every other transaction out of the caches until this one ends."""
         if not self.is_sqlite:
-            connection.exec_driver_sql("LOCK TABLE occurrence, alert_group, incident IN ACCESS EXCLUSIVE MODE")
+            connection.exec_driver_sql(
+                "LOCK TABLE occurrence, alert_group, incident, reach, reading_count IN ACCESS EXCLUSIVE MODE"
+            )
 
     def migrate(self) -> None:
         """Bring the schema to the newest revision; several processes may try at once, one does."""
         config = AlembicConfig()
         config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-        with self._gated(self.gate.fold()), self._write.begin() as connection:
+        with self.gate.fold(), self._write.begin() as connection:
             self.lock(connection, ["migrate"])
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
@@ -280,19 +297,47 @@ def insert_many(connection: sa.Connection, table: Any, rows: Sequence[Mapping[st
     """
     if not rows:
         return
-    sql, order, processors = _compiled_insert(table, tuple(rows[0]), connection.dialect)
-    pairs = list(zip(order, processors, strict=True))
-    values = [tuple(p(row[k]) if p else row[k] for k, p in pairs) for row in rows]
-    connection.exec_driver_sql(sql, values)
+    head, mark, processors = _compiled_insert(table, tuple(rows[0]), connection.dialect)
+    pairs = list(zip(rows[0], processors, strict=True))
+    insert_tuples(connection, head, mark, [tuple(p(row[k]) if p else row[k] for k, p in pairs) for row in rows])
+
+
+MOST_TOGETHER = 64
+"""Most rows in one INSERT on SQLite."""
+MOST_VALUES = 900
+"""Most values of one statement; older builds of SQLite take no more than 999."""
+
+
+def insert_tuples(connection: sa.Connection, head: str, mark: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Insert rows as the driver takes them: `head` is the statement up to VALUES, `mark` the marks of one row.
+
+    SQLite's driver lets go of the interpreter for every statement and then has to get it back from a busy event loop,
+    so many rows go into one. Their number is a power of two: the driver keeps a compiled statement for each text.
+    """
+    if connection.dialect.name != "sqlite":
+        connection.exec_driver_sql(f"{head} {mark}", list(rows))
+        return
+    most = min(MOST_TOGETHER, 1 << (MOST_VALUES // len(rows[0])).bit_length() - 1)
+    start = 0
+    while left := len(rows) - start:
+        count = min(most, 1 << left.bit_length() - 1)
+        values = tuple(value for row in rows[start : start + count] for value in row)
+        connection.exec_driver_sql(_insert_of(head, mark, count), values)
+        start += count
+
+
+@lru_cache(maxsize=256)
+def _insert_of(head: str, mark: str, count: int) -> str:
+    return f"{head} {', '.join([mark] * count)}"
 
 
 @lru_cache(maxsize=64)
-def _compiled_insert(table: Any, keys: tuple[str, ...], dialect: sa.Dialect) -> tuple[str, list[str], list[Any]]:  # noqa: ANN401
+def _compiled_insert(table: Any, keys: tuple[str, ...], dialect: sa.Dialect) -> tuple[str, str, list[Any]]:  # noqa: ANN401
     columns = [table.c[key] for key in keys]
     marks = ", ".join(["?" if dialect.paramstyle == "qmark" else "%s"] * len(keys))
     quote = dialect.identifier_preparer.quote
-    sql = f"INSERT INTO {quote(table.name)} ({', '.join(quote(c.name) for c in columns)}) VALUES ({marks})"  # noqa: S608  # names are ours
-    return sql, list(keys), [_processor(c.type, dialect) for c in columns]
+    head = f"INSERT INTO {quote(table.name)} ({', '.join(quote(c.name) for c in columns)}) VALUES"  # names are ours
+    return head, f"({marks})", [_processor(c.type, dialect) for c in columns]
 
 
 def _processor(kind: Any, dialect: sa.Dialect) -> Callable[[Any], Any] | None:  # noqa: ANN401  # a column's type

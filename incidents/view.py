@@ -208,6 +208,18 @@ class IncidentRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Compared:
+    """One incident of several that are laid side by side, over its own window."""
+
+    incident: Incident
+    since: datetime
+    until: datetime
+    phases: tuple[Phase, ...]
+    measurements: tuple[Measurement, ...]
+    density: Density
+
+
+@dataclass(frozen=True, slots=True)
 class SiteStrip:
     """The last 24 hours of one site."""
 
@@ -341,7 +353,6 @@ class OccurrenceView:
     credit: Credit | None
 
 
-@dataclass(frozen=True, slots=True)
 class Payload:
     """A delivery that is shown with what it holds: `text` without secrets, cut where `cut` says so."""
 

@@ -18,7 +18,18 @@ from incidents import configured
 from incidents.config import Config
 from incidents.deliveries import BODY_BOUND
 from incidents.store import Store
-from service import inbox, metrics, occurrences_api, openapi, people, polling, schedule, source_pages
+from service import (
+    inbox,
+    metrics,
+    occurrences_api,
+    openapi,
+    people,
+    polling,
+    postmortem_pages,
+    review_pages,
+    schedule,
+    source_pages,
+)
 from service.access import Access
 from service.apply import apply
 from service.asking import zones
@@ -42,7 +53,7 @@ from service.listener import Listener
 from service.routes import ROUTES
 from service.seal import secret_key
 from service.settings import Settings
-from service.shell import shell
+from service.shell import SERVER, shell
 from service.worker import Worker
 from service.writer import Writer
 
@@ -124,8 +135,7 @@ async def _drain(app: web.Application) -> None:
 
 
 async def _unnamed(_request: web.Request, response: web.StreamResponse) -> None:
-    """Versions of what we run on are nobody's business."""
-    response.headers["Server"] = "Barograph"
+    response.headers["Server"] = SERVER
 
 
 async def livez(_request: web.Request) -> web.Response:
@@ -197,6 +207,9 @@ def _page_routes(app: web.Application) -> None:
         ("/", people.now),
         ("/incidents", people.incidents),
         ("/incidents/{incident}", people.incident),
+        ("/incidents/{incident}/postmortem", postmortem_pages.show),
+        ("/compare", review_pages.compare_page),
+        ("/review", review_pages.review_page),
         ("/sources", source_pages.sources),
         ("/sources/new", source_pages.new_source),
         ("/deliveries", source_pages.quarantine),
@@ -217,6 +230,8 @@ def _page_routes(app: web.Application) -> None:
         (r"/incidents/{incident}/entries/{entry:\d{1,18}}/retract", people.retract_form, "responder"),
         ("/incidents/{incident}/links/{link}/verdict", people.verdict_form, "responder"),
         ("/incidents/{incident}/patch", people.patch_form, "responder"),
+        ("/incidents/{incident}/postmortem", postmortem_pages.save_form, "responder"),
+        ("/incidents/{incident}/postmortem/state", postmortem_pages.state_form, "responder"),
         ("/sources", source_pages.create_source, "admin"),
         ("/sources/{source}/key", source_pages.create_key, "admin"),
         ("/sources/{source}/secrets", source_pages.keep_secrets, "admin"),

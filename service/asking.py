@@ -19,6 +19,7 @@ from incidents import instants
 from incidents.acts import Acting
 from incidents.entries import Changes
 from incidents.ingest import pulse
+from incidents.model import Site
 from service import clock
 from service.access import Identity
 from service.keys import CONFIG, HUB, IDENTITY, READERS, STORE, WORKER
@@ -53,8 +54,8 @@ async def compute(request: web.Request, work: Callable[[], T]) -> T:
     return await asyncio.get_running_loop().run_in_executor(request.app[READERS], work)
 
 
-async def act(request: web.Request, deed: Callable[[Acting], T]) -> T:
-    """Let somebody act, in one write transaction that streams are told of."""
+async def act(request: web.Request, deed: Callable[[Acting], T], *, is_told: bool = True) -> T:
+    """Let somebody act, in one write transaction that streams are told of unless nothing they show changes."""
     store, config, actor = request.app[STORE], request.app[CONFIG].now, identity(request).actor
 
     def run() -> T:
@@ -65,7 +66,8 @@ async def act(request: web.Request, deed: Callable[[Acting], T]) -> T:
             topics = (
                 [f"incident:{request.match_info['incident']}"] if "incident" in request.match_info else ["incidents"]
             )
-            pulse(store, connection, topics, now)
+            if is_told:
+                pulse(store, connection, topics, now)
         return done
 
     done = await asyncio.get_running_loop().run_in_executor(request.app[READERS], run)
@@ -133,6 +135,17 @@ def zone_of(request: web.Request) -> str | None:
     if zone not in zones():
         raise AskingError(f"tz: {zone[:60]!r} is not a time zone of the IANA database")
     return zone
+
+
+def site_of(request: web.Request) -> Site | None:
+    """The site that the query asks for; None where it asks for none."""
+    name = request.query.get("site")
+    if not name:
+        return None
+    found = request.app[CONFIG].now.site(name)
+    if found is None:
+        raise AskingError(f"site: {name[:60]!r} is not configured")
+    return found
 
 
 def choice_of(request: web.Request, name: str, choices: tuple[str, ...], default: str) -> str:

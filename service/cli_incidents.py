@@ -12,6 +12,7 @@ import click
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from dashboards.audiences import Audience
     from dashboards.svg import Preset
     from incidents.acts import Acting
     from incidents.incident_view import Asked
@@ -19,6 +20,13 @@ if TYPE_CHECKING:
     from incidents.view import IncidentView
 
 from service.terminal import JSON_OPTION, as_json, config_in, instant, opened, plain, plain_lines, settings_of, told
+
+DOCUMENTS = {
+    "timeline": ("svg", "png", "pdf", "html", "md", "csv", "json"),
+    "postmortem": ("md", "html", "pdf", "docx", "zip", "json"),
+}
+"""What can be exported, and as what."""
+FORMATS = list(dict.fromkeys(form for forms in DOCUMENTS.values() for form in forms))
 
 
 @click.group()
@@ -122,7 +130,8 @@ def acted(actor: str, deed: Callable[[Acting], object]) -> object:
 
 @click.command()
 @click.argument("id_", metavar="ID")
-@click.option("--format", "form", type=click.Choice(["svg", "png", "pdf", "html", "md", "csv", "json"]), required=True)
+@click.option("--format", "form", type=click.Choice(FORMATS), required=True)
+@click.option("--document", type=click.Choice(list(DOCUMENTS)), default="timeline", help="What to write.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="The file; stdout by default.")
 @click.option("--tz", help="Time zone of the export; the site's by default.")
 @click.option("--theme", type=click.Choice(["light", "dark", "print"]), default="light")
@@ -130,6 +139,10 @@ def acted(actor: str, deed: Callable[[Acting], object]) -> object:
 @click.option("--from", "since", callback=instant, metavar="T")
 @click.option("--to", "until", callback=instant, metavar="T")
 @click.option("--as-of", callback=instant, metavar="T", help="As known at T.")
+@click.option(
+    "--audience", type=click.Choice(["internal", "customer", "public"]), default="internal", help="Postmortem."
+)
+@click.option("--names", is_flag=True, help="Postmortem: people by name, not by role.")
 def export(  # noqa: PLR0917  # click passes by name
     id_: str,
     form: str,
@@ -140,8 +153,12 @@ def export(  # noqa: PLR0917  # click passes by name
     since: datetime | None,
     until: datetime | None,
     as_of: datetime | None,
+    document: str,
+    audience: Audience,
+    *,
+    names: bool,
 ) -> None:
-    """Export an incident's timeline as a file."""
+    """Export an incident's timeline, or its postmortem, as a file."""
     from zoneinfo import available_timezones
 
     from incidents.incident_view import Asked
@@ -149,11 +166,36 @@ def export(  # noqa: PLR0917  # click passes by name
 
     if tz is not None and tz not in available_timezones():
         raise click.BadParameter("is not a time zone of the IANA database", param_hint="--tz")
+    if form not in DOCUMENTS[document]:
+        raise click.BadParameter(f"a {document} is written as {', '.join(DOCUMENTS[document])}", param_hint="--format")
     settings = settings_of()
+    if document == "postmortem":
+        with told():
+            content = postmortem_file(id_, form, audience, names=names, tz=tz)
+        write_out(content, out)
+        return
     with told(), opened(settings) as store:
         view = view_in(store, id_, Asked(clock.now(), as_of, since, until, tz))
         address = f"{settings.public_url}/incidents/{id_}" if settings.public_url else ""
         _, _, content = exports.export(view, form, theme=theme, preset=preset, address=address)
+    write_out(content, out)
+
+
+def postmortem_file(id_: str, form: str, audience: Audience, *, names: bool, tz: str | None) -> bytes:
+    """The postmortem of an incident as the bytes of a file. Raises NotFoundError."""
+    from incidents.incident_view import Asked
+    from service import clock, postmortems
+
+    with opened() as store:
+        config, asked = config_in(store), Asked(clock.now(), zone=tz)
+        wanted = postmortems.Wanted(audience, names)
+        with store.reading() as connection:
+            found = postmortems.read(connection, config, id_, asked, wanted)
+    return postmortems.export(found, form)[2]
+
+
+def write_out(content: bytes, out: Path | None) -> None:
+    """Write to the file, else to stdout."""
     if out is None:
         sys.stdout.buffer.write(content)
     else:

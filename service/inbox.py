@@ -92,13 +92,13 @@ async def post(request: web.Request) -> web.Response:
     if refusal and not secrets:
         return _refused(request, name, *refusal)
     if request.app[WRITER].draining:
-        return _later("draining")
+        return later("draining")
     try:
         body = await _body(request, proven=refusal is None)
     except OverloadedError as error:
-        return _later(str(error))
+        return later(str(error))
     except TimeoutError:
-        return _later(f"the body did not arrive within {BODY_SECONDS:.0f} s")
+        return not_in_time()
     except web.HTTPRequestEntityTooLarge:
         return _refused(request, name, *refusal) if refusal else await _too_large(request, name)
     now, delivery = clock.now(), None
@@ -119,7 +119,7 @@ async def post(request: web.Request) -> web.Response:
             name, now, headers, body, encoding="" if encoding == "identity" else encoding, proof=proof
         )
     except OverloadedError as error:
-        return _later(str(error))
+        return later(str(error))
     if delivery and adapter and adapter.challenge and (reply := adapter.challenge(delivery)):
         return web.Response(status=reply.status, body=reply.body, content_type=reply.content_type)
     status = adapter.reply if adapter else 202
@@ -129,11 +129,16 @@ async def post(request: web.Request) -> web.Response:
 def _kept(request: web.Request, *, keyed: bool) -> dict[str, str]:
     """The headers that are stored beside the body; `keyed` says that the sender has shown a key."""
     lower = ((k.lower(), v) for k, v in request.headers.items())
-    kept = {k: _valid(v) for k, v in lower if k.startswith(KEPT_HEADERS) and not NEVER_KEPT.search(k)}
+    kept = {k: _valid(v) for k, v in lower if is_kept(k)}
     if keyed and TEST_HEADER in request.headers:
         # Only beside a key: whoever has but a signed body must not hide what it says.
         kept[TEST_HEADER] = "1"
     return kept
+
+
+def is_kept(name: str) -> bool:
+    """Whether a header of this name, in small letters, is stored."""
+    return name.startswith(KEPT_HEADERS) and not NEVER_KEPT.search(name)
 
 
 async def _too_large(request: web.Request, source: str) -> web.Response:
@@ -143,7 +148,7 @@ async def _too_large(request: web.Request, source: str) -> web.Response:
             source, clock.now(), {}, b"", refused=why, size=request.content_length or 0
         )
     except OverloadedError as error:
-        return _later(str(error))
+        return later(str(error))
     return _turned_away("too-large", why, receipt=receipt)
 
 
@@ -217,7 +222,13 @@ def key_of(request: web.Request) -> str | None:
     return request.headers.get("X-Api-Key") or None
 
 
-def _later(why: str) -> web.Response:
+def not_in_time() -> web.Response:
+    """The answer to a sender whose body stopped on its way."""
+    return later(f"the body did not arrive within {BODY_SECONDS:.0f} s")
+
+
+def later(why: str) -> web.Response:
+    """Ask the sender to come back, and close its connection."""
     answer = problem("overloaded", why, headers={"Retry-After": str(random.randint(2, 12))})  # noqa: S311  # jitter
     answer.force_close()
     return answer

@@ -7,7 +7,9 @@ from collections.abc import Iterable
 from importlib.metadata import version
 from typing import Any
 
+from dashboards.audiences import AUDIENCES
 from incidents.fold import MILESTONES
+from incidents.postmortem import SECTIONS, STATES
 from service.problem import PROBLEMS
 from service.routes import Route
 
@@ -15,6 +17,7 @@ _TEXT = {"type": "string"}
 _INSTANT = {"type": "string", "format": "date-time", "description": "RFC 3339 in UTC with six fractional digits"}
 _MAYBE_INSTANT = {"anyOf": [_INSTANT, {"type": "null"}]}
 _NUMBER = {"type": "number"}
+_MAYBE_NUMBER = {"type": ["number", "null"]}
 _MAYBE_TEXT = {"type": ["string", "null"]}
 _FLAG = {"type": "boolean"}
 _COUNT = {"type": "integer", "minimum": 0}
@@ -40,9 +43,12 @@ def _page(name: str) -> dict[str, Any]:
     )
 
 
+_SHARE = _object(("k", "n", "share", "low", "high"), k=_COUNT, n=_COUNT, share=_NUMBER, low=_NUMBER, high=_NUMBER)
 _STATUS = {"enum": ["open", "acknowledged", "mitigated", "resolved"]}
 _SEVERITY = {"enum": ["critical", "error", "warning", "info", "unknown"]}
 _KIND = {"enum": ["alert", "hazard", "provider_incident", "change"]}
+_POSTMORTEM_STATE = {"enum": list(STATES)}
+_AUDIENCE = {"enum": list(AUDIENCES)}
 _MOMENT = {"anyOf": [_INSTANT, _object(("at",), at=_INSTANT, until=_MAYBE_INSTANT), {"type": "null"}]}
 _MILESTONES = dict.fromkeys(MILESTONES, _MOMENT)
 
@@ -206,6 +212,41 @@ SCHEMAS: dict[str, Any] = {
         events=_list({"type": "object"}),
         events_total=_COUNT,
     ),
+    "PostmortemSections": _object((), **dict.fromkeys(SECTIONS, _TEXT) | {"actions": _list(_ref("PostmortemAction"))}),
+    "PostmortemAction": _object(
+        ("text",),
+        text=_TEXT,
+        owner=_TEXT,
+        due={"type": ["string", "null"], "format": "date", "description": "a day"},
+        done=_FLAG,
+    ),
+    "PostmortemChange": _object((), sections=_ref("PostmortemSections"), state=_POSTMORTEM_STATE),
+    "PostmortemRevision": _object(
+        ("revision", "state", "sections"),
+        revision=_COUNT,
+        state=_POSTMORTEM_STATE,
+        may_become=_list(_POSTMORTEM_STATE),
+        author=_MAYBE_TEXT,
+        recorded_at=_MAYBE_INSTANT,
+        changed=_list(_TEXT),
+        sections=_ref("PostmortemSections"),
+    ),
+    "Postmortem": _object(
+        ("incident", "state", "revision", "audience", "left_out", "sections", "record"),
+        incident=_TEXT,
+        state=_POSTMORTEM_STATE,
+        may_become=_list(_POSTMORTEM_STATE),
+        revision=_COUNT,
+        recorded_at=_MAYBE_INSTANT,
+        authors=_list(_TEXT),
+        audience=_AUDIENCE,
+        names=_FLAG,
+        left_out=_list(_TEXT),
+        sections=_ref("PostmortemSections"),
+        frozen_at=_MAYBE_INSTANT,
+        differences=_list(_TEXT),
+        record={"type": "object"},
+    ),
     "Lag": _object(
         ("instants", "measurements"),
         instants={"type": "object", "additionalProperties": _MOMENT},
@@ -252,12 +293,94 @@ SCHEMAS: dict[str, Any] = {
             )
         ),
     ),
+    "Review": _object(
+        ("from", "to", "zone", "incidents", "durations", "detection_gaps", "recurrences", "days", "hours", "providers"),
+        **{"from": _INSTANT, "to": _INSTANT},
+        zone=_TEXT,
+        site=_MAYBE_TEXT,
+        incidents=_COUNT,
+        left_out=_COUNT,
+        durations={
+            "type": "object",
+            "description": "by measurement; lengths in seconds, percentiles from 20 ended ones on",
+            "additionalProperties": _object(
+                ("n", "open", "incidents", "percentiles", "kaplan_meier"),
+                n=_COUNT,
+                open=_COUNT,
+                incidents=_list(_object(("incident", "seconds", "open"), incident=_TEXT, seconds=_NUMBER, open=_FLAG)),
+                percentiles=_list(
+                    _object(
+                        ("share", "seconds", "low", "high"),
+                        share=_NUMBER,
+                        seconds=_NUMBER,
+                        low=_MAYBE_NUMBER,
+                        high=_MAYBE_NUMBER,
+                    )
+                ),
+                kaplan_meier=_list(
+                    _object(
+                        ("seconds", "ended", "low", "high", "at_risk"),
+                        seconds=_NUMBER,
+                        ended=_NUMBER,
+                        low=_NUMBER,
+                        high=_NUMBER,
+                        at_risk=_COUNT,
+                    )
+                ),
+            ),
+        },
+        detection_gaps=_list(
+            _object(("incident", "to_signal", "to_person"), incident=_TEXT, to_signal=_NUMBER, to_person=_MAYBE_NUMBER)
+        ),
+        recurrences=_list(
+            _object(("site", "alert", "incidents"), site=_MAYBE_TEXT, alert=_TEXT, incidents=_list(_TEXT))
+        ),
+        days={"type": "object", "additionalProperties": _COUNT, "description": "openings by local day"},
+        warned_days=_list({"type": "string", "format": "date"}),
+        hours={**_list(_COUNT), "description": "openings by hour of the site's wall clock"},
+        night={"anyOf": [_SHARE, {"type": "null"}]},
+        providers=_list(_object(("provider", "rows"), provider=_TEXT, rows=_list({"type": "object"}))),
+        heat={
+            "anyOf": [
+                _object(
+                    ("hours", "readings", "incidents", "without_reading", "bases", "above"),
+                    hours=_COUNT,
+                    readings=_COUNT,
+                    incidents=_COUNT,
+                    without_reading=_COUNT,
+                    bases=_list(_TEXT),
+                    above=_list(
+                        _object(
+                            ("temperature_c", "incidents", "hours", "per_100_hours", "low", "high"),
+                            temperature_c=_NUMBER,
+                            incidents=_COUNT,
+                            hours=_NUMBER,
+                            per_100_hours=_NUMBER,
+                            low=_NUMBER,
+                            high=_NUMBER,
+                        )
+                    ),
+                ),
+                {"type": "null"},
+            ]
+        },
+    ),
     "Problem": _object(
         ("type", "title", "status"), type=_TEXT, title=_TEXT, status={"type": "integer"}, detail=_TEXT, request_id=_TEXT
     ),
     "object": {"type": "object"},
 }
-for _name in ("Incident", "Occurrence", "Link", "Line", "Reading", "Delivery", "Revision", "ProviderLag"):
+for _name in (
+    "Incident",
+    "Occurrence",
+    "Link",
+    "Line",
+    "Reading",
+    "Delivery",
+    "Revision",
+    "ProviderLag",
+    "PostmortemRevision",
+):
     SCHEMAS["TimelinePage" if _name == "Line" else f"{_name}Page"] = _page(_name)
 SCHEMAS["RevisionPage"]["properties"] |= {
     "backdated": _list(_ref("Backdating")),
@@ -284,7 +407,10 @@ PARAMETERS: dict[str, Any] = {
     "lane": _TEXT,
     "raw": {"enum": ["0", "1"], "description": "1: deliveries as they came, for the role admin"},
     "tz": {"type": "string", "description": "a time zone of the IANA database"},
-    "format": {"enum": ["svg", "png", "pdf", "html", "md", "csv", "json"]},
+    "format": {"enum": ["svg", "png", "pdf", "html", "md", "csv", "json", "docx", "zip"]},
+    "audience": _AUDIENCE,
+    "names": {"enum": ["0", "1"]},
+    "revision": _COUNT,
 }
 
 

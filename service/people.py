@@ -13,7 +13,8 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 
 import dashboards
-from dashboards import captions, pages
+from dashboards import captions, maps, pages
+from dashboards.plates import WIDE
 from dashboards.strips import strips_svg
 from dashboards.svg import phone_svg
 from incidents import entries, instants, overview
@@ -53,8 +54,13 @@ def html(text: str, status: int = 200) -> web.Response:
 async def now(request: web.Request) -> web.Response:
     viewer, config, at = viewer_of(request), request.app[CONFIG].now, clock.now()
     view = await read(request, lambda c: overview.now_view(c, config, at, viewer.zone, demo=request.app[DEMO]))
-    strips = await compute(request, lambda: strips_svg(view))
-    return html(pages.now_page(view, viewer, strips=strips))
+    burning = [row.incident for row in view.open]
+
+    def draw() -> str:
+        chart = maps.map_card(view.sites, view.hazards, burning, wide=464)
+        return pages.now_page(view, viewer, strips=strips_svg(view), map_card=chart)
+
+    return html(await compute(request, draw))
 
 
 async def incidents(request: web.Request) -> web.Response:
@@ -92,7 +98,17 @@ async def incident(request: web.Request) -> web.Response:
 
 
 async def sites(request: web.Request) -> web.Response:
-    return html(pages.sites_page(request.app[CONFIG].now.sites, viewer_of(request), now=clock.now()))
+    places, viewer, at = request.app[CONFIG].now.sites, viewer_of(request), clock.now()
+    going = overview.IncidentFilter(status=("open", "acknowledged", "mitigated"))
+    hazards, burning = await read(
+        request, lambda c: (overview.hazards_on(c, at), overview.list_incidents(c, going, 50))
+    )
+
+    def draw() -> str:
+        chart = maps.map_card(places, hazards, burning, wide=WIDE)
+        return pages.sites_page(places, viewer, now=at, map_card=chart)
+
+    return html(await compute(request, draw))
 
 
 async def settings(request: web.Request) -> web.Response:
@@ -168,13 +184,13 @@ def inside(address: str) -> str:
 # --- forms ----------------------------------------------------------------------------------------------------------
 
 
-async def posted(request: web.Request) -> Mapping[str, str]:
+async def posted(request: web.Request, *, bound: int = FORM_BOUND) -> Mapping[str, str]:
     """The fields of a form. Raises AskingError for one that does not arrive in time or is no form."""
     if request.content_type != "application/x-www-form-urlencoded":
         raise AskingError("a form of a page is expected")
     try:
         async with asyncio.timeout(BODY_SECONDS):
-            given = await request.clone(client_max_size=FORM_BOUND).post()
+            given = await request.clone(client_max_size=bound).post()
     except TimeoutError:
         raise AskingError("the form did not arrive in time") from None
     except LookupError:
@@ -182,10 +198,10 @@ async def posted(request: web.Request) -> Mapping[str, str]:
     return {k: v for k, v in given.items() if isinstance(v, str)}
 
 
-async def form_of(request: web.Request) -> dict[str, str]:
-    """A form's fields. Raises AskingError for one that did not come from a page of this session."""
+async def form_of(request: web.Request, *, bound: int = FORM_BOUND) -> dict[str, str]:
+    """A form's fields, at most `bound` bytes. Raises AskingError for one that is not from a page of this session."""
     who: Identity = identity(request)
-    fields = dict(await posted(request))
+    fields = dict(await posted(request, bound=bound))
     if not request.app[ACCESS].is_form_token(who, fields.pop("csrf", "")):
         raise AskingError("the form is not from this session; open the page again and repeat")
     return fields

@@ -12,7 +12,7 @@ from incidents import instants, overview
 from incidents.adapters import listing
 from incidents.config import spec_of
 from incidents.incident_view import source_credit
-from incidents.model import Occurrence, Site
+from incidents.model import Occurrence
 from incidents.silence import source_gaps
 from incidents.sites import survey
 from incidents.view import FeedHealth
@@ -25,6 +25,7 @@ from service.asking import (
     limit_of,
     page,
     read,
+    site_of,
 )
 from service.keys import CONFIG
 
@@ -35,7 +36,7 @@ async def list_occurrences(request: web.Request) -> web.Response:
     limit, cursor, kind = limit_of(request), cursor_of(request, str, str), request.query.get("kind")
     if kind not in (None, *KINDS):
         raise AskingError(f"kind: one of {', '.join(KINDS)} is expected")
-    site = _site(request)
+    site = site_of(request)
     at = instants.parse(cursor[0]) if cursor else None
     wanted = overview.OccurrenceFilter(
         kind=kind,
@@ -57,16 +58,6 @@ async def list_occurrences(request: web.Request) -> web.Response:
         [occurrence_json(o, source_credit(config, o.source)) for o in shown],
         cursor_text(instants.text(last.starts_at), last.id) if last else None,
     )
-
-
-def _site(request: web.Request) -> Site | None:
-    name = request.query.get("site")
-    if not name:
-        return None
-    found = request.app[CONFIG].now.site(name)
-    if found is None:
-        raise AskingError(f"site: {name[:60]!r} is not configured")
-    return found
 
 
 def occurrence_json(seen: Occurrence, credit: str | None = None) -> dict[str, Any]:
@@ -93,7 +84,7 @@ def occurrence_json(seen: Occurrence, credit: str | None = None) -> dict[str, An
 
 
 async def list_readings(request: web.Request) -> web.Response:
-    site, variable, now = _site(request), request.query.get("variable"), clock.now()
+    site, variable, now = site_of(request), request.query.get("variable"), clock.now()
     since = instant_of(request, "from") or now - timedelta(days=1)
     until = instant_of(request, "to") or now
     limit, (after, given), config = limit_of(request, MOST_READINGS), _after(request), request.app[CONFIG].now

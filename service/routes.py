@@ -7,7 +7,16 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from service import bundles_api, deliveries_api, incidents_api, occurrences_api, records_api, stream
+from service import (
+    bundles_api,
+    deliveries_api,
+    incidents_api,
+    occurrences_api,
+    postmortems_api,
+    records_api,
+    review_pages,
+    stream,
+)
 from service.access import Role
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -32,6 +41,7 @@ class Route:
 
 _WINDOW = ("as_of", "from", "to", "tz")
 _PAGE = ("limit", "cursor")
+_VERSION = ("audience", "names", "revision", "tz")
 
 ROUTES: tuple[Route, ...] = (
     Route(
@@ -198,6 +208,43 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(
         "GET",
+        "/incidents/{incident}/postmortem",
+        postmortems_api.get_postmortem,
+        "viewer",
+        "Its postmortem: people's words and the record's facts",
+        _VERSION,
+        gives="Postmortem",
+    ),
+    Route(
+        "PUT",
+        "/incidents/{incident}/postmortem",
+        postmortems_api.put_postmortem,
+        "responder",
+        "Write sections of the postmortem or change its state; sections not sent stay",
+        body="PostmortemChange",
+        gives="PostmortemRevision",
+        if_match=True,
+    ),
+    Route(
+        "GET",
+        "/incidents/{incident}/postmortem/revisions",
+        postmortems_api.list_revisions,
+        "viewer",
+        "Every revision of the postmortem, newest first",
+        _PAGE,
+        gives="PostmortemRevisionPage",
+    ),
+    Route(
+        "GET",
+        "/incidents/{incident}/postmortem.{format}",
+        postmortems_api.get_postmortem_file,
+        "viewer",
+        "Its postmortem as a file: md, html, pdf, docx, zip, json",
+        _VERSION,
+        media="application/octet-stream",
+    ),
+    Route(
+        "GET",
         "/occurrences",
         records_api.list_occurrences,
         "viewer",
@@ -229,6 +276,15 @@ ROUTES: tuple[Route, ...] = (
         "Readings in a window",
         ("site", "variable", "from", "to", *_PAGE),
         gives="ReadingPage",
+    ),
+    Route(
+        "GET",
+        "/review",
+        review_pages.get_review,
+        "viewer",
+        "The incidents that opened in a window, seen together",
+        ("from", "to", "site", "tz"),
+        gives="Review",
     ),
     Route("GET", "/sites", records_api.list_sites, "viewer", "Sites"),
     Route("GET", "/sources", records_api.list_sources, "viewer", "Sources with their counters"),

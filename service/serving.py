@@ -27,6 +27,7 @@ from service.keys import ACCESS
 from service.people import sign_in_link
 from service.replay import Player, story_of
 from service.settings import Settings, SettingsError
+from service.shortcut import Shortcut
 
 log = logging.getLogger(__name__)
 
@@ -180,6 +181,8 @@ async def _serve(settings: Settings, store: Store, *, demo: bool) -> None:
         (settings.host, settings.port), family=socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     )
     await runner.setup()
+    assert runner.server
+    runner.server.request_handler = Shortcut(app, runner.server.request_handler).answer
     await web.SockSite(runner, listening, backlog=1024).start()
     port = listening.getsockname()[1]
     host = f"[{settings.host}]" if ":" in settings.host else settings.host

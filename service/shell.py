@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 SESSION_COOKIE = "barograph_session"
+SERVER = "Barograph"
+"""All that answers tell of the program: versions of what we run on are nobody's business."""
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -55,9 +57,9 @@ async def shell(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Wrap every handler; the inbox has its own door and its own answers."""
     path = request.path
     if path.startswith("/in/"):
-        return await _told(request, handler)
+        return await told(request, handler)
     is_open = path.startswith(OPEN_PATHS) or (path == "/metrics" and request.app[SETTINGS].open_metrics)
-    answer = await _told(request, handler if is_open else _behind_the_door(handler))
+    answer = await told(request, handler if is_open else _behind_the_door(handler))
     if not answer.prepared:
         for name, value in HEADERS.items():
             answer.headers.setdefault(name, value)
@@ -113,7 +115,8 @@ def _barred(request: web.Request, who: Identity | None) -> web.StreamResponse | 
     return None
 
 
-async def _told(request: web.Request, handler: Handler) -> web.StreamResponse:
+async def told(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """The handler's answer, or the one that tells of what it raised."""
     try:
         return await handler(request)
     except (AskingError, ValueError) as error:
@@ -165,7 +168,10 @@ def _come_back() -> dict[str, str]:
 
 def route_of(request: web.Request) -> str:
     """The template of the request's route, for the log: the path itself may hold a key."""
-    resource = request.match_info.route.resource
+    try:
+        resource = request.match_info.route.resource
+    except AssertionError:  # it came by the shortcut, which asks no router
+        return "/in/{source}"
     return resource.canonical if resource else "(no route)"
 
 

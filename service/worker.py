@@ -100,7 +100,8 @@ class Worker:
         if self.store.gate.intake_paused() > QUIET_SECONDS:
             most, statements, turn = 512, MOST_STATEMENTS * 4, TURN_SECONDS * 5
         else:
-            most, statements, turn = 64, MOST_STATEMENTS, TURN_SECONDS
+            most, statements, turn = 256, MOST_STATEMENTS, TURN_SECONDS
+        self.store.gate.give_way()
         worked = self._ingest.work(
             self.config(),
             clock.now(),

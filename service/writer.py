@@ -26,7 +26,7 @@ MOST_WAITING = 4096
 """Deliveries that may wait; beyond it senders are asked to come back."""
 MOST_WAITING_BYTES = 64 * 1024 * 1024
 MOST_TOGETHER = 1024
-"""Deliveries in one commit."""
+"""Deliveries in one commit, beside those that arrived with the last of them."""
 TRY_SECONDS = 2.0
 """How often a writer that fails and has nothing to write tries whether it could."""
 AWAY = (sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError, sqlalchemy.exc.TimeoutError, OSError)
@@ -50,7 +50,8 @@ class Writer:
 
     def __init__(self, store: Store, on_commit: threading.Event) -> None:
         self._store, self._on_commit = store, on_commit
-        self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[list[_Waiting] | None] = queue.SimpleQueue()
+        self._gathered: list[_Waiting] = []
         self._ids = DeliveryIds()
         self._loop = asyncio.get_running_loop()
         self._firsts: Mapping[int, int] = {}
@@ -67,7 +68,7 @@ class Writer:
         self,
         source: str,
         received_at: datetime,
-        headers: dict[str, str],
+        headers: Mapping[str, str] | str,
         body: bytes,
         *,
         encoding: str = "",
@@ -89,8 +90,16 @@ class Writer:
         answer = self._loop.create_future()
         self.waiting += 1
         self.waiting_bytes += len(body)
-        self._queue.put(_Waiting(arrival, answer))
+        # One hand-over for all that the loop reads in one turn: waking the thread for each costs more than the commit.
+        if not self._gathered:
+            self._loop.call_soon(self._hand_over)
+        self._gathered.append(_Waiting(arrival, answer))
         return answer
+
+    def _hand_over(self) -> None:
+        gathered, self._gathered = self._gathered, []
+        if gathered:
+            self._queue.put(gathered)
 
     @property
     def is_alive(self) -> bool:
@@ -100,12 +109,13 @@ class Writer:
     async def close(self) -> None:
         """Take nothing more, write what waits, end the thread."""
         self.draining = True
+        self._hand_over()
         self._queue.put(None)
         await asyncio.to_thread(self._thread.join)
 
     def _run(self) -> None:
         while (first := self._next()) is not None:
-            batch = [first]
+            batch = list(first)
             last = False
             while len(batch) < MOST_TOGETHER:
                 try:
@@ -115,13 +125,13 @@ class Writer:
                 if following is None:
                     last = True
                     break
-                batch.append(following)
+                batch += following
             self._write(batch)
             if last:
                 return
 
-    def _next(self) -> _Waiting | None:
-        """The next delivery; None at the end.
+    def _next(self) -> list[_Waiting] | None:
+        """The next deliveries; None at the end.
 
         While nothing can be written we try whether it can again: who asks /readyz sends us nothing until we are ready.
         """
@@ -144,7 +154,7 @@ class Writer:
     def _commit(self, arrivals: Sequence[Arrival]) -> Exception | None:
         """The job boundary of the writer's thread: whatever one delivery holds, the next must find a writer."""
         try:
-            with self._store.intake() as connection:
+            with self._store.intake(len(arrivals)) as connection:
                 self._firsts = deliveries.append(connection, arrivals)
         except Exception as error:  # the thread must outlive it: without a writer intake hangs for ever
             of_one = isinstance(error, OF_ONE) or not isinstance(error, (sqlalchemy.exc.SQLAlchemyError, OSError))

@@ -30,6 +30,8 @@ SITE: dict[str, Any] = {
     "grid_area": "BANC",
     "limits": {"dry_bulb_c": 43.0},
     "match": [{"label": "datacenter", "value": "smf*"}, {"label": "region", "value": "us-west-1"}],
+    "depends_on": ["github", "cloudflare"],
+    "operator": "example",
 }
 SOURCE: dict[str, Any] = {
     "name": "any",
@@ -75,6 +77,8 @@ def test_every_key_is_read() -> None:
             "BANC",
             {"dry_bulb_c": 43.0},
             (Match("datacenter", "smf*"), Match("region", "us-west-1")),
+            ("github", "cloudflare"),
+            "example",
         ),
     )
     assert config.sources == (

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config as AlembicConfig
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -290,3 +292,17 @@ def test_caches_that_a_migration_emptied_are_filled_again(store: Store) -> None:
     assert refill(store, world.now)
     assert world.occurrences() == before
     assert not refill(emptied(store), world.now)
+
+
+def test_every_migration_can_be_undone_and_done_again(store: Store) -> None:
+    world = World(store).at("10:00").alertmanager(firing("db-1"))
+    before, statements = world.occurrences(), world.statements()
+    config = AlembicConfig()
+    config.set_main_option("script_location", "incidents:migrations")
+    with store.writing() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0001")
+        command.upgrade(config, "head")
+    assert world.statements() == statements
+    assert refill(store, world.now)
+    assert world.occurrences() == before

@@ -38,6 +38,7 @@ def test_every_page_of_the_demo_is_quiet_and_fits(
     assert len(incidents) >= STORIES
     receipt = demo.json("/api/v1/deliveries?limit=1")["items"][0]["receipt"]
     paths = ["/", "/incidents", "/sources", "/sources/new", "/sites", "/settings", f"/deliveries/{receipt}"]
+    paths += ["/review", "/review?from=2021-01-01", f"/compare?ids={','.join(incidents[:8])}"]
     paths += [f"/incidents/{name}" for name in incidents]
     paths.append(f"/incidents/{incidents[-1]}?as_of=2021-10-04T17:00:00Z&lines=all")
     with window(chromium, viewport={"width": width, "height": 900}, color_scheme=scheme) as opened:

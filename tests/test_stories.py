@@ -154,7 +154,16 @@ def test_london_is_linked_with_both_providers_and_with_the_heat(played: Outcomes
         "Met Office red warning, extreme heat",
         "UKHSA heat-health alert, level 4",
     }
-    assert "context" not in links.values()
+    assert set(links.values()) <= {"plausible", "strong"}
+
+
+def test_london_is_attributed_by_a_person_in_googles_own_words(played: Outcomes) -> None:
+    view = only(played["london-2022"])
+    (said,) = (link for link in view.incident.links if link.state == "attributed")
+    assert said.judged_by == "user:ben"
+    assert said.speaker == "Google Cloud, incident report of 29 July 2022, 14:00 PDT"
+    assert said.quote is not None
+    assert "extraordinarily high outside temperatures" in said.quote
 
 
 def test_london_keeps_the_senders_minutes(played: Outcomes) -> None:
@@ -186,7 +195,7 @@ def test_london_keeps_the_range_in_which_a_provider_began(played: Outcomes) -> N
 
 def test_facebook_is_not_linked_with_a_warning_that_is_far_away(played: Outcomes) -> None:
     view = only(played["facebook-2021"])
-    assert links_of(view) == {"Facebook, Instagram, WhatsApp, Messenger unreachable": "plausible"}
+    assert links_of(view) == {"Facebook, Instagram, WhatsApp, Messenger unreachable": "context"}
     assert not [line for line in view.lines if "Flash Flood" in line.text]
 
 

@@ -104,12 +104,12 @@ def said(story: Story) -> list[tuple[datetime, str, Statement]]:
 
 
 def strings(value: object) -> Iterator[str]:
-    """Every string that a reader may see: values, not names."""
+    """Every string that a reader may see: values, not names. A verdict's quote is set in quotation marks."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):
-        for member in value.values():
-            yield from strings(member)
+        for name, member in value.items():
+            yield from [f"“{member}”"] if name == "quote" else strings(member)
     elif isinstance(value, list):
         for member in value:
             yield from strings(member)

@@ -12,9 +12,12 @@ from sqlmodel import SQLModel
 from incidents.tables.caches import AlertGroupRow, IncidentRow, OccurrenceRow
 from incidents.tables.columns import Instant, Json, instant, micros
 from incidents.tables.connections import MemberRow, SightingRow, StampRow, SupersessionRow, UnreadRow
+from incidents.tables.counts import MemberCountRow
 from incidents.tables.logs import DeliveryRow, EntryRow, EventRow, ReadingRow
 from incidents.tables.polls import AskedRow, PollHostRow, PollRow
+from incidents.tables.postmortems import PostmortemRevisionRow
 from incidents.tables.proofs import SeenProofRow
+from incidents.tables.reach import ReachRow, ReadingCountRow
 from incidents.tables.settings import KeyRow, PulseRow, RefusalRow, SecretRow, SettingRow
 
 METADATA = SQLModel.metadata
@@ -30,11 +33,15 @@ __all__ = [
     "Instant",
     "Json",
     "KeyRow",
+    "MemberCountRow",
     "MemberRow",
     "OccurrenceRow",
     "PollHostRow",
     "PollRow",
+    "PostmortemRevisionRow",
     "PulseRow",
+    "ReachRow",
+    "ReadingCountRow",
     "ReadingRow",
     "RefusalRow",
     "SecretRow",

@@ -11,11 +11,11 @@ from functools import partial
 import orjson
 
 from service import clock
-from tests.bench import answering, burst, figures, intake, reading, report
+from tests.bench import answering, burst, figures, intake, linking, quality, reading, report
 from tests.bench.measured import FULL, QUICK, Plan, Row
 from tests.databases import Cluster, cluster
 
-PARTS = ("intake", "answering", "burst", "figures", "reading")
+PARTS = ("intake", "answering", "burst", "figures", "reading", "links", "quality")
 
 
 def run(plan: Plan, parts: tuple[str, ...], show: Callable[[str], None]) -> list[Row]:
@@ -40,6 +40,8 @@ _MEASURES: dict[str, Callable[[Plan], list[Row]]] = {
     "burst": burst.measure,
     "figures": figures.measure,
     "reading": reading.measure,
+    "links": linking.measure,
+    "quality": quality.measure,
 }
 
 

@@ -22,6 +22,7 @@ from tests.databases import MIGRATED, Cluster
 from tests.servers import ROOT, Barograph, Server, free_port
 
 FLOOR, SQLITE, POSTGRESQL = "bare handler", "SQLite", "PostgreSQL"
+POSTGRESQL_FLOOR = "bare handler on PostgreSQL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,20 +70,17 @@ class Contender:
 
 @contextmanager
 def started(name: str, cluster: Cluster | None = None) -> Iterator[Contender]:
-    """One of the three on an empty store; ended, and its files removed, when the block ends."""
+    """One of the four on an empty store; ended, and its files removed, when the block ends."""
     home = Path(tempfile.mkdtemp(prefix="barograph-bench-"))
     with contextlib.ExitStack() as stack:
         stack.callback(shutil.rmtree, home, ignore_errors=True)
-        if name == FLOOR:
-            server = _floor(home)
-            postgres = 0
-        elif name == SQLITE:
-            server, postgres = Barograph(home, CONFIG), 0
-        else:
+        url, postgres = None, 0
+        if name in (POSTGRESQL, POSTGRESQL_FLOOR):
             assert cluster, "PostgreSQL runs"
             database = cluster.make(MIGRATED)
             stack.callback(cluster.drop, database)
-            server, postgres = Barograph(home, CONFIG, database_url=cluster.url(database)), postmaster(cluster)
+            url, postgres = cluster.url(database), postmaster(cluster)
+        server = _floor(home, url) if name in (FLOOR, POSTGRESQL_FLOOR) else Barograph(home, CONFIG, database_url=url)
         # What is still unread has been measured; a drain would fold it first.
         stack.callback(server.kill9)
         server.start()
@@ -102,9 +100,10 @@ def postmaster(cluster: Cluster) -> int:
     return int(status.rpartition(")")[2].split()[1])
 
 
-def _floor(home: Path) -> Server:
+def _floor(home: Path, url: str | None) -> Server:
     port = free_port()
-    argv = [sys.executable, "-m", "tests.bench.floor", "--port", str(port), "--file", str(home / "bodies.db")]
+    argv = [sys.executable, "-m", "tests.bench.floor", "--port", str(port)]
+    argv += ["--url", url] if url else ["--file", str(home / "bodies.db")]
     return Server(argv, port=port, ready="/livez", home=home, env={"PYTHONPATH": str(ROOT)})
 
 

@@ -42,7 +42,7 @@ FROM occurrence JOIN member ON member.occurrence_id = occurrence.id
 WHERE member.incident_id = :incident AND member.joined IS 1 AND occurrence.starts_at BETWEEN :since AND :until
 GROUP BY occurrence.lane, occurrence.severity, bin
 """
-"""What `incident_view.density` asks the database, for the driver alone."""
+"""What counting the alerts of a window takes where no counts are kept, for the driver alone."""
 _TRIES = 5
 """Figures in each round; no more are asked for after `_SECONDS`, so that of very slow ones there is only one."""
 _SECONDS = 20.0

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from tests.bench.contenders import FLOOR, POSTGRESQL, SQLITE, Load, started
+from tests.bench.contenders import FLOOR, POSTGRESQL, POSTGRESQL_FLOOR, SQLITE, Load, started
 from tests.bench.measured import Plan, Row, median
 from tests.databases import Cluster
 
 CONNECTIONS = 64
 SIZES = (1, 10, 100)
 LEAST = 0.7
+BESIDE = {SQLITE: FLOOR, POSTGRESQL: POSTGRESQL_FLOOR}
 
 
 def measure(plan: Plan, cluster: Cluster) -> list[Row]:
@@ -18,17 +19,21 @@ def measure(plan: Plan, cluster: Cluster) -> list[Row]:
     runs: dict[tuple[str, int], list[Load]] = defaultdict(list)
     for _ in range(plan.rounds):
         for size in SIZES:
-            for name in (FLOOR, SQLITE, POSTGRESQL):
+            for name in (FLOOR, SQLITE, POSTGRESQL_FLOOR, POSTGRESQL):
                 with started(name, cluster) as contender:
                     contender.load(alerts=size, requests=CONNECTIONS, run="warm")
                     runs[name, size].append(
                         contender.load(alerts=size, connections=CONNECTIONS, seconds=plan.seconds, run="measured")
                     )
-    return [_row(name, size, runs[name, size], runs[FLOOR, size]) for size in SIZES for name in (SQLITE, POSTGRESQL)]
+    return [
+        _row(name, beside, size, runs[name, size], runs[beside, size])
+        for size in SIZES
+        for name, beside in BESIDE.items()
+    ]
 
 
-def _row(name: str, size: int, ours: list[Load], floor: list[Load]) -> Row:
-    rounds = {f"{who} {part}": values for who, loads in ((name, ours), (FLOOR, floor)) for part, values in (
+def _row(name: str, beside: str, size: int, ours: list[Load], floor: list[Load]) -> Row:
+    rounds = {f"{who} {part}": values for who, loads in ((name, ours), (beside, floor)) for part, values in (
         ("messages a second", [_rate(load) for load in loads]),
         ("CPU µs a message", [_cost(load) for load in loads]),
         ("p99 ms", [load.p99 for load in loads]),
@@ -42,9 +47,9 @@ def _row(name: str, size: int, ours: list[Load], floor: list[Load]) -> Row:
         value=median([_rate(load) for load in ours]),
         unit="/s",
         beside=median([_rate(load) for load in floor]),
-        of=FLOOR,
+        of=beside,
         least_ratio=LEAST,
-        cpu=f"{cost:.0f} µs a message, folds included; {least:.0f} {FLOOR}",
+        cpu=f"{cost:.0f} µs a message, folds included; {least:.0f} {beside}",
         rounds=rounds,
     )
 

@@ -26,10 +26,16 @@ class Plan:
     """Alerts of the one incident."""
     stored: tuple[int, ...]
     """Events behind the figure."""
+    warnings: int
+    """Stored hazards that an incident is judged beside."""
+    hours: int
+    """Of readings behind it."""
 
 
-FULL = Plan(rounds=3, seconds=2.0, probes=200, backlog=300, burst=100_000, stored=(100, 5_000, 1_000_000))
-QUICK = Plan(rounds=1, seconds=0.5, probes=30, backlog=60, burst=5_000, stored=(100, 5_000, 20_000))
+FULL = Plan(rounds=3, seconds=2.0, probes=200, backlog=300, burst=100_000, stored=(100, 5_000, 1_000_000),
+            warnings=100_000, hours=87_600)  # fmt: skip
+QUICK = Plan(rounds=1, seconds=0.5, probes=30, backlog=60, burst=5_000, stored=(100, 5_000, 20_000),
+             warnings=5_000, hours=8_760)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

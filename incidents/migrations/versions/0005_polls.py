@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0006"
-down_revision = "0005"
+revision = "0005"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 
@@ -62,3 +62,8 @@ def upgrade() -> None:
     )
     op.create_index("asked_by_request", "asked", ["source", "request", "id"], unique=False)
     op.create_index("asked_by_source", "asked", ["source", "last_at"], unique=False)
+
+
+def downgrade() -> None:
+    for table in ("asked", "poll_host", "poll"):
+        op.drop_table(table)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0005"
+revision = "0004"
 down_revision = "0003"
 branch_labels = None
 depends_on = None
@@ -22,3 +22,9 @@ def upgrade() -> None:
     op.create_index("seen_proof_by_end", "seen_proof", ["until"], unique=False)
     op.add_column("refusal", sa.Column("detail", sa.Text(), nullable=True))
     op.add_column("refusal", sa.Column("last_at", sa.BigInteger(), nullable=True))
+
+
+def downgrade() -> None:
+    op.drop_column("refusal", "last_at")
+    op.drop_column("refusal", "detail")
+    op.drop_table("seen_proof")

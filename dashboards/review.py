@@ -1,0 +1,337 @@
+"""The review's cards: each a question, the answer drawn for three widths, what it rests on, and its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+
+from dashboards import lengths, openings, rates
+from dashboards.axis import DEGREE, MINUS
+from dashboards.paper import signed_in
+from dashboards.plates import MEDIUM, NARROW, WIDE, Card, Plate
+from dashboards.words import count, day, instant_at, length, local_day, plain
+from incidents import cohort, durations
+from incidents.cohort import Cohort
+from incidents.durations import Length, Percentile
+from incidents.model import Incident, Measurement
+from incidents.view import Viewer
+
+MEASURED = (
+    ("time_to_detect", "Until detected"),
+    ("time_to_acknowledge", "Until acknowledged"),
+    ("time_to_mitigate", "Until mitigated"),
+    ("time_to_resolve", "Until resolved"),
+)
+
+
+def review_page(seen: Cohort, viewer: Viewer) -> str:
+    """The page of a cohort."""
+    return signed_in(
+        "review.html",
+        viewer,
+        seen.now,
+        seen=seen,
+        cards=cards(seen),
+        summary=summary(seen),
+        window=window_words(seen),
+        ranges=ranges(seen),
+        last_day=local_day(min(seen.until, seen.now), seen.zone).isoformat(),
+        first_day=local_day(seen.since, seen.zone).isoformat(),
+    )
+
+
+def cards(seen: Cohort) -> tuple[Card, ...]:
+    """All cards; one about which nothing is known says so."""
+    return (
+        _lasted(seen),
+        _steps(seen),
+        _resolved(seen),
+        _noticed(seen),
+        _recurring(seen),
+        _begun(seen),
+        _nights(seen),
+        _lagging(seen),
+        _warm(seen),
+    )
+
+
+def summary(seen: Cohort) -> str:
+    """What the window holds: "53 incidents resolved, 2 open"."""
+    settled = sum(incident.status == "resolved" for incident in seen.incidents)
+    said = f"{count(settled, 'incident')} resolved, {len(seen.incidents) - settled} open"
+    return said + (f"; {seen.left_out:,} older ones are left out" if seen.left_out else "")
+
+
+def _draw(
+    question: str, told: str, draw: Callable[[float], Plate], *, whole: bool = False
+) -> tuple[tuple[str, str], ...]:
+    widths = [("wide", WIDE)] if whole else []
+    widths += [("medium", MEDIUM), ("narrow", NARROW)]
+    return tuple((name, draw(wide).svg(question, told)) for name, wide in widths)
+
+
+def _row(incident: Incident, seen: Cohort) -> tuple[str, tuple[str, str]]:
+    return instant_at(incident.opened_at, seen.zone), (plain(incident.title, 80), f"/incidents/{incident.id}")
+
+
+def _said(one: Length) -> str:
+    return f"{length(one.seconds)}{' so far' if one.is_open else ''}"
+
+
+def _lasted(seen: Cohort) -> Card:
+    timed = cohort.lengths(seen.incidents, "time_to_resolve", seen.now)
+    question = "How long did each incident last?"
+    n_open = sum(one.is_open for _, one in timed)
+    note = "Impact began (else detected) to resolved, each incident one mark, log scale. Open ones point upwards."
+    if not timed:
+        return Card("lasted", question, note, empty="No incident of this window has a beginning yet.", is_whole=True)
+    told = f"{len(timed)} incidents, {n_open} open; the longest {_said(max((o for _, o in timed), key=_seconds))}."
+    rows = [(*_row(i, seen), str(i.severity), _said(one)) for i, one in reversed(timed)]
+    window = (seen.since, seen.until)
+    return Card(
+        "lasted",
+        question,
+        note,
+        _draw(question, told, lambda wide: lengths.spread(timed, window, seen.zone, wide), whole=True),
+        ("Opened", "Incident", "Severity", "Lasted"),
+        tuple(rows),
+        foot=_without(seen, len(timed), "time_to_resolve"),
+        is_whole=True,
+    )
+
+
+def _seconds(one: Length) -> float:
+    return one.seconds
+
+
+def _without(seen: Cohort, n: int, name: str) -> str:
+    left, ranged = len(seen.incidents) - n, cohort.ranged(seen.incidents, name)
+    said = [f"{count(left, 'incident')} without these instants not shown."] if left else []
+    said += [f"{ranged} known as a range only, counted at the middle."] if ranged else []
+    return " ".join(said)
+
+
+def _steps(seen: Cohort) -> Card:
+    question = "How long until each step?"
+    note = "Each dot one incident, log scale, hollow while still to come. The blue line is the half, its bar 95 %."
+    rows, table = [], []
+    for name, title in MEASURED:
+        timed = cohort.lengths(seen.incidents, name, seen.now)
+        found = durations.percentiles([one for _, one in timed])
+        rows.append((title, timed, found))
+        table.append((title, str(len(timed)), str(sum(o.is_open for _, o in timed)), *_percentile_cells(found)))
+    if not any(timed for _, timed, _ in rows):
+        return Card("steps", question, note, empty="No length between two milestones is recorded in this window.")
+    told = ". ".join(f"{title}: n = {len(timed)}" for title, timed, _ in rows) + "."
+    return Card(
+        "steps",
+        question,
+        note,
+        _draw(question, told, lambda wide: lengths.steps_of(rows, wide)),
+        ("Step", "n", "Of them open", "P50 (95 %)", "P75 (95 %)", "P90 (95 %)"),
+        tuple(table),
+        foot=f"Percentiles are told from {durations.LEAST} ended lengths on.",
+    )
+
+
+def _percentile_cells(found: Sequence[Percentile]) -> tuple[str, ...]:
+    by_share = {one.share: one for one in found}
+    return tuple(_ranged(by_share[p]) if p in by_share else "not told" for p in (0.5, 0.75, 0.9))
+
+
+def _ranged(one: Percentile) -> str:
+    low = length(one.low) if one.low is not None else "?"
+    return f"{length(one.seconds)} ({low} – {length(one.high) if one.high is not None else 'not reached'})"
+
+
+def _resolved(seen: Cohort) -> Card:
+    question = "What share was resolved within a given time?"
+    found = [one for _, one in cohort.lengths(seen.incidents, "time_to_resolve", seen.now)]
+    told = durations.percentiles(found)
+    n_open = sum(one.is_open for one in found)
+    note = f"n = {len(found) - n_open} resolved, {n_open} open."
+    if told:
+        note += " " + ", ".join(f"{one.share * 100:g} % within {_ranged(one)}" for one in told) + "."
+    if not any(not one.is_open for one in found):
+        return Card("resolved", question, note, empty="Nothing of this window is resolved yet.")
+    steps = durations.kaplan_meier(found)
+    rows = tuple(
+        (length(s.seconds), f"{s.ended * 100:.0f} %", f"{s.low * 100:.0f} – {s.high * 100:.0f} %", str(s.at_risk))
+        for s in steps
+    )
+    return Card(
+        "resolved",
+        question,
+        note,
+        _draw(question, note, lambda wide: lengths.survival(found, told, wide)),
+        ("Within", "Resolved", "95 % band", "Still counted"),
+        rows,
+        foot="Kaplan–Meier, open incidents censored; band 95 %, Greenwood on a log–log scale. "
+        "Means are not shown: one long incident moves them at will.",
+    )
+
+
+def _noticed(seen: Cohort) -> Card:
+    question = "Who noticed first, and how late?"
+    gaps = cohort.detection_gaps(seen.incidents)
+    note = f"Impact began to first signal to first person, the {len(gaps)} longest."
+    if not gaps:
+        return Card("noticed", question, note, empty="No incident of this window says when its impact began.")
+    told = f"The longest: {length(gaps[0].to_person or gaps[0].to_signal)}."
+    rows = tuple(
+        (*_row(g.incident, seen), length(g.to_signal), "nobody yet" if g.to_person is None else length(g.to_person))
+        for g in gaps
+    )
+    drawings = _draw(question, told, lambda wide: rates.noticed(gaps, seen.zone, wide))
+    return Card("noticed", question, note, drawings, ("Opened", "Incident", "First signal", "First person"), rows)
+
+
+def _recurring(seen: Cohort) -> Card:
+    question = "What came again?"
+    note = "Same site and same first alert, twice or more."
+    found = cohort.recurrences(seen.members)
+    if not found:
+        return Card("recurring", question, note, empty="No first alert came twice at one site in this window.")
+    titles, window = {site.name: site.title for site in seen.sites}, (seen.since, seen.until)
+    told = f"{count(len(found), 'pair')} of site and alert; the most frequent {len(found[0].incidents)} times."
+    rows = tuple(
+        (
+            plain(one.alert, 60),
+            plain(titles.get(one.site, one.site), 40) or "no site",
+            str(len(one.incidents)),
+            instant_at(one.incidents[0].opened_at, seen.zone),
+            _row(one.incidents[-1], seen)[1],
+        )
+        for one in found
+    )
+    return Card(
+        "recurring",
+        question,
+        note,
+        _draw(question, told, lambda wide: openings.recurring(found[:10], titles, window, seen.zone, wide)),
+        ("First alert", "Site", "Times", "First", "Latest"),
+        rows,
+        foot=f"The 10 most frequent of {len(found)} are drawn." if len(found) > 10 else "",
+    )
+
+
+def _begun(seen: Cohort) -> Card:
+    question = "When do incidents begin?"
+    until = min(seen.until, max(seen.now, seen.since))
+    all_days = cohort.days(seen.since, until, seen.zone)
+    shown = all_days[-7 * openings.WEEKS :]
+    opened = cohort.by_day(seen.incidents, seen.zone)
+    note = f"Incidents opened per day, {seen.zone}."
+    if len(shown) < len(all_days):
+        note += f" The last {openings.WEEKS} weeks of the window."
+    known = local_day(seen.record_began_at, seen.zone) if seen.record_began_at else None
+    kept = openings.Calendar(shown, opened, seen.warned_days, known)
+    warned = [one for one in shown if one in seen.warned_days]
+    both = sum(opened.get(one, 0) > 0 for one in warned)
+    busy = sum(opened.get(one, 0) > 0 for one in shown)
+    foot = (
+        f"A warning was in force at a site on {len(warned)} of {count(len(shown), 'day')}, "
+        f"and on {both} of the {count(busy, 'day')} with an incident."
+    )
+    rows = tuple(
+        (f"{one:%a} {one.day} {one:%b %Y}", str(opened.get(one, 0)), "in force" if one in seen.warned_days else "")
+        for one in reversed(shown)
+        if opened.get(one) or one in seen.warned_days
+    )
+    drawings = _draw(question, foot, lambda wide: openings.calendar(kept, wide), whole=True)
+    return Card("begun", question, note, drawings, ("Day", "Opened", "Warning"), rows, foot=foot, is_whole=True)
+
+
+def _nights(seen: Cohort) -> Card:
+    question = "How many came at night?"
+    found = cohort.nights(seen.incidents, seen.sites)
+    note = "Incidents by the hour at which they opened, by the clock of their site; night is 22:00 to 06:00."
+    if found.night is None:
+        return Card("nights", question, note, empty="No incident opened in this window.")
+    night = found.night
+    told = (
+        f"{night.k} of {night.n} at night, {night.share * 100:.0f} % "
+        f"(95 %: {night.low * 100:.0f} – {night.high * 100:.0f} %); an even spread would give 33 %."
+    )
+    drawings = _draw(question, told, lambda wide: openings.hours(found, wide))
+    rows = tuple((f"{hour:02}:00", str(n)) for hour, n in enumerate(found.by_hour))
+    return Card("nights", question, note, drawings, ("Hour", "Opened"), rows, foot=told)
+
+
+def _lagging(seen: Cohort) -> Card:
+    question = "How late did providers speak?"
+    note = "First post after our first symptom, each linked provider incident one mark."
+    drawn = []
+    for ledger in seen.ledgers:
+        found = [m.seconds for row in ledger.rows for m in row.lag.measurements if m.name == FIRST_POST]
+        values = [value for value in found if value is not None]
+        if values:
+            drawn.append((plain(ledger.provider, 30), values))
+    if not drawn:
+        return Card("lagging", question, note, empty="No linked provider incident of this window has a post.")
+    rows: tuple[tuple[str | tuple[str, str], ...], ...] = tuple(
+        (
+            plain(ledger.provider, 30),
+            _row(row.incident, seen)[1],
+            (plain(row.theirs.title, 60), f"/occurrences/{row.theirs.id}"),
+            *(_lag(row.lag.measurements, name) for name in (FIRST_POST, "claimed_start_after_symptom", LAST)),
+        )
+        for ledger in seen.ledgers
+        for row in ledger.rows
+    )
+    drawings = _draw(question, note, lambda wide: rates.lagging(drawn, wide))
+    columns = ("Provider", "Incident", "Theirs", "First post", "Claimed start", "Last update after recovery")
+    return Card("lagging", question, note, drawings, columns, rows)
+
+
+FIRST_POST, LAST = "first_post_after_symptom", "last_update_after_recovery"
+
+
+def _lag(measured: Sequence[Measurement], name: str) -> str:
+    one = next(one for one in measured if one.name == name)
+    if one.seconds is None:
+        return one.reason
+    return f"{MINUS if one.seconds < 0 else '+'}{length(one.seconds)}"
+
+
+def _warm(seen: Cohort) -> Card:
+    question = "Do incidents open more often in the heat?"
+    note = "Incidents per 100 site-hours at or above a temperature, with the exact 95 % interval of the count."
+    if seen.heat is None:
+        return Card("warm", question, note, empty="No temperature within 50 km of a site was recorded in this window.")
+    heat = seen.heat
+    foot = (
+        f"{heat.readings:,} readings over {heat.hours:,} site-hours ({', '.join(heat.bases)}); "
+        f"{heat.incidents} incidents opened in them, {heat.without_reading} in hours without a reading. "
+        "This shows what coincided, nothing more."
+    )
+    rows = tuple(
+        (
+            f"from {row.above_c:g}{DEGREE}".replace("-", MINUS),
+            str(row.rate.events),
+            f"{row.rate.hours:,.0f}",
+            f"{row.rate.per_100:.2f}",
+            f"{row.rate.low:.2f} – {row.rate.high:.2f}",
+        )
+        for row in heat.rows
+    )
+    drawings = _draw(question, foot, lambda wide: rates.warm(heat, wide))
+    columns = ("Temperature", "Incidents", "Hours", "Per 100 h", "95 %")
+    return Card("warm", question, note, drawings, columns, rows, foot=foot)
+
+
+def ranges(seen: Cohort) -> list[tuple[str, str]]:
+    """Other windows to look at: what they are called, and their first local day."""
+    today = local_day(seen.now, seen.zone)
+    found = [
+        (name, (today - timedelta(days=days - 1)).isoformat())
+        for name, days in (("30 days", 30), ("90 days", 90), ("1 year", 365))
+    ]
+    if seen.first_opened_at:
+        found.append(("whole record", local_day(seen.first_opened_at, seen.zone).isoformat()))
+    return found
+
+
+def window_words(seen: Cohort) -> str:
+    """The window in local days."""
+    return f"{day(seen.since, seen.zone)} – {day(min(seen.until, seen.now), seen.zone)}"

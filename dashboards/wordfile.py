@@ -1,0 +1,107 @@
+"""A document as DOCX: headings, lists and tables by the standard styles, which other programs map to their own."""
+
+from __future__ import annotations
+
+import io
+
+import docx as library
+from docx.document import Document as Docx
+from docx.oxml import OxmlElement
+from docx.oxml.ns import qn
+from docx.shared import Mm, Pt
+from docx.table import Table as DocxTable
+
+from dashboards import chartfiles
+from dashboards.postmortem import Block, Bullets, Document, Paragraph, Quote, Table
+
+_WIDE = Mm(172)
+
+
+def docx(document: Document) -> bytes:
+    """The document with its chart as a picture. XML cannot hold a few characters; those are left out."""
+    made = library.Document()
+    _set_page(made)
+    made.core_properties.title = xml_text(document.title)
+    made.core_properties.author = "Barograph"
+    made.core_properties.comments = ""
+    made.core_properties.language = "en"
+    made.core_properties.created = made.core_properties.modified = document.at.replace(tzinfo=None)
+    made.add_heading(xml_text(document.title), level=0)
+    made.add_paragraph(xml_text(f"{document.standing}. {document.range}."))
+    for note in document.notes:
+        made.add_paragraph(xml_text(note), style="Intense Quote")
+    for section in document.sections:
+        made.add_heading(xml_text(section.title), level=1)
+        if section.key == "timeline" and document.drawing:
+            _add_picture(made, document)
+        if section.record:
+            made.add_heading("From the record", level=3)
+            _add(made, section.record)
+        if section.words:
+            if section.record:
+                made.add_heading("In people’s words", level=3)
+            _add(made, section.words)
+        elif not section.record:
+            made.add_paragraph("Nothing written yet.")
+    made.add_heading("About this document", level=1)
+    _add(made, (Bullets(document.about),))
+    out = io.BytesIO()
+    made.save(out)
+    return out.getvalue()
+
+
+def xml_text(text: str) -> str:
+    """The text without what XML 1.0 refuses: noncharacters, and controls that were not cleaned away before."""
+    return "".join(
+        c for c in text if c in "\t\n" or (c >= " " and not "\ud800" <= c <= "\udfff" and c not in "\ufffe\uffff")
+    )
+
+
+def _set_page(made: Docx) -> None:
+    section = made.sections[0]
+    section.page_width, section.page_height = Mm(210), Mm(297)
+    section.left_margin = section.right_margin = Mm(19)
+    section.top_margin = section.bottom_margin = Mm(18)
+    made.styles["Normal"].font.name = "Calibri"
+    made.styles["Normal"].font.size = Pt(10)
+
+
+def _add_picture(made: Docx, document: Document) -> None:
+    picture = made.add_picture(io.BytesIO(chartfiles.png(document.drawing, scale=2)), width=_WIDE)
+    picture._inline.docPr.set("descr", xml_text(document.alt))  # noqa: SLF001  # the library offers no other way
+    picture._inline.docPr.set("title", "Chart of the incident")  # noqa: SLF001
+
+
+def _add(made: Docx, blocks: tuple[Block, ...]) -> None:
+    for block in blocks:
+        match block:
+            case Paragraph(text, lead):
+                paragraph = made.add_paragraph()
+                if lead:
+                    paragraph.add_run(xml_text(f"{lead}. ")).bold = True
+                paragraph.add_run(xml_text(text))
+            case Bullets(items):
+                for item in items:
+                    made.add_paragraph(xml_text(item), style="List Bullet")
+            case Quote(text, speaker):
+                made.add_paragraph(xml_text(f"“{text}” ({speaker})"), style="Quote")
+            case Table():
+                _add_table(made, block)
+
+
+def _add_table(made: Docx, block: Table) -> None:
+    table = made.add_table(rows=1 + len(block.rows), cols=len(block.head), style="Light Grid")
+    for row, cells in zip(table.rows, (block.head, *block.rows), strict=True):
+        for cell, text in zip(row.cells, cells, strict=True):
+            cell.text = xml_text(text)
+            for paragraph in cell.paragraphs:
+                for run in paragraph.runs:
+                    run.font.size = Pt(8.5)
+    _repeat_head(table)
+
+
+def _repeat_head(table: DocxTable) -> None:
+    """Mark the first row as the head, which repeats on every page and which screen readers announce."""
+    mark = OxmlElement("w:tblHeader")
+    mark.set(qn("w:val"), "true")
+    table.rows[0]._tr.get_or_add_trPr().append(mark)  # noqa: SLF001  # the library offers no other way

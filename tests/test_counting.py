@@ -1,0 +1,107 @@
+"""Counts of an incident's alerts: what is kept by minute equals what is counted from the alerts, in any window."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime, timedelta
+from random import Random
+
+import pytest
+import sqlalchemy as sa
+
+from incidents import incident_view, instants
+from incidents.counting import COUNT, current_members, members_at
+from incidents.entries import OCCURRENCE
+from incidents.model import Severity
+from incidents.store import Store
+from tests.world import World, firing, instant, resolved
+
+SEED = 20261123
+
+
+def counted(world: World, since: datetime, until: datetime, seconds: int, as_of: datetime | None) -> Counter[object]:
+    """The bins of a window, from each alert by itself."""
+    incident = world.only().id
+    with world.store.reading() as connection:
+        query = sa.select(OCCURRENCE).where(OCCURRENCE.c.id.in_(members_at(connection, incident, as_of)))
+        rows = connection.execute(query).all()
+    return Counter(
+        (int(row.starts_at.timestamp()) // seconds * seconds, row.lane, Severity.of_rank(row.severity))
+        for row in rows
+        if since <= row.starts_at <= until and (as_of is None or row.recorded_at <= as_of)
+    )
+
+
+def binned(world: World, since: datetime, until: datetime, as_of: datetime | None) -> tuple[int, Counter[object]]:
+    """The same as a view has it, and its bins' length."""
+    with world.store.reading() as connection:
+        found = incident_view.density(connection, world.only().id, since, until, as_of=as_of)
+    bins = Counter({(int(b.at.timestamp()), b.lane, b.severity): b.count for b in found.bins})
+    assert len(bins) == len(found.bins), "no bin comes twice"
+    assert found.total == bins.total()
+    return found.seconds, bins
+
+
+def crowd(store: Store) -> World:
+    """An incident of alerts at odd seconds; some change their severity or start, some leave."""
+    chance, world = Random(SEED), World(store)
+    names = [("HostDown", "critical"), ("DiskLatencyHigh", "warning"), ("ChillerTripped", "error")]
+    for batch in range(4):
+        alerts = []
+        for n in range(15):
+            name, severity = chance.choice(names)
+            since = f"09:{chance.randrange(50, 60)}:{chance.randrange(60):02d}" if n % 3 else "09:55:00"
+            alerts.append(firing(f"h-{batch}-{n}", severity, name=name, since=since))
+        world.at(f"10:0{batch}").alertmanager(*alerts)
+    world.at("10:10").alertmanager(firing("h-0-0", "critical", since="09:40:30"), resolved("h-1-1", since="09:55:00"))
+    leaving = [world.alert("h-2-3"), world.alert("h-3-3")]
+    incident = world.only().id
+    world.at("10:20").act(lambda acting: acting.regroup(incident, [], leaving))
+    return world
+
+
+def test_any_window_counts_each_alert_in_it_once(store: Store) -> None:
+    world, chance = crowd(store), Random(SEED)
+    left = instant("10:15")
+    seen = set()
+    for n in range(120):
+        since = instant("09:00") + timedelta(seconds=chance.randrange(0, 3600), microseconds=chance.choice([0, 1]))
+        length = timedelta(seconds=chance.choice([0, 20, 61, 600, 2400, 2800, 3000, 3200, 3400, 7200, 100_000]))
+        as_of = left if n % 4 == 0 else None
+        seconds, bins = binned(world, since, since + length, as_of)
+        assert bins == counted(world, since, since + length, seconds, as_of), (since, length, as_of)
+        seen.add(seconds)
+    assert len(seen) >= 4
+
+
+def test_what_is_kept_before_and_after_an_alert_leaves(store: Store) -> None:
+    world = crowd(store)
+    with store.reading() as connection:
+        kept = connection.execute(sa.select(sa.func.sum(COUNT.c.alerts))).scalar()
+        members = len(connection.execute(current_members(world.only().id)).all())
+    assert kept == members == world.only().members.alerts
+    assert members < len(world.occurrences())
+
+
+def test_an_alert_that_changes_is_counted_where_it_is_now(store: Store) -> None:
+    world = World(store)
+    for clock, start, severity in (("10:00", "09:58:10", "warning"), ("10:05", "09:55:10", "critical")):
+        body = {"title": "Slow", "starts_at": instants.text(instant(start)), "labels": {"datacenter": "smf1"}}
+        for key in ("a", "b", "c", "d", "e"):
+            world.at(clock).send("any", body | {"key": key, "severity": severity})
+    _, bins = binned(world, instant("09:00"), instant("12:00"), None)
+    assert [(at, severity.value, count) for (at, _, severity), count in bins.items()] == [
+        (int(instant("09:54").timestamp()), "critical", 5)
+    ]
+
+
+@pytest.fixture
+def world_of_nothing(store: Store) -> World:
+    """An incident that a person opened, without an alert."""
+    world = World(store).at("10:00")
+    world.act(lambda acting: acting.open({"title": "By hand", "severity": "error"}))
+    return world
+
+
+def test_nothing_is_counted_where_there_is_nothing(world_of_nothing: World) -> None:
+    assert binned(world_of_nothing, instant("09:00"), instant("12:00"), None)[1] == Counter()
