@@ -165,6 +165,11 @@ def queue_older(connection: sa.Connection, versions: Mapping[str, int]) -> int:
     return queue_again(connection, sa.or_(unread, *older))
 
 
+def is_whole(row: Any) -> bool:  # noqa: ANN401  # a row of DeliveryRow's columns
+    """Whether its body is the one that came; a bundle may bring it redacted, or not at all."""
+    return bool(row.refused) or hashlib.sha256(row.body).hexdigest() == row.sha256
+
+
 def inflate(body: bytes, encoding: str, bound: int = BODY_BOUND) -> bytes:
     """The body without its content encoding. Raises ValueError with a plain reason for a broken or bloated one."""
     if encoding == "":

@@ -418,7 +418,7 @@ def series(
     for row in connection.execute(near.order_by(READING.c.recorded_at.desc(), READING.c.id.desc()).limit(READINGS)):
         distance = places.distance_km(site.latitude, site.longitude, row.latitude, row.longitude)
         if distance <= NEAR_KM:
-            station = row.variable, row.station or f"{row.latitude:.2f}, {row.longitude:.2f}"
+            station = row.variable, station_of(row)
             distances[station] = distance
             by_station[station].setdefault((row.basis, row.at), row)
     found = []
@@ -448,6 +448,11 @@ def series(
                 )
             )
     return found
+
+
+def station_of(row: Any) -> str:  # noqa: ANN401  # a row of ReadingRow's columns
+    """What a reading of a point is told apart by: its station, else its place."""
+    return str(row.station or f"{row.latitude:.2f}, {row.longitude:.2f}")
 
 
 def grid_series(

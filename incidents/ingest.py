@@ -228,6 +228,8 @@ class Ingest:
             heard.reason = f"this version has no adapter {source.adapter}"
         elif row.read_by is not None and row.read_as == adapter.name and row.read_by > adapter.version:
             heard.older = True
+        elif row.read_by is not None and not deliveries.is_whole(row):
+            heard.older = True  # what was said of the body as it came holds
         else:
             self._normalise(heard, row, source, adapter)
         return heard

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import groupby
 
@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from incidents import configured, counting, entries, fold, reach, reading_counts
 from incidents.config import Config
 from incidents.counting import COUNT
-from incidents.entries import ENTRY, INCIDENT, OCCURRENCE
+from incidents.entries import ENTRY, INCIDENT, MEMBER, OCCURRENCE
 from incidents.grouping import GROUP, STILL_ON, groups_of
 from incidents.ingest import EVENT, holds
 from incidents.lanes import lane_of
@@ -20,8 +20,8 @@ from incidents.model import Occurrence
 from incidents.places import SiteMatcher
 from incidents.reach import REACH
 from incidents.reading_counts import READING_COUNT
-from incidents.records import entry_of, occurrence_row, said_of
-from incidents.store import Store
+from incidents.records import occurrence_row, said_of
+from incidents.store import Store, chunks
 from incidents.tables import micros
 
 BATCH = 1000
@@ -31,13 +31,37 @@ def rebuild(store: Store, config: Config, now: datetime) -> tuple[int, int]:
     """Fold all occurrences and incidents anew, in one transaction; how many of each."""
     with store.writing() as connection:
         store.lock_caches(connection)
-        connection.execute(sa.delete(OCCURRENCE))
-        connection.execute(sa.delete(GROUP))
-        connection.execute(sa.delete(REACH))
-        reading_counts.fill(connection)
-        occurrences = _occurrences(connection, config)
-        incidents = _incidents(connection, now)
-    return occurrences, incidents
+        return rebuild_within(connection, config, now)
+
+
+def rebuild_within(connection: sa.Connection, config: Config, now: datetime) -> tuple[int, int]:
+    """Fold all anew in a transaction of the caller, who has locked the caches; how many of each."""
+    connection.execute(sa.delete(OCCURRENCE))
+    connection.execute(sa.delete(GROUP))
+    connection.execute(sa.delete(REACH))
+    reading_counts.fill(connection)
+    occurrences = _occurrences(connection, config)
+    return occurrences, _incidents(connection, now)
+
+
+def refold(
+    connection: sa.Connection, config: Config, subjects: Sequence[str], incidents: Iterable[str], now: datetime
+) -> None:
+    """Fold these subjects, the incidents that they belong to, and these incidents. The caller locks the caches."""
+    matcher, kinds = SiteMatcher(config.sites), {rule.group_by for rule in config.rules}
+    concerned = set(incidents)
+    for part in chunks(sorted(set(subjects))):
+        names = sa.select(OCCURRENCE.c.id).where(OCCURRENCE.c.subject.in_(part))
+        connection.execute(sa.delete(GROUP).where(GROUP.c.occurrence_id.in_(names)))
+        connection.execute(sa.delete(REACH).where(REACH.c.occurrence_id.in_(names)))
+        connection.execute(sa.delete(OCCURRENCE).where(OCCURRENCE.c.subject.in_(part)))
+        folded = _folded(connection, EVENT.c.occurrence_id.in_(part))
+        _write_occurrences(connection, folded, matcher, kinds)
+        for few in chunks([seen.id for seen in folded]):
+            joined = sa.select(MEMBER.c.incident_id).where(MEMBER.c.occurrence_id.in_(few)).distinct()
+            concerned |= set(connection.execute(joined).scalars())
+    for name in sorted(concerned):
+        _fold_incident(connection, name, now)
 
 
 def refill(store: Store, now: datetime) -> bool:
@@ -56,25 +80,33 @@ def _occurrences(connection: sa.Connection, config: Config) -> int:
     matcher, kinds = SiteMatcher(config.sites), {rule.group_by for rule in config.rules}
     count = 0
     for part in _batches(connection):
-        connection.execute(sa.insert(OCCURRENCE), [occurrence_row(seen, lane_of(seen)) for seen in part])
-        reach.write(connection, ((None, seen) for seen in part))
-        groups = [
-            {
-                "group_key": key,
-                "occurrence_id": seen.id,
-                "starts_at": micros(seen.starts_at),
-                "ends_at": STILL_ON if seen.ends_at is None else micros(seen.ends_at),
-                "severity": seen.severity.rank,
-                "lane": lane_of(seen),
-            }
-            for seen in part
-            if seen.kind == "alert" and not seen.test
-            for key in groups_of(seen, matcher, kinds)
-        ]
-        if groups:
-            connection.execute(sa.insert(GROUP), groups)
+        _write_occurrences(connection, part, matcher, kinds)
         count += len(part)
     return count
+
+
+def _write_occurrences(
+    connection: sa.Connection, folded: Sequence[Occurrence], matcher: SiteMatcher, kinds: Iterable[str]
+) -> None:
+    if not folded:
+        return
+    connection.execute(sa.insert(OCCURRENCE), [occurrence_row(seen, lane_of(seen)) for seen in folded])
+    reach.write(connection, ((None, seen) for seen in folded))
+    groups = [
+        {
+            "group_key": key,
+            "occurrence_id": seen.id,
+            "starts_at": micros(seen.starts_at),
+            "ends_at": STILL_ON if seen.ends_at is None else micros(seen.ends_at),
+            "severity": seen.severity.rank,
+            "lane": lane_of(seen),
+        }
+        for seen in folded
+        if seen.kind == "alert" and not seen.test
+        for key in groups_of(seen, matcher, kinds)
+    ]
+    if groups:
+        connection.execute(sa.insert(GROUP), groups)
 
 
 def _batches(connection: sa.Connection) -> Iterator[list[Occurrence]]:
@@ -93,18 +125,19 @@ def _batches(connection: sa.Connection) -> Iterator[list[Occurrence]]:
         if not names:
             return
         after = names[-1]
-        rows = connection.execute(
-            sa.select(EVENT)
-            .where(EVENT.c.occurrence_id.between(names[0], after), holds())
-            .order_by(EVENT.c.occurrence_id)
-        )
-        folded = [
-            occurrence
-            for _, group in groupby(rows, key=lambda row: row.occurrence_id)
-            for occurrence in fold.occurrences(said_of(row) for row in group)
-        ]
+        folded = _folded(connection, EVENT.c.occurrence_id.between(names[0], after))
         if folded:
             yield folded
+
+
+def _folded(connection: sa.Connection, where: sa.ColumnElement[bool]) -> list[Occurrence]:
+    """The occurrences of the subjects that a condition on events names."""
+    rows = connection.execute(sa.select(EVENT).where(where, holds()).order_by(EVENT.c.occurrence_id))
+    return [
+        occurrence
+        for _, group in groupby(rows, key=lambda row: row.occurrence_id)
+        for occurrence in fold.occurrences(said_of(row) for row in group)
+    ]
 
 
 def _incidents(connection: sa.Connection, now: datetime) -> int:
@@ -115,20 +148,21 @@ def _incidents(connection: sa.Connection, now: datetime) -> int:
     )
     connection.execute(sa.delete(INCIDENT))
     for name in names:
-        log = [
-            entry_of(row)
-            for row in connection.execute(sa.select(ENTRY).where(ENTRY.c.incident_id == name).order_by(ENTRY.c.id))
-        ]
-        joins = [e for e in log if e.kind == "alerts_joined"]
-        heard: list[str] = []
-        for entry in joins:
-            entries.hear_names(heard, entry.params["names"])
-        incident = fold.incident(
-            [e for e in log if e.kind != "alerts_joined"], entries.recount(connection, name), version=len(log)
-        )
-        counting.keep_afresh(connection, name)
-        entries.write_incident(connection, incident, heard, by_rule=fold.is_status_of_rule(log), now=now)
+        _fold_incident(connection, name, now)
     return len(names)
+
+
+def _fold_incident(connection: sa.Connection, name: str, now: datetime) -> None:
+    log = entries.everything(connection, name)
+    heard: list[str] = []
+    for entry in log:
+        if entry.kind == "alerts_joined":
+            entries.hear_names(heard, entry.params["names"])
+    incident = fold.incident(
+        [e for e in log if e.kind != "alerts_joined"], entries.recount(connection, name), version=len(log)
+    )
+    counting.keep_afresh(connection, name)
+    entries.write_incident(connection, incident, heard, by_rule=fold.is_status_of_rule(log), now=now)
 
 
 def state_digest(connection: sa.Connection) -> str:

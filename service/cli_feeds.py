@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from service.cli_bundles import import_bundle
 from service.terminal import (
     CONFLICT,
     NOT_FOUND,
@@ -82,12 +83,17 @@ def backfill(site: str, since: datetime, until: datetime, source: str | None) ->
 @click.option("--source", help="Whose deliveries they become; a source named like the adapter by default.")
 @click.option("--received-at", callback=instant, metavar="T", help="When they were received; now by default.")
 def import_(what: str, files: tuple[Path, ...], source: str | None, received_at: datetime | None) -> None:
-    """Bring FILES that somebody downloaded in as deliveries of an adapter: `barograph import ADAPTER FILE…`."""
+    """Bring FILES that somebody downloaded in as deliveries of an adapter, or an evidence bundle where WHAT is one."""
     from incidents.adapters import adapters
     from incidents.store import DeliveryIds
 
     if not files:
-        raise click.UsageError("give an adapter and its files; evidence bundles are not read yet")
+        if source is not None or received_at is not None:
+            raise click.UsageError("--source and --received-at are for files of an adapter; a bundle tells both")
+        if not Path(what).is_file():
+            raise click.UsageError(f"{plain(what)} is no file; give an evidence bundle, or an adapter and its files")
+        import_bundle(Path(what))
+        return
     if what not in adapters():
         raise fail(f"there is no adapter {what}; `barograph adapters` lists them", NOT_FOUND)
     with told(), opened() as store:

@@ -405,6 +405,7 @@ PARAMETERS: dict[str, Any] = {
     "kind": _KIND,
     "state": {"enum": ["unread", "read", "quarantined"]},
     "lane": _TEXT,
+    "raw": {"enum": ["0", "1"], "description": "1: deliveries as they came, for the role admin"},
     "tz": {"type": "string", "description": "a time zone of the IANA database"},
     "format": {"enum": ["svg", "png", "pdf", "html", "md", "csv", "json", "docx", "zip"]},
     "audience": _AUDIENCE,

@@ -7,7 +7,16 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from service import deliveries_api, incidents_api, occurrences_api, postmortems_api, records_api, review_pages, stream
+from service import (
+    bundles_api,
+    deliveries_api,
+    incidents_api,
+    occurrences_api,
+    postmortems_api,
+    records_api,
+    review_pages,
+    stream,
+)
 from service.access import Role
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -187,6 +196,15 @@ ROUTES: tuple[Route, ...] = (
         "Its timeline as a file: svg, png, pdf, html, md, csv, json",
         (*_WINDOW, "theme", "preset"),
         media="application/octet-stream",
+    ),
+    Route(
+        "GET",
+        "/incidents/{incident}/bundle",
+        bundles_api.get_bundle,
+        "responder",
+        "Its evidence as one file under one digest",
+        ("raw",),
+        media="application/zip",
     ),
     Route(
         "GET",

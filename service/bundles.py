@@ -1,0 +1,149 @@
+"""Evidence bundles: an incident out of one store as a file, and out of a file into another store."""
+
+from __future__ import annotations
+
+import re
+import sys
+import tempfile
+from contextlib import closing
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+import orjson
+
+from dashboards import documents, svg, words
+from dashboards.figure import incident_figure
+from incidents import bundle, bundling, configured, evidence, instants, redaction, restoring
+from incidents.bundle import BundleError
+from incidents.bundling import Redaction
+from incidents.evidence import Evidence
+from incidents.incident_view import Asked, gather
+from incidents.restoring import Restored
+from incidents.store import Store
+from incidents.tables import METADATA
+from incidents.view import IncidentView
+
+_FAULTS = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, AssertionError, RecursionError)
+"""What evidence that is well-formed and makes no sense can raise where it is folded, shown or drawn."""
+
+
+def redacted_body(body: bytes) -> bytes:
+    """A body without its secrets; the same bytes where it has none. JSON that has some is written anew."""
+    text = body.decode("utf-8", "surrogateescape")
+    try:
+        document = orjson.loads(body) if len(text) <= redaction.MOST_PARSED else None
+    except ValueError:
+        document = None
+    if isinstance(document, dict | list):
+        shown = redaction.body(text, sys.maxsize - redaction.MOST_PARSED)[0]
+        return body if orjson.loads(shown) == document else shown.encode()
+    shown = redaction.redact(text)
+    return body if shown == text else shown.encode()
+
+
+REDACTION = Redaction(headers=redaction.values_of, body=redacted_body)
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A bundle that is whole: its evidence, its digest, and which of its derived members we would make otherwise."""
+
+    evidence: Evidence
+    digest: str
+    differs: tuple[str, ...] = ()
+
+
+def export(store: Store, incident: str, *, raw: bool = False) -> bytes:
+    """The bundle of an incident, deliveries redacted unless asked `raw`. Raises NotFoundError and ConflictError."""
+    with store.reading() as connection:
+        config = configured.load(connection)
+        found = bundling.gather(connection, config, incident, words.sentence, redaction=None if raw else REDACTION)
+    evidence.check(found)
+    view = view_of(found)
+    return evidence.members_of(found, _summary(view), view.revision, derive(view))
+
+
+def view_of(found: Evidence) -> IncidentView:
+    """What the evidence alone shows, in a store of its own, so that every instance draws the same of it.
+
+    Gaps of feeds, and whether a feed was asked, are no part of the evidence: nothing is told of them.
+    Raises ValueError where it cannot be folded or shown.
+    """
+    with tempfile.TemporaryDirectory() as folder, closing(Store(f"sqlite:///{folder}/evidence.db", readers=1)) as store:
+        with store.writing() as connection:
+            METADATA.create_all(connection)
+        restoring.restore(store, found, found.known_at)
+        with store.reading() as connection:
+            config = configured.load(connection)
+            try:
+                view = gather(connection, config, found.incident, Asked(found.known_at), words.sentence)
+            except _FAULTS as error:
+                # Params of entries are of no fixed shape: what a page cannot show must not come in by a file.
+                raise ValueError(f"the evidence cannot be shown: {type(error).__name__}: {error}") from error
+    if view is None:
+        raise ValueError("the evidence holds no incident")
+    return replace(view, gaps=(), coverage=(), silence=dict.fromkeys(view.silence, "not told by this file"))
+
+
+def derive(view: IncidentView) -> dict[str, bytes]:
+    """The derived members: timeline, links and chart."""
+    return {
+        "derived/figure.json": orjson.dumps(incident_figure(view)),
+        "derived/figure.svg": svg.incident_svg(view).encode(),
+        "derived/links.json": orjson.dumps(documents.link_rows(view)),
+        "derived/timeline.json": documents.json_export(view),
+    }
+
+
+def _summary(view: IncidentView) -> dict[str, object]:
+    fields = documents.incident_fields(view.incident, view.measurements)
+    return {
+        name: fields[name] for name in ("title", "status", "severity", "sites", "opened_at", "resolved_at", "version")
+    }
+
+
+def check(content: bytes) -> Checked:
+    """A whole bundle that can be restored and shown. Raises BundleError that says what differs first."""
+    found, derived = evidence.read(content)
+    try:
+        made = derive(view_of(found))
+    except BundleError:
+        raise
+    except _FAULTS as error:
+        # A well-made file may still hold words that no fold and no page can take; they must not come in.
+        raise BundleError(f"{error}") from error
+    differs = tuple(name for name in evidence.DERIVED if derived[name] != made[name])
+    return Checked(found, bundle.digest_of(content), differs)
+
+
+def restore(store: Store, content: bytes, now: datetime) -> tuple[Checked, Restored]:
+    """Check a bundle and bring it into a store. Raises BundleError and ConflictError; then nothing is written."""
+    checked = check(content)
+    return checked, restoring.restore(store, checked.evidence, now)
+
+
+def read_file(path: Path) -> bytes:
+    """The content of a bundle's file. Raises BundleError for one that is larger than any bundle."""
+    with path.open("rb") as file:
+        content = file.read(bundle.MOST_BYTES + 1)
+    if len(content) > bundle.MOST_BYTES:
+        raise BundleError(f"larger than {bundle.MOST_BYTES} bytes")
+    return content
+
+
+def name_of(incident: str) -> str:
+    """What the file of an incident is called."""
+    return re.sub(r"[^a-z0-9-]", "-", f"barograph-{incident}") + ".evidence.zip"
+
+
+def told(checked: Checked) -> str:
+    """A whole bundle in one sentence."""
+    found = checked.evidence
+    counts = found.counts()
+    kind = "as they came" if found.is_raw else "redacted"
+    return (
+        f"the evidence of {found.incident} as known at {instants.text(found.known_at)}: {counts['entries']} entries, "
+        f"{counts['events']} events, {counts['readings']} readings, {counts['deliveries']} deliveries {kind}; "
+        f"SHA-256 {checked.digest}"
+    )

@@ -1,0 +1,68 @@
+"""Commands of evidence bundles: write one, verify one, bring one in."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from service.terminal import fail, opened, plain, told
+
+
+@click.command()
+@click.argument("id_", metavar="ID")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="The file; stdout by default.")
+@click.option("--raw", is_flag=True, help="With deliveries as they came, not redacted.")
+def bundle(id_: str, *, out: Path | None, raw: bool) -> None:
+    """Write the evidence bundle of an incident: one file that `verify` finds a changed byte in."""
+    from incidents.bundle import digest_of
+    from service import bundles
+
+    with told(), opened() as store:
+        content = bundles.export(store, id_, raw=raw)
+        if out is None:
+            sys.stdout.buffer.write(content)
+        else:
+            out.write_bytes(content)
+    click.echo(f"SHA-256 {digest_of(content)}", err=True)
+
+
+@click.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def verify(file: Path) -> None:
+    """Say whether an evidence bundle is whole; exit 1 with the first difference when it is not."""
+    from incidents.bundle import BundleError
+    from service import bundles
+
+    with told():
+        try:
+            checked = bundles.check(bundles.read_file(file))
+        except BundleError as error:
+            raise fail(f"not whole: {error}") from None
+    click.echo(plain(f"whole: {bundles.told(checked)}"))
+    _tell_other_drawings(checked.differs)
+
+
+def import_bundle(path: Path) -> None:
+    """Bring an evidence bundle into the store of the settings; exit 1 when it is not whole, 5 when it conflicts."""
+    from service import bundles, clock
+
+    with told():
+        content = bundles.read_file(path)
+        with opened() as store:
+            checked, done = bundles.restore(store, content, clock.now())
+    click.echo(plain(bundles.told(checked)))
+    if done.is_nothing:
+        click.echo("all of it was here before; nothing was changed")
+    else:
+        added = f"{done.entries} entries, {done.events} events, {done.readings} readings, {done.deliveries} deliveries"
+        click.echo(f"added: {added}")
+        for name in done.configured:
+            click.echo(plain(f"added: {name}"))
+    _tell_other_drawings(checked.differs)
+
+
+def _tell_other_drawings(names: tuple[str, ...]) -> None:
+    if names:
+        click.echo(f"note: this version would make {', '.join(names)} otherwise from the same evidence", err=True)
