@@ -34,19 +34,19 @@ MILESTONES = ("impact_started_at", "detected_at", "acknowledged_at", "mitigated_
 def subject_id(source: str, key: str) -> str:
     """The id of what a source's key names: 32 hex digits, the same after every rebuild.
 
-    Its statements are recorded under it, and its first occurrence has this id.
+    Its statements are recorded under it, and the occurrence that was heard of first has this id.
     """
     return hashlib.sha256(f"{source}\0{key}".encode()).hexdigest()[:32]
 
 
 def subject_of(occurrence: str) -> str:
-    """The subject that an occurrence's id belongs to: the id itself but for what a later one has behind it."""
+    """The subject that an occurrence's id belongs to: the id itself but for what the others have behind it."""
     return occurrence[:32]
 
 
-def _later_id(subject: str, starts_at: datetime) -> str:
-    """The id of a later occurrence of a subject, by the start that it opened with."""
-    return f"{subject}-{hashlib.sha256(instants.text(starts_at).encode()).hexdigest()[:12]}"
+def _own_id(subject: str, opening: Said) -> str:
+    """The id of an occurrence that was not heard of first, by the statement that it opens with."""
+    return f"{subject}-{opening.digest[:12]}"
 
 
 def _place(said: Said) -> tuple[datetime, str]:
@@ -74,17 +74,18 @@ def runs(statements: Iterable[Said]) -> list[Run]:
     )
     found: list[tuple[Occurrence, list[Said]]] = []
     for said in ordered:
-        if not found:
-            found.append((_first(said), [said]))
-            continue
-        was, heard = found[-1]
-        if _opens(was, said):
-            found[-1] = replace(was, followed=True), heard
-            found.append((_later(said), [said]))
+        if not found or _opens(found[-1][0], said):
+            if found:
+                found[-1] = replace(found[-1][0], followed=True), found[-1][1]
+            found.append((_own(said), [said]))
         else:
-            heard.append(said)
-            found[-1] = _next(was, said), heard
-    return [Run(folded, tuple(heard)) for folded, heard in found]
+            found[-1][1].append(said)
+            found[-1] = _next(found[-1][0], said), found[-1][1]
+    # Whatever comes late, the one that was heard of first keeps its id: links and verdicts go on to name it.
+    first = min(range(len(found)), key=lambda n: min((s.recorded_at, _place(s)) for s in found[n][1]), default=0)
+    return [
+        Run(_bare(folded, heard[0]) if n == first else folded, tuple(heard)) for n, (folded, heard) in enumerate(found)
+    ]
 
 
 def occurrences(statements: Iterable[Said]) -> list[Occurrence]:
@@ -100,18 +101,21 @@ def occurrence(statements: Iterable[Said]) -> Occurrence:
 def extend(cached: Occurrence, statements: Sequence[Said]) -> list[Occurrence] | None:
     """Fold new statements onto a subject's latest occurrence: what it is now, and those that follow it.
 
-    None when one of them speaks from before the cache's last, which asks the caller to fold the subject's whole set:
-    the only case in which order would matter.
+    None when one of them speaks from before the cache's last, or was heard before it, which asks the caller to fold the
+    subject's whole set: the only cases in which order would matter.
     """
     assert cached.said_at is not None
+    assert cached.recorded_at is not None
     ordered = sorted({s.digest: s for s in statements}.values(), key=_place)
     if ordered and _place(ordered[0]) <= (cached.said_at, cached.digest):
+        return None
+    if any(said.recorded_at < cached.recorded_at for said in ordered):
         return None
     found = [cached]
     for said in ordered:
         if _opens(found[-1], said):
             found[-1] = replace(found[-1], followed=True)
-            found.append(_later(said))
+            found.append(_own(said))
         else:
             found[-1] = _next(found[-1], said)
     return found
@@ -127,11 +131,15 @@ def _opens(was: Occurrence, said: Said) -> bool:
     return began is not None and began >= was.ends_at and began > was.starts_at
 
 
-def _later(said: Said) -> Occurrence:
+def _own(said: Said) -> Occurrence:
+    """An occurrence that opens with this statement, under an id and a key of its own."""
     first = _first(said)
-    return replace(
-        first, id=_later_id(first.subject, first.starts_at), key=f"{first.key}@{instants.text(first.starts_at)}"
-    )
+    return replace(first, id=_own_id(first.subject, said), key=f"{first.key}@{instants.text(first.starts_at)}")
+
+
+def _bare(folded: Occurrence, opening: Said) -> Occurrence:
+    """The occurrence under its subject's id and its source's own key."""
+    return replace(folded, id=folded.subject, key=opening.event.key)
 
 
 def _first(said: Said) -> Occurrence:

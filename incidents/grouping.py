@@ -82,8 +82,8 @@ class Grouping:
         self.changes.store.lock(self.connection, [f"group:{key}" for key in by_group])
         if alerts:
             self._write_groups(alerts, keys)
-        # Those of other kinds too: what was an alert once and joined is counted still.
-        bonds = self._bonds([c.now.id for c in changed if c.was])
+        # All of them: what was an alert once and joined is counted still, and what comes back had its place.
+        bonds = self._bonds([c.now.id for c in changed])
         self._move(changed, bonds)
         for key in sorted(by_group):
             self._apply_group(key, by_group[key], bonds)
@@ -136,7 +136,9 @@ class Grouping:
     def _move(self, alerts: Sequence[Change], bonds: dict[str, dict[str, bool]]) -> None:
         for change in alerts:
             for incident, joined in bonds.get(change.now.id, {}).items():
-                if joined and change.was is not None:
+                if joined and change.was is None:
+                    self.changes.recounts.add(incident)
+                elif joined and change.was is not None:
                     self.changes.moved[incident].append((change.was, change.now))
 
     def _apply_group(self, key: str, changed: Sequence[Change], bonds: dict[str, dict[str, bool]]) -> None:

@@ -155,7 +155,9 @@ class Ingest:
         most = room = self._room
         for nth, row in enumerate(rows):
             self._at = row.id
-            one = self._rest.pop(row.id, None) or self._hear(row, sources.get(row.source))
+            rest = self._rest.pop(row.id, None)
+            # What another process has read to its end meanwhile, and is read again, begins anew.
+            one = rest if rest and row.read_by is None else self._hear(row, sources.get(row.source))
             said = len(one.events) + len(one.readings)
             if heard and said > room:
                 self._rest[row.id] = one
@@ -188,12 +190,18 @@ class Ingest:
         return Worked(len(heard), 0, frozenset({"deliveries"})) if heard else None
 
     def _decide(
-        self, config: Config, connection: sa.Connection, changed: Sequence[Change], gone: list[str], now: datetime
+        self,
+        config: Config,
+        connection: sa.Connection,
+        changed: Sequence[Change],
+        gone: Sequence[Occurrence],
+        now: datetime,
     ) -> frozenset[str]:
         changes = Changes(self.store, connection, now)
-        changes.recount_members_of(gone)
+        changes.recount_members_of([seen.id for seen in gone])
         Grouping(config, changes, story=self.story).apply(changed)
-        if changes.opened or changes.joined or self._measured or any(c.now.kind != "alert" for c in changed):
+        outside = any(seen.kind != "alert" for seen in (*(c.now for c in changed), *gone))
+        if changes.opened or changes.joined or self._measured or outside:
             # Two transactions that bring an incident and a hazard would each miss what the other has not committed.
             # Before the first settle, which locks rows: the order of locks is source, group, linking, rows.
             self.store.lock(connection, ["linking"])
@@ -204,6 +212,7 @@ class Ingest:
         )
         linking.relink_occurrences([seen for c in changed for seen in (c.was, c.now) if seen])
         linking.relink_readings(self._measured)
+        linking.lapse(gone)
         incidents |= changes.settle()
         kinds = {f"{c.now.kind}s" for c in changed}
         return frozenset({f"incident:{name}" for name in incidents} | kinds | {"deliveries"})
@@ -271,8 +280,8 @@ class Ingest:
 
     def _record(
         self, heard: Sequence[Heard], connection: sa.Connection, now: datetime
-    ) -> tuple[list[Change], list[str]]:
-        """Record what is new and fold it; what changed, and the ids of occurrences that nobody speaks of any more."""
+    ) -> tuple[list[Change], list[Occurrence]]:
+        """Record what is new and fold it; what changed, and occurrences that nobody speaks of any more."""
         self._measured = self._record_readings(heard, connection, now)
         said: dict[str, dict[str, tuple[Heard, Event]]] = defaultdict(dict)
         repeats: list[tuple[str, str, int]] = []
@@ -429,7 +438,7 @@ class Ingest:
         cached: Mapping[str, Occurrence],
         fresh: Mapping[str, Sequence[Said]],
         undone: Iterable[str],
-    ) -> tuple[list[Change], list[str]]:
+    ) -> tuple[list[Change], list[Occurrence]]:
         changed, whole = [], set(undone)
         for subject, statements in fresh.items():
             was = cached.get(subject)
@@ -440,17 +449,18 @@ class Ingest:
                 whole.add(subject)
             else:
                 changed += [Change(was if was and seen.id == was.id else None, seen, lane_of(seen)) for seen in now]
-        gone = []
+        gone: list[Occurrence] = []
         for subject in sorted(whole):
             before = {row.id: records.occurrence_of(row) for row in connection.execute(_occurrences_of(subject))}
             now = fold.occurrences(statements_of(connection, subject))
-            gone += sorted(set(before) - {seen.id for seen in now})
+            gone += [before[name] for name in sorted(set(before) - {seen.id for seen in now})]
             changed += [Change(before.get(seen.id), seen, lane_of(seen)) for seen in now if seen != before.get(seen.id)]
         write_occurrences(connection, changed)
-        if gone:
-            connection.execute(sa.delete(OCCURRENCE).where(OCCURRENCE.c.id.in_(gone)))
-            connection.execute(sa.delete(GROUP).where(GROUP.c.occurrence_id.in_(gone)))
-            reach.forget(connection, gone)
+        names = [seen.id for seen in gone]
+        for part in chunks(names):
+            connection.execute(sa.delete(OCCURRENCE).where(OCCURRENCE.c.id.in_(part)))
+            connection.execute(sa.delete(GROUP).where(GROUP.c.occurrence_id.in_(part)))
+        reach.forget(connection, names)
         return changed, gone
 
 

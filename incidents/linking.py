@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from incidents import fold, kernels, links, reach
 from incidents.config import Config
-from incidents.entries import INCIDENT, Changes, Draft, read_incidents
+from incidents.entries import ENTRY, INCIDENT, Changes, Draft, read_incidents
 from incidents.kernels import EVER, HOUR, LONGEST_LAG
 from incidents.model import Evidence, Incident, Link, Occurrence
 from incidents.places import distance_km
@@ -70,6 +70,21 @@ class Linking:
         self.relink_incidents(
             [found[name] for name in sorted(found) if starts[name][0] <= until and starts[name][1] >= since]
         )
+
+    def lapse(self, gone: Sequence[Occurrence]) -> None:
+        """Let the rule's links with occurrences lapse that nobody speaks of any more."""
+        for seen in gone:
+            if seen.kind not in reach.KINDS:
+                continue
+            names = sa.select(ENTRY.c.incident_id).where(
+                ENTRY.c.kind == "link_proposed", sa.cast(ENTRY.c.params, sa.Text).contains(f'"occurrence":"{seen.id}"')
+            )
+            for incident in read_incidents(
+                self.connection, sorted(set(self.connection.execute(names).scalars()))
+            ).values():
+                was = next((link for link in incident.links if link.id == seen.id), None)
+                if was:
+                    self._record(incident, seen, links.unmet(was.evidence))
 
     def _relink(self, names: Sequence[str]) -> None:
         found = read_incidents(self.connection, names)

@@ -12,18 +12,19 @@ import sqlalchemy as sa
 from incidents import configured, counting, entries, fold, reach, reading_counts
 from incidents.config import Config
 from incidents.counting import COUNT
-from incidents.entries import ENTRY, INCIDENT, MEMBER, OCCURRENCE
-from incidents.grouping import GROUP, STILL_ON, groups_of
+from incidents.entries import ENTRY, INCIDENT, MEMBER, OCCURRENCE, Changes
+from incidents.grouping import GROUP, STILL_ON, Change, Grouping, groups_of
 from incidents.ingest import EVENT, holds
 from incidents.lanes import lane_of
 from incidents.model import Occurrence
 from incidents.places import SiteMatcher
 from incidents.reach import REACH
 from incidents.reading_counts import READING_COUNT
-from incidents.records import occurrence_row, said_of
+from incidents.records import occurrence_of, occurrence_row, said_of
 from incidents.store import Store, chunks
-from incidents.tables import micros
+from incidents.tables import RebuildDueRow, micros
 
+DUE = RebuildDueRow.__table__  # type: ignore[attr-defined]  # SQLModel adds it
 BATCH = 1000
 
 
@@ -65,15 +66,36 @@ def refold(
 
 
 def refill(store: Store, now: datetime) -> bool:
-    """Rebuild caches that are empty while the logs are not, as a migration of a cache leaves them; whether it did."""
+    """Rebuild the caches where a migration asks for it; whether it did.
+
+    Of several processes that start together one does, and the others wait for it.
+    """
     with store.reading() as connection:
-        spoken = connection.execute(sa.select(EVENT.c.id).limit(1)).first()
-        folded = connection.execute(sa.select(OCCURRENCE.c.id).limit(1)).first()
-        if spoken is None or folded is not None:
+        if connection.execute(sa.select(DUE)).first() is None:
+            return False
+    with store.writing() as connection:
+        store.lock_caches(connection)
+        if connection.execute(sa.delete(DUE)).rowcount == 0:
             return False
         config = configured.load(connection)
-    rebuild(store, config, now)
+        rebuild_within(connection, config, now)
+        _regroup(store, connection, config, now)
     return True
+
+
+def _regroup(store: Store, connection: sa.Connection, config: Config, now: datetime) -> None:
+    """Let the rules look at alerts that parted from others of their subject and belong to no incident yet."""
+    changes = Changes(store, connection, now)
+    homeless = sa.select(OCCURRENCE).where(
+        OCCURRENCE.c.kind == "alert",
+        OCCURRENCE.c.test.is_(False),
+        OCCURRENCE.c.id != OCCURRENCE.c.subject,
+        ~sa.exists().where(MEMBER.c.occurrence_id == OCCURRENCE.c.id),
+    )
+    rows = connection.execute(homeless.order_by(OCCURRENCE.c.starts_at, OCCURRENCE.c.id)).all()
+    for part in chunks([occurrence_of(row) for row in rows], BATCH):
+        Grouping(config, changes).apply([Change(seen, seen, lane_of(seen)) for seen in part])
+        changes.settle()
 
 
 def _occurrences(connection: sa.Connection, config: Config) -> int:

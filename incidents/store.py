@@ -213,7 +213,8 @@ class Store:
         """Keep every other transaction out of the caches until this one ends."""
         if not self.is_sqlite:
             connection.exec_driver_sql(
-                "LOCK TABLE occurrence, alert_group, incident, reach, reading_count IN ACCESS EXCLUSIVE MODE"
+                # Those who only read pass, and see what was there. The order is that in which workers write.
+                "LOCK TABLE reading_count, occurrence, reach, alert_group, member_count, incident IN EXCLUSIVE MODE"
             )
 
     def migrate(self) -> None:

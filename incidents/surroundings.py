@@ -13,7 +13,7 @@ from incidents import base_rates, kernels, reach, reading_counts
 from incidents.config import Config
 from incidents.corroboration import FAR_KM
 from incidents.counting import current_members
-from incidents.entries import ENTRY, INCIDENT, OCCURRENCE
+from incidents.entries import ENTRY, INCIDENT, MEMBER, OCCURRENCE
 from incidents.extremes import Extreme
 from incidents.fold import standing
 from incidents.links import Known
@@ -107,7 +107,7 @@ class Surroundings:
 
     @cached_property
     def _heard_from(self) -> frozenset[str]:
-        members = current_members(self.incident.id).limit(MOST_MEMBERS).subquery()
+        members = current_members(self.incident.id).order_by(MEMBER.c.occurrence_id).limit(MOST_MEMBERS).subquery()
         query = sa.select(OCCURRENCE.c.source).where(OCCURRENCE.c.id.in_(sa.select(members.c.occurrence_id)))
         return frozenset(self.connection.execute(query.distinct()).scalars())
 
@@ -120,7 +120,7 @@ class Surroundings:
             INCIDENT.c.id != self.incident.id,
             INCIDENT.c.merged_into.is_(None),
         )
-        rows = self.connection.execute(query.limit(MOST_ROWS)).scalars()
+        rows = self.connection.execute(query.order_by(INCIDENT.c.opened_at, INCIDENT.c.id).limit(MOST_ROWS)).scalars()
         return len({tuple(names) for names in rows if names and all(self._is_far(name) for name in names)})
 
     def _is_far(self, name: str) -> bool:

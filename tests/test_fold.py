@@ -126,7 +126,9 @@ def test_each_occurrence_of_a_subject_begins_once_the_one_before_was_over(heard:
     found = fold.occurrences(heard)
     assert [o.followed for o in found] == [True] * (len(found) - 1) + [False]
     assert {o.subject for o in found} == {fold.subject_of(o.id) for o in found} == {fold.subject_id("am", "k")}
-    assert len({o.id for o in found}) == len({o.key for o in found}) == len(found)
+    assert len({o.id for o in found}) == len(found)
+    first = min(fold.runs(heard), key=lambda run: min((s.recorded_at, s.said_at, s.digest) for s in run.statements))
+    assert (first.occurrence.id, first.occurrence.key) == (fold.subject_id("am", "k"), "k")
     for run, later in pairwise(fold.runs(heard)):
         opening, ended = later.statements[0], run.occurrence.ends_at
         assert ended is not None
@@ -142,12 +144,32 @@ def test_a_final_end_is_terminal(heard: list[Said]) -> None:
 
 
 @given(statements, statements)
-def test_extend_refuses_exactly_what_speaks_from_the_past(heard: list[Said], more: list[Said]) -> None:
+def test_extend_refuses_exactly_what_speaks_from_the_past_or_was_heard_before(
+    heard: list[Said], more: list[Said]
+) -> None:
     known = {s.digest for s in heard}
     fresh = [s for s in more if s.digest not in known]
-    last = max((s.said_at, s.digest) for s in heard)
-    extended = fold.extend(fold.occurrence(heard), fresh)
-    assert (extended is None) == any((s.said_at, s.digest) <= last for s in fresh)
+    last, cached = max((s.said_at, s.digest) for s in heard), fold.occurrence(heard)
+    assert cached.recorded_at is not None
+    refused = any((s.said_at, s.digest) <= last or s.recorded_at < cached.recorded_at for s in fresh)
+    assert (fold.extend(cached, fresh) is None) == refused
+
+
+def test_two_outages_that_open_with_the_same_start_are_two() -> None:
+    """The first is moved back by a correction, after which its old start is said anew."""
+    heard = [over(5, ended=5), ongoing(10, starts=10), over(12, ended=7, starts=6), ongoing(13, starts=10)]
+    found = fold.occurrences(heard)
+    assert len({o.id for o in found}) == len(found)
+
+
+def test_an_outage_that_is_heard_of_late_takes_no_id_away() -> None:
+    known = ongoing(30, starts=30)
+    (alone,) = fold.occurrences([known])
+    earlier = [replace(s, recorded_at=at(50)) for s in (ongoing(0, starts=0), over(10, ended=10, starts=0))]
+    first, second = fold.occurrences([*earlier, known])
+    assert (first.starts_at, second.starts_at) == (at(0), at(30))
+    assert second.id == alone.id == alone.subject
+    assert first.subject == alone.subject != first.id
 
 
 def spans(*heard: Said) -> list[tuple[datetime, datetime | None]]:

@@ -16,7 +16,7 @@ from incidents import instants, reach
 from incidents.adapters import adapters
 from incidents.config import config_of
 from incidents.entries import OCCURRENCE
-from incidents.model import Link
+from incidents.model import Delivery, Event, Link, Statement
 from incidents.reach import REACH
 from incidents.reading_counts import READING_COUNT
 from incidents.store import Store
@@ -325,3 +325,18 @@ def test_a_site_that_is_somewhere_in_a_state_looks_at_everything(store: Store) -
     at_ups(world)
     assert len(world.only().links) == 1
     assert replace(world.only(), links=()).links == ()
+
+
+def test_a_link_with_what_nobody_speaks_of_any_more_lapses(world: World) -> None:
+    at_ups(world)
+    assert link(world).evidence.tier != "context"
+    known = adapters()["generic"]
+
+    def without_hazards(delivery: Delivery) -> list[Statement]:
+        return [one for one in known.normalise(delivery) if not (isinstance(one, Event) and one.kind == "hazard")]
+
+    better = replace(known, version=known.version + 1, normalise=without_hazards)
+    world.go_on(timedelta(minutes=1)).reread({**adapters(), "generic": better})
+    assert link(world).evidence.tier == "context"
+    assert "lapsed" in link(world).evidence.reasons[0].sentence
+    assert world.digest() == world.rebuilt()

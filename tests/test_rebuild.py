@@ -16,9 +16,13 @@ from hypothesis import strategies as st
 
 from incidents import instants
 from incidents.acts import Acting, ConflictError, NotFoundError
-from incidents.entries import INCIDENT, OCCURRENCE, current_members
-from incidents.model import Severity
-from incidents.rebuild import rebuild, refill
+from incidents.adapters import adapters
+from incidents.config import spec_of
+from incidents.configured import put
+from incidents.counting import COUNT
+from incidents.entries import ENTRY, INCIDENT, MEMBER, OCCURRENCE, current_members
+from incidents.model import Delivery, Severity, Statement
+from incidents.rebuild import DUE, rebuild, refill
 from incidents.store import Store
 from tests.world import World, emptied, firing, instant, kept, resolved
 
@@ -289,9 +293,10 @@ def test_caches_that_a_migration_emptied_are_filled_again(store: Store) -> None:
     assert not refill(store, world.now)
     with store.writing() as connection:
         connection.execute(sa.delete(OCCURRENCE))
+        connection.execute(sa.insert(DUE).values(revision="0002"))
     assert refill(store, world.now)
     assert world.occurrences() == before
-    assert not refill(emptied(store), world.now)
+    assert not refill(store, world.now)
 
 
 def test_every_migration_can_be_undone_and_done_again(store: Store) -> None:
@@ -306,3 +311,39 @@ def test_every_migration_can_be_undone_and_done_again(store: Store) -> None:
     assert world.statements() == statements
     assert refill(store, world.now)
     assert world.occurrences() == before
+
+
+def test_an_alert_that_vanished_and_came_back_has_the_place_that_it_had(store: Store) -> None:
+    world = World(store).at("10:00").alertmanager(firing("db-1"), firing("db-2"))
+    world.act(lambda acting: acting.regroup(world.only().id, [], [world.alert("db-2")]))
+    assert world.only().members.alerts == 1
+
+    def silent(_delivery: Delivery) -> list[Statement]:
+        return []
+
+    known = adapters()["alertmanager"]
+    worse = replace(known, version=known.version + 1, normalise=silent)
+    world.reread({**adapters(), "alertmanager": worse})
+    assert world.occurrences() == []
+    assert world.digest() == world.rebuilt()
+    world.reread({**adapters(), "alertmanager": replace(known, version=known.version + 2)})
+    assert world.members() == ["db-1"]
+    assert world.only().members.alerts == 1
+    assert world.digest() == world.rebuilt()
+
+
+def test_later_outages_that_a_rebuild_parts_find_their_incident(store: Store) -> None:
+    world = World(store)
+    for clock, status in (("10:00", "down"), ("10:20", "up"), ("+30 10:00", "down"), ("+30 10:20", "up")):
+        item = {"key": "check-7", "title": "checkout is down", "status": status, "severity": "critical"}
+        world.at(clock).send("any", item | {"labels": {"datacenter": "smf-1"}})
+    assert len(world.incidents()) == 2
+    with store.writing() as connection:
+        for site in world.config.sites:
+            put(connection, ("site", site.name), spec_of(site), owner="file", now=world.now, position=0)
+        for table in (MEMBER, ENTRY, INCIDENT, OCCURRENCE, COUNT):
+            connection.execute(sa.delete(table))
+        connection.execute(sa.insert(DUE).values(revision="0002"))
+    assert refill(store, world.now)
+    assert [one.members.alerts for one in world.incidents()] == [1]
+    assert world.digest() == world.rebuilt()

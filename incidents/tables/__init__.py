@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from sqlmodel import SQLModel
 
-from incidents.tables.caches import AlertGroupRow, IncidentRow, OccurrenceRow
+from incidents.tables.caches import AlertGroupRow, IncidentRow, OccurrenceRow, RebuildDueRow
 from incidents.tables.columns import Instant, Json, instant, micros
 from incidents.tables.connections import MemberRow, SightingRow, StampRow, SupersessionRow, UnreadRow
 from incidents.tables.counts import MemberCountRow
@@ -43,6 +43,7 @@ __all__ = [
     "ReachRow",
     "ReadingCountRow",
     "ReadingRow",
+    "RebuildDueRow",
     "RefusalRow",
     "SecretRow",
     "SeenProofRow",

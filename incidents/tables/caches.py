@@ -96,3 +96,10 @@ class IncidentRow(SQLModel, table=True):
         Index("incident_by_due", "due_at"),
         Index("incident_by_status", "status", "opened_at"),
     )
+
+
+class RebuildDueRow(SQLModel, table=True):
+    """That a migration emptied caches: written in its transaction, taken out in that of the rebuild it asks for."""
+
+    __tablename__ = "rebuild_due"
+    revision: str = Field(primary_key=True)

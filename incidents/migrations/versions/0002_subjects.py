@@ -18,9 +18,14 @@ def upgrade() -> None:
         sa.Column("followed", sa.Boolean(), nullable=False),
     )
     op.create_index("occurrence_by_subject", "occurrence", ["subject", "followed"], unique=False)
+    op.create_table(
+        "rebuild_due", sa.Column("revision", sa.Text(), nullable=False), sa.PrimaryKeyConstraint("revision")
+    )
+    op.execute("INSERT INTO rebuild_due (revision) SELECT '0002' WHERE EXISTS (SELECT 1 FROM event)")
 
 
 def downgrade() -> None:
+    op.drop_table("rebuild_due")
     op.drop_index("occurrence_by_subject", table_name="occurrence")
     _drop()
     _create()
