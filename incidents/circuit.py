@@ -11,11 +11,25 @@ FIRST_PAUSE = timedelta(seconds=30)
 LONGEST_PAUSE = timedelta(minutes=30)
 """A circuit stays open no longer than this, or than one interval where that is longer."""
 DOUBLINGS = 3
+LONGEST_ASKED = timedelta(days=1)
+"""A server that asks for a longer pause than this is asked again after it all the same."""
+LATE = 0.1
+"""How much later than meant a turn may be, so that turns are spread."""
 
 
 def after_answer(every: timedelta, now: datetime, jitter: float) -> datetime:
     """The next turn after an answer. `jitter`, from 0 to 1, spreads feeds that were first asked together."""
     return now + every * (0.95 + 0.1 * jitter)
+
+
+def latest(every: timedelta) -> timedelta:
+    """No turn is further away than this, unless the server asked for a pause."""
+    return max(every * (1 + LATE), LONGEST_PAUSE)
+
+
+def latest_asked(every: timedelta) -> timedelta:
+    """No turn is further away than this."""
+    return max(latest(every), LONGEST_ASKED * (1 + LATE))
 
 
 def after_failure(
@@ -32,5 +46,5 @@ def after_failure(
         doubled = every * 2 ** min((failures - OPENS_AFTER) // OPENS_AFTER, DOUBLINGS)
         pause = min(doubled, max(every, LONGEST_PAUSE)) * (0.75 + 0.25 * jitter)
     if asked_to_wait is not None:
-        pause = max(pause, asked_to_wait * (1 + 0.1 * jitter))
+        pause = max(pause, min(asked_to_wait, LONGEST_ASKED) * (1 + LATE * jitter))
     return now + pause, now + pause if failures >= OPENS_AFTER else None

@@ -34,6 +34,10 @@ LEASE = timedelta(seconds=20)
 """How long a claimed turn is nobody else's; well over the longest fetch."""
 SPACING = timedelta(seconds=1)
 """Between the end of one request and the beginning of the next, for each host."""
+LONGEST_HELD = timedelta(hours=1)
+"""A host that asks for a pause is left alone by all who ask it, up to this."""
+CLOCKS_APART = timedelta(minutes=1)
+"""By how much the clocks of two processes may differ. What lies further ahead was written by a clock that was wrong."""
 FIRST_WITHIN = timedelta(seconds=5)
 """A new request is asked for the first time within this, or within its interval where that is shorter."""
 WHOLE_AFTER = timedelta(hours=6)
@@ -167,9 +171,36 @@ def _is(source: str, request: str) -> sa.ColumnElement[bool]:
     return sa.and_(POLL.c.source == source, POLL.c.request == request)
 
 
-def is_due(connection: sa.Connection, now: datetime) -> bool:
-    """Whether it is anybody's turn."""
-    return connection.execute(sa.select(POLL.c.source).where(POLL.c.next_at <= now).limit(1)).first() is not None
+def is_due(connection: sa.Connection, wanted: Mapping[tuple[str, str], Asking], now: datetime) -> bool:
+    """Whether it is anybody's turn, of those whose host is free."""
+    return connection.execute(_askable(sa.select(POLL.c.source), wanted, now).limit(1)).first() is not None
+
+
+def _due(wanted: Mapping[tuple[str, str], Asking], now: datetime) -> sa.ColumnElement[bool]:
+    """The turns that have come, and those further away than any can be: a clock that was ahead has set them."""
+    unasked = sa.or_(POLL.c.failures == 0, POLL.c.asked_at.is_(None), POLL.c.asked_at > now + CLOCKS_APART)
+    ahead = [
+        sa.and_(
+            POLL.c.every_seconds == int(every.total_seconds()),
+            sa.or_(
+                POLL.c.next_at > now + CLOCKS_APART + circuit.latest_asked(every),
+                # After a failure it may be the pause that the server asked for.
+                sa.and_(POLL.c.next_at > now + CLOCKS_APART + circuit.latest(every), unasked),
+            ),
+        )
+        for every in sorted({asking.every for asking in wanted.values()})
+    ]
+    return sa.or_(POLL.c.next_at <= now, *ahead)
+
+
+def _free(now: datetime) -> sa.ColumnElement[bool]:
+    return sa.or_(POLL_HOST.c.free_at <= now, POLL_HOST.c.free_at > now + LONGEST_HELD + CLOCKS_APART)
+
+
+def _askable(query: sa.Select[Any], wanted: Mapping[tuple[str, str], Asking], now: datetime) -> sa.Select[Any]:
+    """The turns that are due, of hosts that may be asked."""
+    with_host = POLL.outerjoin(POLL_HOST, POLL_HOST.c.host == POLL.c.host)
+    return query.select_from(with_host).where(_due(wanted, now), sa.or_(POLL_HOST.c.host.is_(None), _free(now)))
 
 
 def claim(
@@ -177,19 +208,19 @@ def claim(
 ) -> list[Turn]:
     """Claim at most `most` turns that are due, at most one for each host, the longest due first."""
     store.lock(connection, ["polls"])
-    due = sa.select(POLL).where(POLL.c.next_at <= now).order_by(POLL.c.next_at).limit(MOST_DUE)
+    # First those that a wrong clock has set: no turn of theirs would ever be the oldest.
+    order = (POLL.c.next_at <= now, POLL.c.next_at)
+    place = sa.func.row_number().over(partition_by=POLL.c.host, order_by=order).label("place")
+    due = _askable(sa.select(POLL, place), wanted, now).subquery()
+    firsts = sa.select(due).where(due.c.place == 1).order_by(due.c.next_at <= now, due.c.next_at).limit(MOST_DUE)
     turns: list[Turn] = []
-    busy: set[str] = set()
-    for row in connection.execute(due).all():
+    for row in connection.execute(firsts).all():
         asking = wanted.get((row.source, row.request))
-        if asking is None or row.host in busy or len(turns) >= most:
-            continue
-        busy.add(row.host)
-        if not claim_host(connection, row.host, now):
+        if asking is None or len(turns) >= most or not claim_host(connection, row.host, now):
             continue
         won = connection.execute(
             sa.update(POLL)
-            .where(_is(row.source, row.request), POLL.c.turn == row.turn, POLL.c.next_at <= now)
+            .where(_is(row.source, row.request), POLL.c.turn == row.turn, _due(wanted, now))
             .values(turn=row.turn + 1, next_at=now + LEASE)
         ).rowcount
         if won:
@@ -211,7 +242,7 @@ def claim(
 def claim_host(connection: sa.Connection, host: str, now: datetime) -> bool:
     """Whether this host may be asked now, by us and by nobody else until it is freed or the lease ends."""
     connection.execute(insert(connection, POLL_HOST).values(host=host, free_at=now).on_conflict_do_nothing())
-    taken = sa.update(POLL_HOST).where(POLL_HOST.c.host == host, POLL_HOST.c.free_at <= now)
+    taken = sa.update(POLL_HOST).where(POLL_HOST.c.host == host, _free(now))
     return bool(connection.execute(taken.values(free_at=now + LEASE)).rowcount)
 
 
@@ -238,8 +269,8 @@ def finish(store: Store, connection: sa.Connection, turn: Turn, came: Came, now:
     mine = sa.update(POLL).where(_is(asking.source, asking.id), POLL.c.turn == turn.number)
     done = connection.execute(mine.values(**fields, next_at=next_at, asked_at=now, status=came.status)).rowcount
     if done:
-        # A host that asks for a pause asks it for all that we want of it, up to an hour.
-        pause = max(SPACING, min(came.asked_to_wait or SPACING, timedelta(hours=1)))
+        # A host that asks for a pause asks it for all that we want of it.
+        pause = max(SPACING, min(came.asked_to_wait or SPACING, LONGEST_HELD))
         free_host(connection, host_of(asking.request.url), now + pause)
         delivery = came.delivery_id if came.outcome == "answered" else None if failed else turn.delivery_id
         note(connection, asking, came, delivery, now)

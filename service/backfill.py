@@ -16,7 +16,7 @@ from incidents.model import Request, Site, Source
 from incidents.store import DeliveryIds, Store
 from service import clock
 from service.outbound import Fetched, FetchError, Outbound
-from service.polling import asked_now, delivery_headers, judged, masked, masked_text, with_key
+from service.polling import asked_now, delivery_headers, judged, masked, masked_text, with_key, without_keys
 
 TRIES = 3
 FIRST_PAUSE = timedelta(seconds=2)
@@ -112,7 +112,7 @@ class Backfill:
         pause = FIRST_PAUSE
         try:
             url, headers = with_key(asked_now(request).url, request.headers, secrets)
-            found = await self.outbound.get(url, headers, now=clock.now())
+            found = without_keys(await self.outbound.get(url, headers, now=clock.now()), secrets)
             came = judged(found, conditional=False)
             pause = came.asked_to_wait or pause
             if came.outcome == "answered":
@@ -122,7 +122,8 @@ class Backfill:
             reason = masked_text(str(error), secrets)
         finally:
             with self.store.writing() as connection:
-                polls.free_host(connection, polls.host_of(request.url), clock.now() + max(polls.SPACING, pause / 2))
+                held = min(max(polls.SPACING, pause / 2), polls.LONGEST_HELD)
+                polls.free_host(connection, polls.host_of(request.url), clock.now() + held)
         return None, reason, pause
 
     async def _host_is_ours(self, request: Request) -> bool:

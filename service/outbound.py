@@ -28,12 +28,22 @@ TOTAL_SECONDS = 10.0
 """How long a fetch may take in all: names, redirects and a body that drips."""
 MOST_BYTES = 5 * 1024 * 1024
 """Most bytes of a body, on the wire and inflated."""
+MOST_MEMBERS = 1000
+"""Most members of one compressed body: a body of nothing but empty ones would cost much time."""
 REDIRECTS = 3
+AT_ONCE = 8
+"""Requests of one process that may be under way together, each to another host."""
 LATEST_RETRY = timedelta(days=1)
 """A server that asks for a longer pause than this is asked again after it all the same."""
 _MOVED = (301, 302, 303, 307, 308)
 _TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")
-_REFUSED_NAMES = frozenset({"localhost", "localhost.localdomain"})
+_OWN_NAMES = (".localhost", ".localdomain", ".internal", ".local")
+"""Ends of names that only a network of somebody's own knows."""
+_NOT_PUBLIC = tuple(
+    ipaddress.ip_network(text)
+    for text in ("192.0.0.0/24", "192.88.99.0/24", "64:ff9b:1::/48", "3fff::/20", "fec0::/10")
+)
+"""What `is_global` of some Python versions lets pass: protocols, relays, translation, examples, old local addresses."""
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -125,18 +135,28 @@ class Outbound:
 
     def _refuse_literal(self, url: URL) -> None:
         """Check an address that is written out: behind a proxy no socket of ours is made to it."""
-        host = (url.host or "").rstrip(".").lower()
-        if self._proxy and host in _REFUSED_NAMES:
+        host = (url.raw_host or "").rstrip(".").lower()
+        address = _written_out(host, loosely=self._proxy is not None)
+        if address is not None:
+            self._check(address)
+        elif self._proxy and ("." not in host or host.endswith(_OWN_NAMES)):
             raise ForbiddenAddressError(f"the address {host} is inside a network that is not allowed")
-        try:
-            address = ipaddress.ip_address(host)
-        except ValueError:
-            return
-        self._check(address)
 
     def _check(self, address: Address) -> None:
         if not may_reach(address, self._networks):
             raise ForbiddenAddressError(f"the address {address} is inside a network that is not allowed")
+
+
+def _written_out(host: str, *, loosely: bool) -> Address | None:
+    """The address that a host is, if it is no name; `loosely`: in the forms too that only a resolver understands."""
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        pass
+    try:
+        return ipaddress.IPv4Address(socket.inet_aton(host)) if loosely else None
+    except OSError:
+        return None
 
 
 def may_reach(address: Address, allowed: Iterable[Network]) -> bool:
@@ -160,6 +180,8 @@ def _faces(address: Address) -> Iterable[Address]:
 def _is_public(address: Address) -> bool:
     if isinstance(address, ipaddress.IPv6Address) and (address.ipv4_mapped is not None or address in _TRANSLATED):
         return True  # judged by what is written into it; Python calls the form itself private or reserved
+    if any(address in network for network in _NOT_PUBLIC if network.version == address.version):
+        return False
     return address.is_global and not address.is_multicast and not address.is_reserved
 
 
@@ -200,19 +222,51 @@ async def _body(response: aiohttp.ClientResponse) -> bytes:
     encoding = response.headers.get("Content-Encoding", "").strip().lower()
     if encoding not in ("", "identity", "gzip", "x-gzip", "deflate"):
         raise FetchError("the answer's content encoding is not known here")
-    inflater = None if encoding in ("", "identity") else zlib.decompressobj(wbits=47)  # 47: gzip or zlib, by its header
+    inflating = None if encoding in ("", "identity") else _Inflating()
     body, wire = bytearray(), 0
     async for part in response.content.iter_any():
         wire += len(part)
         try:
-            body += inflater.decompress(part, MOST_BYTES + 1 - len(body)) if inflater else part
+            whole = inflating.append(part, body) if inflating else True
         except zlib.error:
             raise FetchError(f"the answer is not {encoding} as it says") from None
-        if len(body) > MOST_BYTES or wire > MOST_BYTES or (inflater and inflater.unconsumed_tail):
+        if not inflating:
+            body += part
+        if len(body) > MOST_BYTES or wire > MOST_BYTES or not whole:
             raise FetchError(f"the answer is larger than {MOST_BYTES // 1024 // 1024} MiB")
-    if inflater and not inflater.eof and wire:
+    if inflating and not inflating.ended and wire:
         raise FetchError("the answer is cut off")
     return bytes(body)
+
+
+class _Inflating:
+    """Inflates gzip or zlib, by its header, as it comes: one member after the other, as both allow."""
+
+    def __init__(self) -> None:
+        self._member = zlib.decompressobj(wbits=47)
+        self._members = 1
+
+    @property
+    def ended(self) -> bool:
+        """Whether the last member that began is whole."""
+        return self._member.eof
+
+    def append(self, part: bytes, body: bytearray) -> bool:
+        """Append what a part inflates to; False where that is more than a body may hold."""
+        while part:
+            if self._member.eof:
+                part = part.lstrip(b"\0")  # padding
+                if not part:
+                    break
+                self._member = zlib.decompressobj(wbits=47)
+                self._members += 1
+                if self._members > MOST_MEMBERS:
+                    raise FetchError(f"the answer is in more than {MOST_MEMBERS} pieces")
+            body += self._member.decompress(part, MOST_BYTES + 1 - len(body))
+            if len(body) > MOST_BYTES or self._member.unconsumed_tail:
+                return False
+            part = self._member.unused_data
+        return True
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> timedelta | None:
@@ -263,7 +317,8 @@ class _Names(AbstractResolver):
     """Looks names up on threads of its own: one that nobody answers must not hold those of the rest of us."""
 
     def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(4, thread_name_prefix="names")
+        # A look-up outlives the fetch that gave it up: the system may wait three times as long.
+        self._threads = ThreadPoolExecutor(3 * AT_ONCE, thread_name_prefix="names")
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC

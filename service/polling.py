@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import hashlib
+import json
 import logging
 import random
+import re
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 from aiohttp import web
 from sqlalchemy.exc import SQLAlchemyError
@@ -23,13 +26,11 @@ from incidents.polls import Asking, Came, Turn
 from incidents.store import Store, delivery_id_of
 from service import clock
 from service.keys import ACCESS, CONFIG, SETTINGS, STORE, WRITER
-from service.outbound import Fetched, FetchError, Outbound
+from service.outbound import AT_ONCE, Fetched, FetchError, Outbound
 from service.writer import OverloadedError
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 8
-"""Requests of one process that may be under way together, each to another host."""
 KEY = "{key}"
 """What stands for a source's secret in an address or a header."""
 LEAST_MASKED = 6
@@ -87,7 +88,7 @@ class Polling:
     def _claim(self, most: int) -> list[Turn]:
         # Looking costs a read; only a turn that is due is worth a write transaction beside intake.
         with self._store.reading() as connection:
-            if not polls.is_due(connection, clock.now()):
+            if not polls.is_due(connection, self._wanted, clock.now()):
                 return []
         with self._store.writing() as connection:
             return polls.claim(self._store, connection, self._wanted, clock.now(), most)
@@ -111,14 +112,14 @@ class Polling:
     async def _ask(self, turn: Turn) -> Came:
         source, request = turn.asking.source, asked_now(turn.asking.request)
         secrets = self._app[ACCESS].secrets_of(source)
-        headers = dict(request.headers)
-        if turn.etag:
-            headers["If-None-Match"] = turn.etag
-        if turn.last_modified:
-            headers["If-Modified-Since"] = turn.last_modified
         try:
-            url, headers = with_key(request.url, headers, secrets)
-            found = await self._outbound.get(url, headers, now=clock.now())
+            url, headers = with_key(request.url, request.headers, secrets)
+            # Added after the key: what a server said is never a place for it.
+            if turn.etag:
+                headers["If-None-Match"] = turn.etag
+            if turn.last_modified:
+                headers["If-Modified-Since"] = turn.last_modified
+            found = without_keys(await self._outbound.get(url, headers, now=clock.now()), secrets)
         except FetchError as error:
             return Came("failed", masked_text(str(error), secrets))
         came = judged(found, conditional=bool(turn.etag or turn.last_modified))
@@ -180,12 +181,33 @@ def with_key(url: str, headers: Mapping[str, str], secrets: Sequence[str]) -> tu
 def masked(body: bytes, secrets: Sequence[str]) -> tuple[bytes, int]:
     """The body without the secrets that some feeds repeat in their answers, and how often one was taken out."""
     count = 0
-    for secret in secrets:
-        for form in {secret.encode(), quote(secret, safe="").encode()}:
-            if len(form) >= LEAST_MASKED:
-                count += body.count(form)
-                body = body.replace(form, KEY.encode())
+    forms = {form.encode() for secret in secrets for form in _forms(secret)}
+    # The longest first: one may hold another.
+    for form in sorted(forms, key=lambda form: (-len(form), form)):
+        if len(form) >= LEAST_MASKED:
+            count += body.count(form)
+            body = body.replace(form, KEY.encode())
     return body, count
+
+
+def _forms(secret: str) -> set[str]:
+    """The ways in which an answer may write a secret: as it is, escaped for JSON or an address, in base64."""
+    written = {secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
+    written |= {form.replace("/", "\\/") for form in written}
+    percent = {quote(secret, safe=""), quote(secret), quote_plus(secret)}
+    percent |= {re.sub("%[0-9A-F]{2}", lambda found: found[0].lower(), form) for form in percent}
+    coded = {code(secret.encode()).decode() for code in (base64.b64encode, base64.urlsafe_b64encode)}
+    return written | percent | coded | {form.rstrip("=") for form in coded}
+
+
+def without_keys(found: Fetched, secrets: Sequence[str]) -> Fetched:
+    """An answer whose headers may be stored."""
+    return replace(
+        found,
+        content_type=masked_text(found.content_type, secrets),
+        etag=found.etag and masked_text(found.etag, secrets),
+        last_modified=found.last_modified and masked_text(found.last_modified, secrets),
+    )
 
 
 def masked_text(text: str, secrets: Sequence[str]) -> str:

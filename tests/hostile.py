@@ -84,6 +84,9 @@ class Feed:
     async def _gzipped(self, writer: asyncio.StreamWriter, _heard: Heard) -> None:
         write(writer, 200, gzip.compress(b'{"a": 1}'), Content_Encoding="gzip")
 
+    async def _two_members(self, writer: asyncio.StreamWriter, _heard: Heard) -> None:
+        write(writer, 200, gzip.compress(b'{"a"') + gzip.compress(b": 1}") + bytes(8), Content_Encoding="gzip")
+
     async def _deflated(self, writer: asyncio.StreamWriter, _heard: Heard) -> None:
         write(writer, 200, zlib.compress(b'{"a": 1}'), Content_Encoding="deflate")
 
@@ -141,6 +144,15 @@ class Feed:
 
     async def _cut_gzip(self, writer: asyncio.StreamWriter, _heard: Heard) -> None:
         write(writer, 200, gzip.compress(b"x" * 5000)[:-9], Content_Encoding="gzip")
+
+    async def _cut_member(self, writer: asyncio.StreamWriter, _heard: Heard) -> None:
+        write(writer, 200, gzip.compress(b"[1]") + gzip.compress(b"x" * 5000)[:-9], Content_Encoding="gzip")
+
+    async def _bomb_member(self, writer: asyncio.StreamWriter, _heard: Heard) -> None:
+        write(writer, 200, gzip.compress(b"[1]") + _bomb_bytes(), Content_Encoding="gzip")
+
+    async def _many_members(self, writer: asyncio.StreamWriter, _heard: Heard) -> None:
+        write(writer, 200, gzip.compress(b"") * 2000, Content_Encoding="gzip")
 
     async def _no_gzip(self, writer: asyncio.StreamWriter, _heard: Heard) -> None:
         write(writer, 200, b"this is no gzip", Content_Encoding="gzip")

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
+import threading
 import time
 import tracemalloc
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -44,6 +46,9 @@ async def client() -> AsyncIterator[Outbound]:
         ("/drip", "no whole answer within 1.5 s"),
         ("/truncated", "the answer is cut off"),
         ("/cut-gzip", "the answer is cut off"),
+        ("/cut-member", "the answer is cut off"),
+        ("/bomb-member", "larger than 5 MiB"),
+        ("/many-members", "more than 1000 pieces"),
         ("/no-gzip", "is not gzip as it says"),
         ("/brotli", "content encoding is not known"),
         ("/bomb", "larger than 5 MiB"),
@@ -82,7 +87,7 @@ async def test_what_was_answered_is_not_judged_here(client: Outbound, feed: Feed
     assert found.retry_after == (timedelta(seconds=7) if status == 429 else None)
 
 
-@pytest.mark.parametrize("path", ["/gzipped", "/deflated"])
+@pytest.mark.parametrize("path", ["/gzipped", "/deflated", "/two-members"])
 async def test_bodies_are_inflated(client: Outbound, feed: Feed, path: str) -> None:
     assert (await client.get(f"{feed.url}{path}", now=NOW)).body == b'{"a": 1}'
 
@@ -143,9 +148,15 @@ async def test_a_proxy_leads_to_no_address_of_our_own(feed: Feed) -> None:
         found = await through.get("http://feeds.example/echo", now=NOW)
         assert found.status == 404  # the server was asked as a proxy, for the whole address
         assert feed.heard[-1].path == "http://feeds.example/echo"
-        for host in ("169.254.169.254", "10.0.0.1"):
+        asked = len(feed.heard)
+        for host in (
+            "169.254.169.254", "10.0.0.1", "2852039166", "0xa.1", "169.254.43518", "0251.0376.0251.0376", "[fd00::1]",
+            "localhost", "a.localhost", "metadata.google.internal", "printer.local", "db", "db.",
+        ):  # fmt: skip
             with pytest.raises(FetchError, match="not allowed"):
                 await through.get(f"http://{host}/", now=NOW)
+        assert len(feed.heard) == asked
+        assert (await through.get("http://127.1/echo", now=NOW)).status == 404  # listed by the operator
     finally:
         await through.close()
 
@@ -155,6 +166,27 @@ async def test_the_environments_proxy_is_not_used(
 ) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1/")
     assert (await client.get(f"{feed.url}/ok", now=NOW)).status == 200
+
+
+async def test_names_that_nobody_answers_do_not_hold_up_the_others(
+    client: Outbound, feed: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered, known = threading.Event(), socket.getaddrinfo
+
+    def look_up(host: str, *rest: Any) -> Any:
+        if host.endswith(".silent"):
+            answered.wait(20)
+        return known("127.0.0.1", *rest)
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    # Their fetches have been given up, and as many are under way again.
+    silent = [asyncio.ensure_future(client.get(f"http://{n}.silent/", now=NOW)) for n in range(2 * outbound.AT_ONCE)]
+    try:
+        await asyncio.sleep(0.1)
+        assert (await client.get(f"http://a.example:{feed.port}/gzipped", now=NOW)).status == 200
+    finally:
+        answered.set()
+        await asyncio.gather(*silent, return_exceptions=True)
 
 
 async def test_fetches_do_not_wait_for_each_other(client: Outbound, feed: Feed) -> None:
@@ -171,6 +203,7 @@ async def test_fetches_do_not_wait_for_each_other(client: Outbound, feed: Feed) 
         "10.0.0.1", "172.16.0.1", "192.168.1.1", "127.0.0.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "224.0.0.1",
         "240.0.0.1", "255.255.255.255", "198.18.0.1", "::", "::1", "fe80::1", "fc00::1", "fd12::1", "ff02::1",
         "::ffff:10.0.0.1", "::ffff:169.254.169.254", "64:ff9b::a00:1", "2002:a00:1::", "2001:0:a00:1::f5ff:fffe",
+        "192.0.0.8", "192.88.99.1", "fec0::1", "3fff::1", "64:ff9b:1::a00:1",
     ],
 )  # fmt: skip
 def test_addresses_that_are_not_the_public_internet_are_refused(text: str) -> None:

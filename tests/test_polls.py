@@ -31,6 +31,7 @@ from incidents.silence import silence_of, source_gaps
 from incidents.store import Store
 from incidents.view import Coverage, Gap
 from service import polling
+from service.outbound import Fetched
 from tests import hostile
 from tests.conftest import StartBarograph
 from tests.hostile import Feed
@@ -100,6 +101,11 @@ def sync(store: Store, wanted: dict[tuple[str, str], Asking], at: datetime = NOW
 def claim(store: Store, wanted: dict[tuple[str, str], Asking], at: datetime = NOW, most: int = 8) -> list[polls.Turn]:
     with store.writing() as connection:
         return polls.claim(store, connection, wanted, at, most)
+
+
+def is_due(store: Store, wanted: dict[tuple[str, str], Asking], at: datetime) -> bool:
+    with store.reading() as connection:
+        return polls.is_due(connection, wanted, at)
 
 
 def finish(store: Store, turn: polls.Turn, came: Came, at: datetime) -> bool:
@@ -210,6 +216,49 @@ def test_an_adapter_that_cannot_say_what_to_ask_silences_only_itself() -> None:
         {"sources": [{"name": "a", "adapter": "other"}, {"name": "b", "adapter": "generic_feed", "url": URL}]}, known
     )
     assert [name for name, _ in polls.askings(config, known)] == ["b"]
+
+
+@pytest.mark.parametrize("hourly", [False, True])
+def test_a_clock_that_was_ahead_silences_no_feed(store: Store, hourly: bool) -> None:
+    every = timedelta(hours=1) if hourly else EVERY
+    wanted = {(name, asking(name, f"{URL}/{name}", every).id): asking(name, f"{URL}/{name}", every) for name in "ab"}
+    sync(store, wanted)
+    for n in range(2):
+        (turn,) = claim(store, wanted, NOW + MINUTE * n)
+        assert finish(store, turn, FAILED if n else ANSWERED, NOW + timedelta(days=10))
+    assert is_due(store, wanted, NOW + 3 * MINUTE)
+    (first,) = claim(store, wanted, NOW + 3 * MINUTE)
+    finish(store, first, ANSWERED, NOW + 3 * MINUTE)
+    (second,) = claim(store, wanted, NOW + 4 * MINUTE)
+    finish(store, second, ANSWERED, NOW + 4 * MINUTE)
+    assert {first.asking.source, second.asking.source} == {"a", "b"}
+    # An interval that is a little late is none that a wrong clock has set.
+    assert not is_due(store, wanted, NOW + 4.5 * MINUTE)
+    assert claim(store, wanted, NOW + 4.5 * MINUTE) == []
+
+
+def test_a_pause_of_hours_that_a_server_asked_for_is_kept(store: Store) -> None:
+    wanted = wanted_of(configured("sky"))
+    sync(store, wanted)
+    (turn,) = claim(store, wanted)
+    finish(store, turn, Came("failed", "answered 429", 429, asked_to_wait=timedelta(days=1)), NOW)
+    assert claim(store, wanted, NOW + timedelta(hours=20)) == []
+    assert len(claim(store, wanted, NOW + timedelta(hours=26))) == 1
+
+
+def test_a_long_backlog_of_one_host_holds_up_no_other(store: Store) -> None:
+    many = [asking("many", f"http://many.example/{n}") for n in range(polls.MOST_REQUESTS)]
+    more = [asking("more", f"http://many.example/more/{n}") for n in range(10)]
+    wanted = {(one.source, one.id): one for one in [*many, *more]}
+    sync(store, wanted)
+    late = asking("late", "http://late.example/")
+    wanted |= {(late.source, late.id): late}
+    sync(store, wanted)
+    with store.writing() as connection:
+        connection.execute(sa.update(POLL).where(POLL.c.source == "late").values(next_at=NOW + MINUTE / 60))
+    assert [turn.asking.source for turn in claim(store, wanted, NOW + MINUTE / 30, most=8)][1:] == ["late"]
+    assert not is_due(store, wanted, NOW + MINUTE / 20)  # both hosts are being asked
+    assert claim(store, wanted, NOW + MINUTE / 20) == []
 
 
 # The log of what was asked
@@ -422,6 +471,22 @@ def test_a_key_stands_in_a_request_only_and_is_hidden_in_what_comes_back() -> No
         polling.with_key("http://a/?k={key}", {}, [])
     with pytest.raises(polling.MissingSecretError):
         polling.with_key("http://a/", {"X": "{key}"}, ["a\nb"])
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        'k/y+"é&1~=', r"k\/y+\"é&1~=", r"k/y+\"\u00e9&1~=", r"k\/y+\"\u00e9&1~=", "k%2Fy%2B%22%C3%A9%261~%3D",
+        "k%2fy%2b%22%c3%a9%261~%3d", "k/y%2B%22%C3%A9%261~%3D", "ay95KyLDqSYxfj0=", "ay95KyLDqSYxfj0",
+    ],
+)  # fmt: skip
+def test_a_key_is_hidden_however_it_is_written(written: str) -> None:
+    assert polling.masked(f'{{"key": "{written}"}}'.encode(), ['k/y+"é&1~=']) == (b'{"key": "{key}"}', 1)
+
+
+def test_a_key_is_hidden_in_the_headers_that_are_stored() -> None:
+    found = Fetched(200, b"[]", f"text/plain; k={SECRET}", f'"{SECRET}"', None)
+    assert polling.without_keys(found, [SECRET]) == Fetched(200, b"[]", "text/plain; k={key}", '"{key}"', None)
 
 
 # The service itself
