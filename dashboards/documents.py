@@ -14,7 +14,7 @@ import orjson
 from dashboards import words
 from dashboards.coverage import coverage_rows
 from dashboards.paper import by_phase, is_of_alert, render, standing
-from incidents import instants, provider_lag
+from incidents import instants, provider_lag, redaction
 from incidents.model import Incident, Link, Measurement, Moment, Occurrence
 from incidents.provider_lag import Lag
 from incidents.view import IncidentView, Line
@@ -274,7 +274,7 @@ def link_fields(link: Link, occurrence: Occurrence | None, incident: Incident) -
 def _occurrence_fields(occurrence: Occurrence) -> dict[str, Any]:
     return {
         "kind": occurrence.kind,
-        "key": occurrence.key,
+        "key": redaction.key_of(occurrence.key),
         "title": words.clean(occurrence.title),
         "starts_at": instants.text(occurrence.starts_at),
         "ends_at": _instant(occurrence.ends_at),

@@ -11,6 +11,7 @@ from dashboards.axis import DASH, clock, moment, span, zone_letters
 from dashboards.marks import SEVERITY_SHAPES, SHAPE_SIZES, Anchor, Extent, Frame, Shape
 from dashboards.typeface import clean, longest, width
 from incidents.model import Occurrence
+from incidents.redaction import key_of
 from incidents.view import Bar, Mark
 
 _UTC = ZoneInfo("UTC")
@@ -240,7 +241,7 @@ def _when(since: datetime, until: datetime | None, zone: ZoneInfo) -> str:
 
 
 def _title(bar: Bar) -> str:
-    return clean(bar.occurrence.title) or clean(bar.occurrence.key) or "untitled"
+    return clean(bar.occurrence.title) or clean(key_of(bar.occurrence.key)) or "untitled"
 
 
 def _tails(said: Occurrence, frame: Frame) -> tuple[str, ...]:

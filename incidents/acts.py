@@ -173,7 +173,7 @@ class Acting:
         if verdict == "attributed" and not (fields.get("quote") and fields.get("speaker")):
             raise ValueError("quote: an attribution is somebody's word: give quote and speaker")
         seen = self.connection.execute(sa.select(OCCURRENCE.c.title).where(OCCURRENCE.c.id == link)).scalar()
-        params: dict[str, Any] = {"link": link, "verdict": verdict, "title": seen or link}
+        params: dict[str, Any] = {"link": link, "verdict": verdict, "title": redact(seen or link)}
         params |= {k: text(fields, k, TEXT_BOUND) for k in ("note", "quote", "speaker") if fields.get(k)}
         self.changes.append(Draft(incident, "link_judged", params, self.actor, self.now))
         return self._done(incident)
@@ -188,7 +188,7 @@ class Acting:
         reason = text(fields, "note", TEXT_BOUND) if fields.get("note") else "linked by hand"
         params = {
             "occurrence": row.id,
-            "title": row.title,
+            "title": redact(row.title),
             "kind": row.kind,
             "tier": "context",
             "score": 0.0,

@@ -25,6 +25,7 @@ from incidents.lanes import reading_lane
 from incidents.model import Entry, Incident, Lane, Members, Occurrence, Severity, Site
 from incidents.places import SiteMatcher
 from incidents.records import members_of, said_of
+from incidents.redaction import redact
 from incidents.retelling import telling
 from incidents.silence import gaps_at, silence_of, source_gaps
 from incidents.store import chunks, receipt_of
@@ -363,9 +364,10 @@ def _counted(members: sa.Subquery, *by: sa.ColumnElement[Any]) -> Any:  # noqa: 
 
 
 def _run_line(row: Any, *, ended: bool) -> Line:  # noqa: ANN401  # a row of `_counted`
-    many = f"{row.n:,} × {row.name}" if row.n > 1 else row.name
+    name = redact(row.name)
+    many = f"{row.n:,} × {name}" if row.n > 1 else name
     if row.names > 1:
-        many = f"{row.n:,} alerts of {row.names:,} names, {row.name} among them"
+        many = f"{row.n:,} alerts of {row.names:,} names, {name} among them"
     over = f", {row.ended:,} ended" if row.ended and ended else ""
     return Line(
         id=f"r{row.first}",

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from incidents import instants
+from incidents import instants, redaction
 from incidents.model import Area, Entry, Event, Lane, Members, Occurrence, Post, Said, Severity
 
 _RARE = ("text", "group", "url", "event")
@@ -112,9 +112,9 @@ def _at(text: str) -> datetime:
 
 
 def said_of(row: Any) -> Said:  # noqa: ANN401  # a row of EventRow's columns
-    """A recorded event."""
+    """A recorded event, without the secrets that were not known for such when it was recorded."""
     return Said(
-        event=event_of(row.statement, row.said_at),
+        event=redaction.recorded(event_of(row.statement, row.said_at)),
         digest=row.digest,
         source=row.source,
         said_at=row.said_at,
@@ -161,7 +161,11 @@ def occurrence_row(seen: Occurrence, lane: Lane) -> dict[str, Any]:
 
 
 def occurrence_of(row: Any) -> Occurrence:  # noqa: ANN401  # a row of OccurrenceRow's columns
-    """The inverse of `occurrence_row`."""
+    """The inverse of `occurrence_row`, but for secrets that were not known for such when it was written."""
+    return redaction.recorded(_occurrence_of(row))
+
+
+def _occurrence_of(row: Any) -> Occurrence:  # noqa: ANN401  # a row of OccurrenceRow's columns
     rest = row.rest
     return Occurrence(
         id=row.id,
@@ -201,12 +205,12 @@ def alert_name(seen: Occurrence) -> str:
 
 
 def entry_of(row: Any) -> Entry:  # noqa: ANN401  # a row of EntryRow's columns
-    """An entry of the log."""
+    """An entry of the log, without the secrets that were not known for such when it was written."""
     return Entry(
         id=row.id,
         incident=row.incident_id,
         kind=row.kind,
-        params=row.params,
+        params=redaction.params(row.kind, row.params, named=not row.actor.startswith("user:")),
         actor=row.actor,
         happened_at=row.happened_at,
         recorded_at=row.recorded_at,

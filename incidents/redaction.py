@@ -16,10 +16,11 @@ from urllib.parse import quote, unquote_plus
 import orjson
 import re2
 
-from incidents.model import Area, Event, Loss, Post, Reading, Statement
+from incidents.model import Area, Event, Loss, Occurrence, Post, Reading, Statement
 from incidents.secret_shapes import NAME, SHAPES, Shape, is_given, is_random
 
 T = TypeVar("T")
+Told = TypeVar("Told", Event, Occurrence)
 SHOWN = 64 * 1024
 """Characters of a body that are shown at once."""
 MOST_PARSED = 1024 * 1024
@@ -115,7 +116,7 @@ def value_of(name: str, value: str) -> str:
 
 def values_of(fields: Mapping[str, str]) -> dict[str, str]:
     """Labels or headers without their secrets."""
-    return {redact(name): value_of(name, value) for name, value in fields.items()}
+    return {key_of(name): value_of(name, value) for name, value in fields.items()}
 
 
 def key_of(key: str) -> str:
@@ -151,7 +152,13 @@ def statement(said: Statement) -> Statement:
 
 def event(said: Event) -> Event:
     """An event without secrets in its words, labels, address, group and key."""
-    parts = [said.title, said.key, said.text or "", said.url or "", said.group or "", *said.labels.values()]
+    shown, key = recorded(said), key_of(said.key)
+    return shown if key == said.key else replace(shown, key=key)
+
+
+def recorded(said: Told) -> Told:
+    """As `event`, of what was recorded under its key already: the key, which tells what it speaks of, stays."""
+    parts = [said.title, said.text or "", said.url or "", said.group or "", *said.labels.values()]
     if said.posts or said.event or said.area:
         parts += _rare_words(said)
     # The names of labels stand before an equals sign, as marks of secrets do.
@@ -160,7 +167,6 @@ def event(said: Event) -> Event:
         return said
     shown = replace(
         said,
-        key=key_of(said.key),
         title=redact(said.title),
         text=_maybe(redact, said.text),
         url=_maybe(url_of, said.url),
@@ -173,11 +179,43 @@ def event(said: Event) -> Event:
     return said if shown == said else shown
 
 
+_OF_LINKS = ("link_proposed", "link_judged")
+
+
+def params(kind: str, said: Mapping[str, Any], *, named: bool) -> Mapping[str, Any]:
+    """What an entry of the log was written with, without secrets; the group, which is an identity, stays.
+
+    Without `named` only secrets of known shapes go, but the title of what was linked is a sender's.
+    """
+    if not _MARKS.Match("\n".join(_strings(said)).encode(errors="replace")):
+        return said
+    return {
+        name: value if name == "group" else _said(value, named=named or (kind in _OF_LINKS and name == "title"))
+        for name, value in said.items()
+    }
+
+
+def _strings(value: Any) -> Iterator[str]:  # noqa: ANN401  # JSON
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping | list):
+        for below in value.values() if isinstance(value, Mapping) else value:
+            yield from _strings(below)
+
+
+def _said(value: Any, *, named: bool) -> Any:  # noqa: ANN401  # JSON
+    if isinstance(value, str):
+        return redact(value, named=named)
+    if isinstance(value, Mapping):
+        return {name: _said(below, named=named) for name, below in value.items()}
+    return [_said(below, named=named) for below in value] if isinstance(value, list) else value
+
+
 def _maybe(change: Callable[[T], T], value: T | None) -> T | None:
     return None if value is None else change(value)
 
 
-def _rare_words(said: Event) -> list[str]:
+def _rare_words(said: Event | Occurrence) -> list[str]:
     words = [post.text for post in said.posts] + ([said.event] if said.event else [])
     return words + ([*said.area.regions, *said.area.zones, *said.area.grid_areas] if said.area else [])
 
@@ -217,7 +255,7 @@ def _member(value: Any, name: str = "", depth: int = 0, *, budget: Iterator[int]
         return "…"
     if isinstance(value, dict):
         return {
-            redact(n): _member(
+            key_of(n): _member(
                 v, n, depth + 1, budget=budget, inside=inside or bool(secret_name(n) and not isinstance(v, str))
             )
             for n, v in value.items()
@@ -228,7 +266,3 @@ def _member(value: Any, name: str = "", depth: int = 0, *, budget: Iterator[int]
         return mark("secret") if inside and is_given(value) and is_random(value) else value_of(name, value)
     kind = secret_name(name) if isinstance(value, int | float) and not isinstance(value, bool) else None
     return mark(kind) if kind else value
-
-
-def _holds(name: str, value: object) -> bool:
-    return isinstance(value, dict | list) and secret_name(name) is not None

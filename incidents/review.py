@@ -24,6 +24,7 @@ from incidents.overview import titles_of
 from incidents.places import relation
 from incidents.provider_lag import LedgerRow
 from incidents.records import occurrence_of
+from incidents.redaction import redact
 
 MOST = 2000
 """Most incidents that a review reads, the latest first."""
@@ -56,7 +57,7 @@ def read_review(connection: sa.Connection, config: Config, asked: ReviewAsked) -
     if total == MOST:
         total = connection.execute(sa.select(sa.func.count()).select_from(INCIDENT).where(*wanted)).scalar_one()
     read = entries.read_incidents(connection, [row.id for row in rows])
-    members = tuple(Member(read[row.id], row.names[0] if row.names else None) for row in reversed(rows))
+    members = tuple(Member(read[row.id], redact(row.names[0]) if row.names else None) for row in reversed(rows))
     incidents = [member.incident for member in members]
     since = max(asked.since, asked.until - LONGEST)
     return Cohort(

@@ -64,6 +64,17 @@ def _is_secret_value(value: str) -> bool:
     return _is_said(value) and not NAME.fullmatch(value)
 
 
+def _is_option_value(value: str) -> bool:
+    """As `_is_secret_value`, where no sign stands between: no path, no other option, no word."""
+    return _is_secret_value(value) and is_random(value) and not value.startswith(("-", "/", "./", "~/"))
+
+
+def _is_userinfo(value: str) -> bool:
+    """Whether what stands before an at sign and has a slash is a name and a password: no host and its port."""
+    first = value.partition(":")[2].partition("/")[0]
+    return not first.isdigit() and is_given(first)
+
+
 _BESIDE = r"""(?:["'\\\s]|%(?:25)*2[027]|%(?:25)*5C)*(?:[:=]|%(?:25)*3[AD])"""
 """Between a name and its value, in marks: these are found in percent-encoded text as well."""
 _BLANK = r"(?:[ \t+]|%20)"
@@ -79,36 +90,44 @@ _QUERY = (
     r"(?:[\w.-]*(?:token|secret|password|passwd|pwd|pass|passphrase|signature|apikey|api[_-]key|access[_-]?key|"
     r"auth|credentials?|session(?:id)?|jwt|code)|sig|sign|hash|hmac|st)"
 )
+_START = r"(?:\b|_)"
+"""Where a token of a known prefix begins: names are put before one with an underscore, which is no word's end."""
 _TOKEN_PREFIXES = (
     ("GitHub token", r"gh[pousr]_[A-Za-z0-9]", r"gh[pousr]_[A-Za-z0-9]{20,}"),
     ("GitHub token", r"github_pat_", r"github_pat_\w{20,}"),
-    ("GitLab token", r"gl[a-z]+-[\w-]", r"\bgl(?:pat|dt|rt|cbt|ptt|ft|soat|imt|agent|oas|ffct)-[\w.-]{16,}"),
+    ("GitLab token", r"gl[a-z]+-[\w-]", rf"{_START}(gl(?:pat|dt|rt|cbt|ptt|ft|soat|imt|agent|oas|ffct)-[\w.-]{{16,}})"),
     ("Slack token", r"xox[a-z][-.]|xapp-", r"(?:xox[a-z](?:\.xox[a-z])?|xapp)-[A-Za-z0-9-]{10,}"),
     ("Stripe key", r"[sr]k_(?:live|test)_", r"[sr]k_(?:live|test)_[A-Za-z0-9]{10,}"),
     ("webhook secret", r"whsec_", r"whsec_[A-Za-z0-9+/=_-]{16,}"),
-    ("Twilio key", r"SK[0-9a-f][0-9a-f][0-9a-f][0-9a-f]", r"\bSK[0-9a-f]{32}\b"),
-    ("SendGrid key", r"SG\.[\w-]", r"\bSG\.[\w-]{16,}\.[\w-]{16,}"),
-    ("Mailgun key", r"key-[0-9a-f][0-9a-f]", r"\bkey-[0-9a-f]{32}\b"),
-    ("npm token", r"npm_[A-Za-z0-9]", r"\bnpm_[A-Za-z0-9]{30,}"),
+    ("Twilio key", r"SK[0-9a-f][0-9a-f][0-9a-f][0-9a-f]", rf"{_START}(SK[0-9a-f]{{32}}\b)"),
+    ("SendGrid key", r"SG\.[\w-]", rf"{_START}(SG\.[\w-]{{16,}}\.[\w-]{{16,}})"),
+    ("Mailgun key", r"key-[0-9a-f][0-9a-f]", rf"{_START}(key-[0-9a-f]{{32}}\b)"),
+    ("npm token", r"npm_[A-Za-z0-9]", rf"{_START}(npm_[A-Za-z0-9]{{30,}})"),
     ("PyPI token", r"pypi-AgE", r"pypi-AgE[\w-]{16,}"),
-    ("Grafana token", r"glsa_|glc_", r"\bgl(?:sa|c)_[\w+/=]{20,}"),
+    ("Grafana token", r"glsa_|glc_", rf"{_START}(gl(?:sa|c)_[\w+/=]{{20,}})"),
     ("Grafana API key", r"eyJrIjoi", r"eyJrIjoi[\w+/=-]{20,}"),
-    ("New Relic key", r"NR[A-Z][A-Z]-|NRAL", r"\bNR(?:AK|JS|II|IQ|RA|BR|AA)-[\w-]{16,}|\b[0-9a-zA-Z]{36}NRAL\b"),
+    (
+        "New Relic key",
+        r"NR[A-Z][A-Z]-|NRAL",
+        rf"{_START}(NR(?:AK|JS|II|IQ|RA|BR|AA)-[\w-]{{16,}}|[0-9a-zA-Z]{{36}}NRAL\b)",
+    ),
     ("Google API key", r"AIza[\w-]", r"AIza[\w-]{30,}"),
     ("Google token", r"ya29\.|GOCSPX-", r"ya29\.[\w.-]{20,}|GOCSPX-[\w-]{20,}"),
     ("Azure client secret", r"8Q~", r"[\w.-]{3}8Q~[\w.~-]{31,34}"),
-    ("Vault token", r"hv[sbr]\.[\w-]", r"\bhv[sbr]\.[\w-]{20,}"),
+    ("Vault token", r"hv[sbr]\.[\w-]", rf"{_START}(hv[sbr]\.[\w-]{{20,}})"),
     ("DigitalOcean token", r"do[opr]_v1_", r"do[opr]_v1_[a-f0-9]{32,}"),
     ("Docker token", r"dckr_[a-z]+_", r"dckr_(?:pat|oat)_[\w-]{16,}"),
-    ("Databricks token", r"dapi[0-9a-f]", r"\bdapi[0-9a-f]{32}"),
+    ("Databricks token", r"dapi[0-9a-f]", rf"{_START}(dapi[0-9a-f]{{32}})"),
     ("Dynatrace token", r"dt0[a-z]", r"dt0[a-z]\d\d\.[A-Z0-9]{8,}\.[A-Z0-9]{32,}"),
     ("Atlassian token", r"ATATT3", r"ATATT3[\w=-]{20,}"),
     ("Sentry token", r"sntry[su]_", r"sntry[su]_[\w+/=-]{20,}"),
-    ("SonarQube token", r"sq[apu]_[0-9a-f]", r"\bsq[apu]_[0-9a-f]{40}"),
+    ("SonarQube token", r"sq[apu]_[0-9a-f]", rf"{_START}(sq[apu]_[0-9a-f]{{40}})"),
     ("Shopify token", r"shp[a-z]+_[0-9a-fA-F]", r"shp(?:at|ca|pa|ss)_[0-9a-fA-F]{32}"),
-    ("Telegram token", r"[0-9](?::|%3A)AA[\w-]", r"\b[0-9]{8,10}:AA[\w-]{30,}"),
+    ("Telegram token", r"[0-9](?::|%3A)AA[\w-]", r"(?:\b|_|bot)([0-9]{8,10}:AA[\w-]{30,})"),
     ("PagerDuty token", r"pdus(?:\+|%2B)", r"pdus\+[\w+-]{16,}"),
     ("Heroku key", r"HRKU-", r"HRKU-[\w-]{30,}"),
+    ("Hugging Face token", r"hf_[A-Za-z0-9]", rf"{_START}(hf_[A-Za-z0-9]{{30,}})"),
+    ("age key", r"AGE-SECRET-KEY-1", r"AGE-SECRET-KEY-1[0-9A-Z]{20,}"),
     ("Barograph key", r"b[ktsl]_[\w-]", r"\bb[ktsl]_[\w-]{40,}"),
 )
 SHAPES: tuple[Shape, ...] = (
@@ -120,13 +139,19 @@ SHAPES: tuple[Shape, ...] = (
     Shape(
         "AWS secret key",
         r"A[KS]IA[0-9A-Z]|AWS access key›",
-        r"(?:\bA[KS]IA[0-9A-Z]{16}|AWS access key›)[^A-Za-z0-9/+]{1,12}([A-Za-z0-9/+]{40})(?:[^A-Za-z0-9/+=]|\z)",
+        r"(?:(?:\b|_)A[KS]IA[0-9A-Z]{16}|AWS access key›)[^A-Za-z0-9/+]{1,12}([A-Za-z0-9/+]{40})(?:[^A-Za-z0-9/+=]|\z)",
     ),
-    Shape("AWS access key", r"A[KS]IA[0-9A-Z]", r"\bA[KS]IA[0-9A-Z]{16}\b"),
+    Shape("AWS access key", r"A[KS]IA[0-9A-Z]", rf"{_START}(A[KS]IA[0-9A-Z]{{16}})\b"),
     Shape(
         "URL credentials",
         r"""(?i)(?:://|%(?:25)*3A%(?:25)*2F%)[^\s/"'<>]*(?:@|%(?:25)*40)""",
         r"""://([^\s/"'<>@]*:[^\s/"'<>]*|[^\s/"'<>@:]{16,})@""",
+    ),
+    Shape(
+        "URL credentials",
+        r"""(?i)(?:://|%(?:25)*3A%(?:25)*2F%)[^\s/"'<>@]*(?::|%(?:25)*3A)[^\s"'<>]*(?:@|%(?:25)*40)""",
+        r"""://([^\s/"'<>@:\[\]]*:[^\s/"'<>@:{}\[\]?#]+/[^\s"'<>@]*)@""",
+        _is_userinfo,
     ),
     Shape(
         "Slack webhook",
@@ -144,7 +169,7 @@ SHAPES: tuple[Shape, ...] = (
         r"""(?i)office(?:365)?\.com/(webhook(?:b2)?/[^\s"'<>]+)""",
     ),
     *(Shape(*row) for row in _TOKEN_PREFIXES),
-    Shape("API key", r"(?:\b|%[0-9A-Fa-f][0-9A-Fa-f])sk-[\w-]", r"\bsk-[\w-]{32,}", is_random),
+    Shape("API key", r"(?:\b|_|%[0-9A-Fa-f][0-9A-Fa-f])sk-[\w-]", rf"{_START}(sk-[\w-]{{32,}})", is_random),
     Shape("JWT", r"eyJ[\w-]+\.", r"eyJ[\w-]{8,}(?:\.[\w-]{8,}){1,4}\.?"),
     Shape("Opsgenie key", rf"(?i)geniekey{_BLANK}", r"(?i)geniekey[ \t]+([\w-]{16,})"),
     Shape("authorization", rf"(?i)bearer{_BLANK}", r"(?i)\bbearer[ \t]+([A-Za-z0-9._~+/=-]{8,})", is_random),
@@ -183,6 +208,20 @@ SHAPES: tuple[Shape, ...] = (
         named=True,
     ),
     Shape("password", rf"(?i)--password{_BLANK}", rf"(?i)--password[ \t]+{_VALUE}", _is_said, named=True),
+    Shape(
+        "password",
+        rf"curl{_BLANK}",
+        rf"""\bcurl[^\n]*?[ \t](?:-[a-zA-Z]*u|--user)[ \t=]*{_Q}[^\s:"'\\]+:([^\s"'\\]+)""",
+        is_given,
+        named=True,
+    ),
+    Shape(
+        "token",
+        rf"(?i)--[\w-]*(?:token|secret|key){_BLANK}",
+        rf"(?i)--(?:[\w-]*[_-])?(?:token|secret|api[_-]?key|(?:secret|access)[_-]key)[ \t]+{_Q}{_VALUE}",
+        _is_option_value,
+        named=True,
+    ),
     Shape(
         "key",
         rf"(?i)(?:key|sharedaccesssignature|secret[_.-]?id){_BESIDE}",

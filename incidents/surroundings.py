@@ -21,6 +21,7 @@ from incidents.mechanisms import Family, family_of
 from incidents.model import BaseRate, Incident, Occurrence, Site
 from incidents.places import SiteMatcher, distance_km, relation
 from incidents.records import entry_of
+from incidents.redaction import redact
 
 MOST_BESIDE: Final = 60
 """Most second witnesses that are asked, those that began nearest to it."""
@@ -77,7 +78,7 @@ class Surroundings:
     def signals(self) -> tuple[str, ...]:
         """Names of the incident's alerts, its title and its services."""
         row = self.connection.execute(sa.select(INCIDENT.c.names).where(INCIDENT.c.id == self.incident.id)).first()
-        return (*(row.names if row else ()), self.incident.title, *self.incident.services)
+        return (*map(redact, row.names if row else ()), self.incident.title, *self.incident.services)
 
     @cached_property
     def notes(self) -> tuple[str, ...]:
@@ -103,7 +104,7 @@ class Surroundings:
         )
         rows = self.connection.execute(query.order_by(OCCURRENCE.c.starts_at.desc(), OCCURRENCE.c.id).limit(MOST_ROWS))
         matcher = SiteMatcher(self.sites)
-        return tuple(row.title for row in rows if matcher.sites_of(row.rest["labels"]))
+        return tuple(redact(row.title) for row in rows if matcher.sites_of(row.rest["labels"]))
 
     @cached_property
     def _heard_from(self) -> frozenset[str]:

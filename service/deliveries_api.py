@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from aiohttp import web
 
-from incidents import deliveries, instants, overview
+from incidents import deliveries, instants, overview, redaction
 from incidents.acts import NotFoundError
 from incidents.deliveries import DELIVERY, STAMP
 from incidents.ingest import EVENT, SIGHTING
@@ -104,7 +104,7 @@ def _events(connection: sa.Connection, number: int) -> list[dict[str, Any]]:
         {
             "id": e.id,
             "occurrence": e.occurrence_id,
-            **statement_json(event_of(e.statement, e.said_at), Delivery(e.source, b"", e.said_at)),
+            **statement_json(redaction.event(event_of(e.statement, e.said_at)), Delivery(e.source, b"", e.said_at)),
         }
         for e in connection.execute(query.limit(1000))
     ]

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from aiohttp import web
 
-from incidents import instants, overview
+from incidents import instants, overview, redaction
 from incidents.adapters import listing
 from incidents.config import spec_of
 from incidents.incident_view import source_credit
@@ -66,7 +66,7 @@ def occurrence_json(seen: Occurrence, credit: str | None = None) -> dict[str, An
         "id": seen.id,
         "kind": seen.kind,
         "source": seen.source,
-        "key": seen.key,
+        "key": redaction.key_of(seen.key),
         "title": seen.title,
         "severity": seen.severity.value,
         "starts_at": instants.text(seen.starts_at),

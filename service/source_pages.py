@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
+from http import HTTPStatus
 from urllib.parse import urlencode
 
 import sqlalchemy as sa
@@ -111,14 +112,17 @@ def _verifies(request: web.Request, name: str) -> str | None:
 
 
 async def _trial(request: web.Request, name: str) -> Trial | None:
-    """The test that the address tells of: `test_source` leads here with how it was answered."""
+    """The test that the address tells of: `test_source` leads here with how it was answered.
+
+    An address may be anybody's: that a test was taken is believed only of one that is found.
+    """
     query = request.query
     if "answered" not in query:
         return None
     status, took = (int(n) if (n := query.get(k, "")).isdecimal() and len(n) < 7 else 0 for k in ("answered", "took"))
     number = delivery_id_of(query.get("tested", ""))
     if number is None:
-        return Trial(status, took)
+        return None if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES else Trial(status, took)
     return await read(request, lambda c: senders.trial(c, number, name, status=status, took_ms=took))
 
 

@@ -1,6 +1,6 @@
 """Secrets of our own making, valid in shape and good for nothing; no scanner is to take them for real.
 
-`PLANTED` holds sixty: each the words that a payload might have around it, and the secret that nobody may see.
+`PLANTED` holds each: the words that a payload might have around it, and the secret that nobody may see.
 """
 
 from __future__ import annotations
@@ -127,5 +127,21 @@ _ROWS: tuple[tuple[str, str, str], ...] = (
     ("secret in prose", "the password: @@ was tried", "hunter2hunter"),
     ("cookie", "Cookie: session=@@; theme=dark", made_up("cookie", 40)),
     ("our own key", "posted with @@", _with("b" + "k_", "ours", 43)),
+    (
+        "Telegram bot",
+        "POST https://api.telegram.org/bot@@/sendMessage",
+        "123456789:" + "AA" + made_up("telegram", 33),
+    ),
+    ("GitLab token after its name", "url_@@ was refused", _with("gl" + "pat-", "gitlab3", 20)),
+    ("Twilio key after its name", "user_@@ was refused", _with("S" + "K", "twilio3", 32, HEX)),
+    ("AWS access key after its name", "key_@@ was refused", _with("AK" + "IA", "aws3", 16, UPPER)),
+    ("API key after its name", "key_@@ was refused", _with("s" + "k-", "api", 40)),
+    ("database URL with a slash", "cannot reach postgres://user:@@@db-2/shop", "pa/ss-W0rd"),
+    ("Hugging Face token", "model pulled with @@", _with("h" + "f_", "hugging", 34)),
+    ("curl", "curl -sS -u admin:@@ https://h.example/x", "hunter4secret"),
+    ("option token", "agent --token @@ failed", "abc123def456"),
+    ("option API key", "agent --api-key @@ failed", "f0e1d2c3b4a5"),
+    ("option secret", "agent --secret '@@' failed", "q9w8e7r6t5y4"),
+    ("age key", "decrypt with @@", _with("AGE-SECRET" + "-KEY-1", "age", 58, UPPER)),
 )
 PLANTED = tuple(Planted(*row) for row in _ROWS)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from incidents import payload, redaction, secret_shapes, spoken
+from incidents import fold, payload, records, redaction, secret_shapes, spoken
 from incidents.adapters import adapters
 from incidents.model import Area, Delivery, Event, Loss, Post, Reading, Severity
 from service.serving import JsonLines, TextLines
@@ -104,13 +106,13 @@ def is_in(secret: str, text: str) -> bool:
     return any(secret[n : n + 9] in text for n in range(max(1, len(secret) - 8)))
 
 
-def test_there_are_sixty_secrets_of_sixty_kinds() -> None:
-    assert len({planted.name for planted in PLANTED}) == len({planted.secret for planted in PLANTED}) == 60
+def test_there_are_as_many_secrets_as_kinds() -> None:
+    assert len({planted.name for planted in PLANTED}) == len({planted.secret for planted in PLANTED}) == 72
 
 
 @pytest.mark.parametrize("planted", PLANTED, ids=lambda planted: planted.name)
 class TestEachPlanted:
-    """What holds of each of the sixty."""
+    """What holds of each of them."""
 
     def test_is_redacted_in_text_once_and_for_all(self, planted: Planted) -> None:
         shown = redaction.redact(planted.text)
@@ -198,6 +200,79 @@ def test_keys_that_differ_only_in_a_secret_stay_apart_and_stay_the_same() -> Non
     assert redaction.event(event(group="token=abc123 x")).group != redaction.event(event(group="token=abc124 x")).group
 
 
+def test_labels_whose_names_differ_only_in_a_secret_stay_apart() -> None:
+    labels = redaction.values_of({"token=aaa1": "x", "token=bbb1": "y"})
+    assert sorted(labels.values()) == ["x", "y"]
+    assert not any("aaa1" in name or "bbb1" in name for name in labels)
+    body = redaction.body('{"token=aaa1": 1, "token=bbb1": 2}')[0]
+    assert sorted(orjson.loads(body).values()) == [1, 2]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://h.example:8080/a/@alice",
+        "docker run --user 1000:1000 x",
+        "curl -u admin:$PASS https://h.example",
+        "mount --secret id=npmrc",
+        "--token-file /run/token1 is missing",
+        "--token /run/token1 is missing",
+        "--token expired",
+        "robot1 and hf_transfer",
+    ],
+)
+def test_what_only_looks_like_an_option_or_an_account_stays(text: str) -> None:
+    assert redaction.redact(text) is text
+
+
+def test_what_was_recorded_with_a_secret_is_read_without_it_and_is_the_same_alert() -> None:
+    at, words = datetime(2026, 11, 20, tzinfo=UTC), "password=abc1"
+    told = event(key=f"k {words}", title=words, text=words, url=f"https://m.example/?{words}", labels={"note": words})
+    columns = {
+        "statement": records.statement_text(told, at),
+        "digest": "d",
+        "source": "s",
+        "said_at": at,
+        "recorded_at": at,
+        "id": 1,
+        "delivery_id": 1,
+        "adapter": "generic",
+    }
+    said = records.said_of(SimpleNamespace(**columns))
+    assert said.event.key == told.key
+    assert "abc1" not in whole(replace(said.event, key=""))
+    (raw,) = fold.occurrences([replace(said, event=told)])
+    (clean,) = fold.occurrences([said])
+    assert (raw.id, raw.subject, raw.digest) == (clean.id, clean.subject, clean.digest)
+    assert records.occurrence_of(SimpleNamespace(**records.occurrence_row(raw, "alerts"))) == clean
+    assert records.occurrence_of(SimpleNamespace(**records.occurrence_row(clean, "alerts"))) == clean
+
+
+def test_an_entry_written_with_a_secret_is_read_without_it() -> None:
+    at, words = datetime(2026, 11, 20, tzinfo=UTC), "password=abc1"
+    columns = {
+        "id": 1,
+        "incident_id": "i",
+        "happened_at": at,
+        "recorded_at": at,
+        "happened_until": None,
+        "supersedes": None,
+    }
+
+    def params(kind: str, actor: str, **said: object) -> Mapping[str, object]:
+        return records.entry_of(SimpleNamespace(**columns, kind=kind, actor=actor, params=said)).params
+
+    clean = "password=‹redacted: password›"
+    assert params("opened", "rule:r", title=words, group=words, names=[words]) == {
+        "title": clean,
+        "group": words,
+        "names": [clean],
+    }
+    assert params("link_judged", "user:u", title=words, note=words) == {"title": clean, "note": words}
+    key = "gh" + "p_" + made_up("entry", 36)
+    assert params("note", "user:u", text=f"{words} {key}") == {"text": f"{words} ‹redacted: GitHub token›"}
+
+
 def test_an_address_without_its_secrets_is_an_address_still() -> None:
     url = redaction.event(event(url="https://u:p-1@m.example/d?token=abc123&panel=2")).url
     assert url == "https://‹redacted:URL%20credentials›@m.example/d?token=‹redacted:query%20secret›&panel=2"
@@ -282,6 +357,12 @@ HOSTILE = {
     "spaces": "secret ",
     "slashes": "key\\",
     "cookie": "cookie: a",
+    "curl": "curl -u ",
+    "curls": "curl ",
+    "options": "--token ",
+    "option-names": "--token-",
+    "account": "://a:b/",
+    "under": "_gl" + "pat-",
 }
 
 

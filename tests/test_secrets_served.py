@@ -1,4 +1,4 @@
-"""Sixty secrets through several senders: in no page, answer, file, log line or metric; in the raw bytes for admins."""
+"""Secrets of every kind through several senders: in no page, file, log line or metric; in the raw bytes for admins."""
 
 from __future__ import annotations
 

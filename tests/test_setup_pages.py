@@ -181,6 +181,9 @@ def test_a_test_is_kept_in_the_log_and_no_line_of_it_is_removed(service: Barogra
     assert service.get(f"/api/v1/deliveries/{receipt[1]}/raw").status == 200
     other = service.get(f"/sources/am?tested={receipt[1]}&answered=202&took=1").text
     assert 'class="path"' not in other, "it is another source's"
+    nobodys = service.get("/sources/am?answered=202&took=3").text
+    assert 'class="path"' not in nobodys, "no test was taken: the address alone says so"
+    assert "503 after 3 ms" in service.get("/sources/am?answered=503&took=3").text
 
 
 def test_whoever_has_the_key_may_declare_a_test_and_nobody_else(service: Barograph) -> None:
