@@ -147,7 +147,7 @@ def revision_fields(revision: Revision) -> dict[str, Any]:
     }
 
 
-async def list_revisions(request: web.Request) -> web.Response:
+async def list_postmortem_revisions(request: web.Request) -> web.Response:
     name, limit, cursor = request.match_info["incident"], limit_of(request, 50), cursor_of(request, int)
 
     def query(connection: sa.Connection) -> list[Revision] | None:

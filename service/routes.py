@@ -228,7 +228,7 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "GET",
         "/incidents/{incident}/postmortem/revisions",
-        postmortems_api.list_revisions,
+        postmortems_api.list_postmortem_revisions,
         "viewer",
         "Every revision of the postmortem, newest first",
         _PAGE,

@@ -244,7 +244,7 @@ def test_import_refuses_what_does_not_fit(home: Path, tmp_path: Path) -> None:
     file = tmp_path / "x.json"
     file.write_text("[]")
     bundle = barograph("import", str(file))
-    assert (bundle.exit_code, "evidence bundles are not read yet" in bundle.stderr) == (2, True)
+    assert (bundle.exit_code, "it does not end with the digest of a bundle" in bundle.stderr) == (1, True)
     assert barograph("import", "no_such_adapter", str(file)).exit_code == 3
     assert barograph("import", "generic", str(tmp_path / "absent.json")).exit_code == 2
     assert barograph("import", "generic", str(file), "--source", "mine").exit_code == 0
