@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from dashboards.axis import DASH, clock, day, day_in_full, length, span, zone_letters, zone_of, zone_words
 from dashboards.typeface import clean
 from dashboards.words import phase_lasting
-from incidents.view import IncidentView
+from incidents.views.view import IncidentView
 
 _PLURALS = {
     "alert": ("alert", "alerts"),

@@ -14,7 +14,7 @@ from dashboards.tokens import PHASE_TINTS
 from dashboards.typeface import clean, width, wrap
 from dashboards.words import instant_at, length, measured, phase_called, zone_letters
 from incidents.model import Incident, Moment
-from incidents.view import Compared, Viewer
+from incidents.views.view import Compared, Viewer
 
 ANCHORS = (
     "impact_started_at",

@@ -11,7 +11,7 @@ from dashboards.items import Item
 from dashboards.marks import Box, Frame, Rule, Scene, Sizes, Text
 from dashboards.typeface import longest, width
 from incidents.model import Lane, Severity
-from incidents.view import Bin, Density
+from incidents.views.view import Bin, Density
 
 _WORDS = 14
 _TWO_LINES = 28

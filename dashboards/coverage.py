@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from dashboards import words
-from incidents.view import Coverage, IncidentView
+from incidents.views.view import Coverage, IncidentView
 
 _KINDS = {
     "weather": "Weather readings",

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from dashboards.marks import Frame, Place
-from incidents.view import Gap, Point, Series
+from incidents.views.view import Gap, Point, Series
 
 _VALUES_APART = 17
 """Pixels between two labelled values, at least."""

@@ -17,7 +17,7 @@ from dashboards.paper import by_phase, is_of_alert, render, standing
 from incidents import instants, provider_lag, redaction
 from incidents.model import Incident, Link, Measurement, Moment, Occurrence
 from incidents.provider_lag import Lag
-from incidents.view import IncidentView, Line
+from incidents.views.view import IncidentView, Line
 
 MILESTONES = ("impact_started_at", "detected_at", "acknowledged_at", "mitigated_at", "resolved_at")
 COLUMNS = (

@@ -13,7 +13,7 @@ from dashboards.canvas import BANDS, FACE
 from dashboards.marks import Box, Glyph, Line, Rule, Scene, Shape, Text
 from dashboards.scene import compose
 from dashboards.tokens import BAND_OPACITY, THEMES, Theme
-from incidents.view import IncidentView
+from incidents.views.view import IncidentView
 
 CONFIG: Mapping[str, Any] = {
     "displayModeBar": False,

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dashboards.axis import length, span
 from dashboards.marks import Box, Extent, Frame, Scene, Text
 from dashboards.typeface import clean, width
-from incidents.view import Gap
+from incidents.views.view import Gap
 
 
 def merge(gaps: Iterable[Gap], frame: Frame) -> list[tuple[Extent, Gap, int]]:

@@ -10,7 +10,7 @@ from dashboards.marks import Frame, Glyph, Line, Rule, Scene, Sizes, Text
 from dashboards.typeface import width
 from incidents.measurements import PAIRS
 from incidents.model import Incident, Measurement, Moment
-from incidents.view import IncidentView
+from incidents.views.view import IncidentView
 
 _ENDS = {name: (since, until) for name, since, until in PAIRS}
 _MILESTONES = {

@@ -12,7 +12,7 @@ from dashboards.marks import SEVERITY_SHAPES, SHAPE_SIZES, Anchor, Extent, Frame
 from dashboards.typeface import clean, longest, width
 from incidents.model import Occurrence
 from incidents.redaction import key_of
-from incidents.view import Bar, Mark
+from incidents.views.view import Bar, Mark
 
 _UTC = ZoneInfo("UTC")
 _DAY_S = 86400

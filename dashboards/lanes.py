@@ -11,7 +11,7 @@ from dashboards.items import Item, of_post, settle, settle_posts, tip_of, usual_
 from dashboards.marks import Box, Extent, Frame, Glyph, Line, Scene, Sizes, Text
 from dashboards.packing import TRIED, Row, by_rank, first_fit, in_order
 from dashboards.typeface import clean, width
-from incidents.view import Density, Gap
+from incidents.views.view import Density, Gap
 
 
 @dataclass(slots=True)

@@ -10,8 +10,8 @@ from dashboards.marks import SEVERITY_SHAPES, Frame, Glyph, Rule, Text
 from dashboards.plates import Plate, fitted, log_scale
 from dashboards.typeface import clean, width
 from dashboards.words import length, short_day
-from incidents.durations import Length, Percentile, Step, kaplan_meier
 from incidents.model import Incident
+from incidents.views.durations import Length, Percentile, Step, kaplan_meier
 
 Timed = tuple[Incident, Length]
 Place = Callable[[float], float]

@@ -12,7 +12,7 @@ from dashboards.marks import SEVERITY_SHAPES as SHAPES
 from dashboards.marks import Box, Frame, Glyph, Rule, Text
 from dashboards.plates import Plate, fitted, gutter
 from dashboards.typeface import clean, width
-from incidents.cohort import NIGHT, Nights, Recurrence
+from incidents.views.cohort import NIGHT, Nights, Recurrence
 
 WEEKS = 53
 """Most weeks that a calendar shows, the last ones."""

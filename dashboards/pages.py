@@ -16,19 +16,11 @@ from dashboards.paper import signed_in as _page
 from dashboards.plates import Card
 from dashboards.strips import UNHEARD, is_unheard
 from incidents import instants, provider_lag, revisions, spoken_times
+from incidents.geography.sites import survey
 from incidents.model import Incident, Link, Moment, Occurrence, Site
-from incidents.sites import survey
-from incidents.view import (
-    IncidentRow,
-    IncidentView,
-    Line,
-    NowView,
-    OccurrenceView,
-    Phase,
-    QuarantineRow,
-    SourceHealth,
-    Viewer,
-)
+from incidents.views.now_view import NowView
+from incidents.views.source_view import QuarantineRow, SourceHealth
+from incidents.views.view import IncidentRow, IncidentView, Line, OccurrenceView, Phase, Viewer
 
 ROWS = 200
 """Lines of a timeline on one page."""

@@ -15,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from dashboards import words
 from incidents import instants
 from incidents.model import Link, Moment, Occurrence, Reason, Severity
-from incidents.view import Line, Phase, Viewer
+from incidents.views.view import Line, Phase, Viewer
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"

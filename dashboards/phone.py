@@ -14,7 +14,7 @@ from dashboards.tokens import PHASE_TINTS, Paint
 from dashboards.typeface import clean, longest, width
 from dashboards.words import phase_called, phase_lasting
 from incidents.model import Lane
-from incidents.view import IncidentView
+from incidents.views.view import IncidentView
 
 WIDTH = 328
 _ROW = 22

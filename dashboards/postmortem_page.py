@@ -13,7 +13,7 @@ from dashboards.paper import render
 from dashboards.postmortem import Document
 from incidents.postmortem import ACTIONS_BOUND, FOLLOWING, SECTION_BOUND, SECTIONS, STATES, TITLE_BOUND, Revision, State
 from incidents.revisions import Part
-from incidents.view import Viewer
+from incidents.views.view import Viewer
 
 FORMS = (
     ("pdf", "PDF"),

@@ -10,7 +10,7 @@ from dashboards.marks import Box, Glyph, Rule, Text
 from dashboards.plates import Plate, fitted, gutter
 from dashboards.typeface import width
 from dashboards.words import length
-from incidents.cohort import DetectionGap, Heat
+from incidents.views.cohort import DetectionGap, Heat
 
 _ROW = 26
 

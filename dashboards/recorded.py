@@ -14,7 +14,7 @@ from dashboards.documents import MILESTONES, incident_fields, line_fields, link_
 from dashboards.pages import BOOKKEEPING
 from dashboards.svg import incident_svg
 from incidents import instants, timeline
-from incidents.view import IncidentView, Line
+from incidents.views.view import IncidentView, Line
 
 LINES = 250
 """Most lines of the timeline that a postmortem shows; the timeline's own exports have all."""

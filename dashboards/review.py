@@ -10,11 +10,11 @@ from dashboards.axis import DEGREE, MINUS
 from dashboards.paper import signed_in
 from dashboards.plates import MEDIUM, NARROW, WIDE, Card, Plate
 from dashboards.words import count, day, instant_at, length, local_day, plain
-from incidents import cohort, durations
-from incidents.cohort import Cohort
-from incidents.durations import Length, Percentile
 from incidents.model import Incident, Measurement
-from incidents.view import Viewer
+from incidents.views import cohort, durations
+from incidents.views.cohort import Cohort
+from incidents.views.durations import Length, Percentile
+from incidents.views.view import Viewer
 
 MEASURED = (
     ("time_to_detect", "Until detected"),

@@ -15,7 +15,7 @@ from dashboards.tokens import PHASE_TINTS
 from dashboards.typeface import clean, longest, width, wrap
 from dashboards.words import phase_called, phase_lasting
 from incidents.model import Lane
-from incidents.view import Bar, Gap, IncidentView
+from incidents.views.view import Bar, Gap, IncidentView
 
 LANES: tuple[Lane, ...] = (
     "weather", "warnings", "grid", "site", "hardware", "network", "providers", "changes", "platform", "people",

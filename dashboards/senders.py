@@ -11,7 +11,8 @@ import orjson
 
 from dashboards import words
 from dashboards.paper import signed_in as _page
-from incidents.view import Payload, SenderState, SourceHealth, Trial, Viewer
+from incidents.views.source_view import Payload, SenderState, SourceHealth, Trial
+from incidents.views.view import Viewer
 
 REFUSED = {
     "not-signed-in": "Without a key",

@@ -14,7 +14,7 @@ from dashboards.lanes import draw, pack
 from dashboards.marks import Frame, Glyph, Rule, Scene, Text
 from dashboards.tokens import Paint
 from dashboards.typeface import clean, longest, width
-from incidents.view import NowView, SiteStrip
+from incidents.views.now_view import NowView, SiteStrip
 
 GUTTER, READING = 152, 112
 _NARROW = 560

@@ -12,7 +12,7 @@ from dashboards.phone import phone_svg
 from dashboards.scene import LANES, compose
 from dashboards.tokens import Theme
 from dashboards.typeface import longest, width, wrap
-from incidents.view import IncidentView
+from incidents.views.view import IncidentView
 
 __all__ = ["PRESETS", "Preset", "incident_svg", "phone_svg"]
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from dashboards import words
-from incidents.view import Gap, NowView, SourceHealth
+from incidents.views.now_view import NowView
+from incidents.views.source_view import SourceHealth
+from incidents.views.view import Gap
 
 TRACK = 166
 """Width of a track in the pixels of its own drawing."""

@@ -14,9 +14,9 @@ import sqlalchemy as sa
 from incidents import counting, entries, instants
 from incidents.config import Config
 from incidents.entries import ENTRY, INCIDENT, MEMBER, OCCURRENCE, Changes, Draft
-from incidents.fold import MILESTONES, STATUSES
-from incidents.linking import Linking
-from incidents.mechanisms import is_telling
+from incidents.incident_fold import MILESTONES, STATUSES
+from incidents.linker.linking import Linking
+from incidents.linker.mechanisms import is_telling
 from incidents.model import Entry, Incident, Moment, Occurrence, Severity
 from incidents.records import entry_of, occurrence_of
 from incidents.redaction import redact

@@ -11,11 +11,12 @@ from typing import Any, Literal
 
 import orjson
 
-from incidents import severities, sites
+from incidents.formats import severities
+from incidents.geography import sites
+from incidents.geography.regions import Place
 from incidents.model import Match, Rule, Severity, Site, Source
-from incidents.regions import Place
+from incidents.proofs.verification import SCHEMES
 from incidents.rules import DEFAULT_RULES
-from incidents.verification import SCHEMES
 
 SLUG = re.compile(r"[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?")
 _SPAN = re.compile(r"(\d+)\s*(s|m|h|d)")

@@ -16,7 +16,7 @@ from incidents.lanes import lane_of
 from incidents.model import Occurrence, Severity
 from incidents.store import insert
 from incidents.tables import EntryRow, MemberCountRow, MemberRow, OccurrenceRow, instant, micros
-from incidents.view import Bin
+from incidents.views.view import Bin
 
 COUNT = MemberCountRow.__table__  # type: ignore[attr-defined]  # SQLModel adds it
 ENTRY = EntryRow.__table__  # type: ignore[attr-defined]

@@ -12,8 +12,8 @@ from typing import Any
 import orjson
 import sqlalchemy as sa
 
-from incidents import repeats
-from incidents.signatures import Proof
+from incidents.proofs import repeats
+from incidents.proofs.signatures import Proof
 from incidents.spoken import TEST_HEADER
 from incidents.store import insert_many, insert_tuples, receipt_of
 from incidents.tables import DeliveryRow, StampRow, UnreadRow, micros

@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from incidents import counting, fold, rules
+from incidents import counting, incident_fold, rules
 from incidents.counting import current_members
 from incidents.model import Entry, Incident, Members, Moment, Occurrence, Severity
 from incidents.records import alert_name, entry_of, members_of, occurrence_of
@@ -94,7 +94,9 @@ def read_incidents(connection: sa.Connection, names: Sequence[str]) -> dict[str,
         for row in connection.execute(sa.select(INCIDENT).where(INCIDENT.c.id.in_(part)))
     }
     logs = decisions(connection, list(rows))
-    return {name: fold.incident(logs[name], members_of(row), version=row.version) for name, row in rows.items()}
+    return {
+        name: incident_fold.incident(logs[name], members_of(row), version=row.version) for name, row in rows.items()
+    }
 
 
 def recount(connection: sa.Connection, incident: str) -> Members:
@@ -219,7 +221,7 @@ class Changes:
     def _settle_one(self, row: Any, log: list[Entry]) -> Incident:  # noqa: ANN401  # a row of IncidentRow's columns
         sums = None
         if row.id not in self.recounts:
-            sums = fold.move_members(members_of(row), self.joined.get(row.id, ()), self.moved.get(row.id, ()))
+            sums = incident_fold.move_members(members_of(row), self.joined.get(row.id, ()), self.moved.get(row.id, ()))
         sums = sums or recount(self.connection, row.id)
         if row.id in self.recounts:
             counting.keep_afresh(self.connection, row.id)
@@ -228,15 +230,15 @@ class Changes:
         names = list(row.names)
         if hear_names(names, self.named.get(row.id, ())):
             self.relink.add(row.id)
-        incident = fold.incident(log, sums, version=row.version + self.touched[row.id])
-        undone = rules.settle(incident, self.now, by_rule=fold.is_status_of_rule(log)) if sums.on else None
+        incident = incident_fold.incident(log, sums, version=row.version + self.touched[row.id])
+        undone = rules.settle(incident, self.now, by_rule=incident_fold.is_status_of_rule(log)) if sums.on else None
         if undone:
             at = max((a.starts_at for a in self.joined.get(row.id, ())), default=self.now)
             assert incident.mitigated_at
             append_status(self, incident, undone, at=max(at, incident.mitigated_at.at))
             log = decisions(self.connection, [row.id])[row.id]
-            incident = fold.incident(log, sums, version=row.version + self.touched[row.id])
-        write_incident(self.connection, incident, names, by_rule=fold.is_status_of_rule(log), now=self.now)
+            incident = incident_fold.incident(log, sums, version=row.version + self.touched[row.id])
+        write_incident(self.connection, incident, names, by_rule=incident_fold.is_status_of_rule(log), now=self.now)
         return incident
 
 

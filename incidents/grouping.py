@@ -14,8 +14,8 @@ import sqlalchemy as sa
 from incidents import rules
 from incidents.config import Config
 from incidents.entries import INCIDENT, MEMBER, OCCURRENCE, Changes, Draft, name_base
+from incidents.geography.places import SiteMatcher
 from incidents.model import Lane, Occurrence
-from incidents.places import SiteMatcher
 from incidents.records import occurrence_of
 from incidents.store import chunks, insert, insert_many
 from incidents.tables import AlertGroupRow, micros

@@ -13,34 +13,31 @@ from typing import Any
 import sqlalchemy as sa
 import sqlalchemy.exc
 
-from incidents import deliveries, fold, reach, reading_counts, records
+from incidents import deliveries, fold, records
 from incidents.adapters import Adapter
 from incidents.bounds import objection
 from incidents.config import Config
 from incidents.entries import OCCURRENCE, Changes
-from incidents.extremes import counted_variables
 from incidents.grouping import GROUP, Change, Grouping
 from incidents.lanes import lane_of
-from incidents.linking import Linking
+from incidents.linker import reach, reading_counts
+from incidents.linker.extremes import counted_variables
+from incidents.linker.linking import Linking
 from incidents.model import Delivery, Event, Loss, Occurrence, Reading, Said, Source, UnrecognisedError
+from incidents.pulses import pulse
 from incidents.redaction import redact
 from incidents.spoken import digest, reading_digest, recordable
+from incidents.statements import EVENT, SIGHTING, SUPERSESSION, statements_of, write_occurrences
 from incidents.store import Store, chunks, insert, insert_many
-from incidents.tables import EventRow, PulseRow, ReadingRow, SightingRow, SupersessionRow
+from incidents.tables import ReadingRow
 
 log = logging.getLogger(__name__)
 
-EVENT = EventRow.__table__  # type: ignore[attr-defined]  # SQLModel adds it
 READING = ReadingRow.__table__  # type: ignore[attr-defined]
-SIGHTING = SightingRow.__table__  # type: ignore[attr-defined]
-SUPERSESSION = SupersessionRow.__table__  # type: ignore[attr-defined]
-PULSE = PulseRow.__table__  # type: ignore[attr-defined]
-_IDENTITY = sa.tuple_(EVENT.c.occurrence_id, EVENT.c.digest)
+_IDENTITY = sa.tuple_(EVENT.c.subject, EVENT.c.digest)
 """What makes a statement the one that it is: what it speaks of, and its words."""
 
 
-CHANNEL = "barograph_pulse"
-"""Where PostgreSQL tells every process that a pulse was committed."""
 RECORDING_FAULTS = (
     sqlalchemy.exc.StatementError,
     ValueError,
@@ -124,6 +121,8 @@ class Ingest:
             raise  # the database is away or busy: the deliveries stay queued
         except RECORDING_FAULTS as error:
             self._rest.clear()
+            if _is_of_schema(error):
+                raise  # a newer replica has moved the schema on: the deliveries are read by those that know it
             if most > 1:
                 log.warning("a batch of deliveries failed, each is tried alone: %s", error)
                 return self.work(config, now, most=1, most_bytes=most_bytes, clock=clock)
@@ -318,10 +317,10 @@ class Ingest:
         """Which of these statements, by (subject, digest), are recorded, and whether each was superseded."""
         superseded = sa.exists().where(SUPERSESSION.c.event_id == EVENT.c.id).label("superseded")
         return {
-            (row.occurrence_id, row.digest): bool(row.superseded)
+            (row.subject, row.digest): bool(row.superseded)
             for part in chunks(list(said))
             for row in connection.execute(
-                sa.select(EVENT.c.occurrence_id, EVENT.c.digest, superseded).where(_IDENTITY.in_(part))
+                sa.select(EVENT.c.subject, EVENT.c.digest, superseded).where(_IDENTITY.in_(part))
             )
         }
 
@@ -347,7 +346,7 @@ class Ingest:
                 )
                 rows.append(
                     {
-                        "occurrence_id": name,
+                        "subject": name,
                         "digest": identity,
                         "source": one.source,
                         "said_at": said_at,
@@ -366,11 +365,11 @@ class Ingest:
             wanted[name, identity].add(delivery)
         rows = []
         for part in chunks(sorted(wanted)):
-            query = sa.select(EVENT.c.id, EVENT.c.occurrence_id, EVENT.c.digest, EVENT.c.delivery_id)
+            query = sa.select(EVENT.c.id, EVENT.c.subject, EVENT.c.digest, EVENT.c.delivery_id)
             for row in connection.execute(query.where(_IDENTITY.in_(part))):
                 rows += [
                     {"event_id": row.id, "delivery_id": delivery}
-                    for delivery in wanted[row.occurrence_id, row.digest]
+                    for delivery in wanted[row.subject, row.digest]
                     if delivery != row.delivery_id
                 ]
         if rows:
@@ -382,23 +381,23 @@ class Ingest:
         undone: set[str] = set()
         for one in again:
             still = {(fold.subject_id(one.source, event.key), digest(event)) for event in one.events}
-            spoken = sa.select(EVENT.c.id, EVENT.c.occurrence_id, EVENT.c.digest)
+            spoken = sa.select(EVENT.c.id, EVENT.c.subject, EVENT.c.digest)
             for row in connection.execute(spoken.where(EVENT.c.delivery_id == one.id)).all():
-                if (row.occurrence_id, row.digest) not in still:
+                if (row.subject, row.digest) not in still:
                     mark = insert(connection, SUPERSESSION).values(
                         event_id=row.id, recorded_at=now, adapter=f"{one.adapter}@{one.version}"
                     )
                     connection.execute(mark.on_conflict_do_nothing())
-                    undone.add(row.occurrence_id)
+                    undone.add(row.subject)
                 elif connection.execute(sa.delete(SUPERSESSION).where(SUPERSESSION.c.event_id == row.id)).rowcount:
-                    undone.add(row.occurrence_id)
+                    undone.add(row.subject)
             repeated = spoken.join(SIGHTING, SIGHTING.c.event_id == EVENT.c.id).where(SIGHTING.c.delivery_id == one.id)
             for row in connection.execute(repeated).all():
-                if (row.occurrence_id, row.digest) not in still:
+                if (row.subject, row.digest) not in still:
                     connection.execute(
                         sa.delete(SIGHTING).where(SIGHTING.c.event_id == row.id, SIGHTING.c.delivery_id == one.id)
                     )
-                    undone.add(row.occurrence_id)
+                    undone.add(row.subject)
         return undone
 
     @staticmethod
@@ -464,6 +463,12 @@ class Ingest:
         return changed, gone
 
 
+def _is_of_schema(error: Exception) -> bool:
+    """Whether a table or column is not there: PostgreSQL's class 42; SQLite says so as an OperationalError."""
+    fault = getattr(error, "orig", None)
+    return isinstance(error, sqlalchemy.exc.ProgrammingError) and str(getattr(fault, "sqlstate", "")).startswith("42")
+
+
 def _measure(heard: Heard, reading: Reading) -> None:
     """Keep a reading, unless its unit does not allow its value: that is counted, with the first one's reason."""
     why = objection(reading)
@@ -477,48 +482,8 @@ def _measure(heard: Heard, reading: Reading) -> None:
         heard.losses[n] = replace(heard.losses[n], count=heard.losses[n].count + 1)
 
 
-def holds(as_of: datetime | None = None) -> sa.ColumnElement[bool]:
-    """That an event stands: the delivery it came with says it when read again, or another one repeated it.
-
-    As of an earlier moment it stood until the better reading was recorded.
-    """
-    superseded = sa.exists().where(SUPERSESSION.c.event_id == EVENT.c.id)
-    if as_of is not None:
-        superseded = superseded.where(SUPERSESSION.c.recorded_at <= as_of)
-    return ~superseded | sa.exists().where(SIGHTING.c.event_id == EVENT.c.id)
-
-
-def statements_of(connection: sa.Connection, subject: str) -> list[Said]:
-    """Every statement of a subject that holds, in no particular order."""
-    query = sa.select(EVENT).where(EVENT.c.occurrence_id == subject, holds())
-    return [records.said_of(row) for row in connection.execute(query)]
-
-
 def _occurrences_of(subject: str) -> sa.Select[Any]:
     return sa.select(OCCURRENCE).where(OCCURRENCE.c.subject == subject)
-
-
-def write_occurrences(connection: sa.Connection, changed: Sequence[Change]) -> None:
-    """Write folds of occurrences into the cache."""
-    insert_many(connection, OCCURRENCE, [records.occurrence_row(c.now, c.lane) for c in changed if c.was is None])
-    moved = [
-        {f"_{k}" if k == "id" else k: v for k, v in records.occurrence_row(c.now, c.lane).items()}
-        for c in changed
-        if c.was is not None
-    ]
-    if moved:
-        connection.execute(sa.update(OCCURRENCE).where(OCCURRENCE.c.id == sa.bindparam("_id")), moved)
-    reach.write(connection, ((c.was, c.now) for c in changed))
-
-
-def pulse(store: Store, connection: sa.Connection, topics: Iterable[str], now: datetime) -> None:
-    """Tell streams what changed. Taken last, the lock makes the ids of pulses grow in commit order."""
-    names = sorted(topics)
-    store.lock(connection, ["pulse"])
-    shown = names if len(names) <= 50 else [n for n in names if not n.startswith("incident:")] + ["incidents"]
-    connection.execute(sa.insert(PULSE).values(recorded_at=now, topics=shown))
-    if not store.is_sqlite:
-        connection.exec_driver_sql(f"NOTIFY {CHANNEL}")
 
 
 def _stamp(heard: Heard, now: datetime) -> dict[str, Any]:

@@ -9,18 +9,19 @@ from itertools import groupby
 
 import sqlalchemy as sa
 
-from incidents import configured, counting, entries, fold, reach, reading_counts
+from incidents import configured, counting, entries, fold, incident_fold
 from incidents.config import Config
 from incidents.counting import COUNT
 from incidents.entries import ENTRY, INCIDENT, MEMBER, OCCURRENCE, Changes
+from incidents.geography.places import SiteMatcher
 from incidents.grouping import GROUP, STILL_ON, Change, Grouping, groups_of
-from incidents.ingest import EVENT, holds
 from incidents.lanes import lane_of
+from incidents.linker import reach, reading_counts
+from incidents.linker.reach import REACH
+from incidents.linker.reading_counts import READING_COUNT
 from incidents.model import Occurrence
-from incidents.places import SiteMatcher
-from incidents.reach import REACH
-from incidents.reading_counts import READING_COUNT
 from incidents.records import occurrence_of, occurrence_row, said_of
+from incidents.statements import EVENT, holds
 from incidents.store import Store, chunks
 from incidents.tables import RebuildDueRow, micros
 
@@ -56,7 +57,7 @@ def refold(
         connection.execute(sa.delete(GROUP).where(GROUP.c.occurrence_id.in_(names)))
         connection.execute(sa.delete(REACH).where(REACH.c.occurrence_id.in_(names)))
         connection.execute(sa.delete(OCCURRENCE).where(OCCURRENCE.c.subject.in_(part)))
-        folded = _folded(connection, EVENT.c.occurrence_id.in_(part))
+        folded = _folded(connection, EVENT.c.subject.in_(part))
         _write_occurrences(connection, folded, matcher, kinds)
         for few in chunks([seen.id for seen in folded]):
             joined = sa.select(MEMBER.c.incident_id).where(MEMBER.c.occurrence_id.in_(few)).distinct()
@@ -137,27 +138,27 @@ def _batches(connection: sa.Connection) -> Iterator[list[Occurrence]]:
     while True:
         names = list(
             connection.execute(
-                sa.select(EVENT.c.occurrence_id)
-                .where(EVENT.c.occurrence_id > after)
+                sa.select(EVENT.c.subject)
+                .where(EVENT.c.subject > after)
                 .distinct()
-                .order_by(EVENT.c.occurrence_id)
+                .order_by(EVENT.c.subject)
                 .limit(BATCH)
             ).scalars()
         )
         if not names:
             return
         after = names[-1]
-        folded = _folded(connection, EVENT.c.occurrence_id.between(names[0], after))
+        folded = _folded(connection, EVENT.c.subject.between(names[0], after))
         if folded:
             yield folded
 
 
 def _folded(connection: sa.Connection, where: sa.ColumnElement[bool]) -> list[Occurrence]:
     """The occurrences of the subjects that a condition on events names."""
-    rows = connection.execute(sa.select(EVENT).where(where, holds()).order_by(EVENT.c.occurrence_id))
+    rows = connection.execute(sa.select(EVENT).where(where, holds()).order_by(EVENT.c.subject))
     return [
         occurrence
-        for _, group in groupby(rows, key=lambda row: row.occurrence_id)
+        for _, group in groupby(rows, key=lambda row: row.subject)
         for occurrence in fold.occurrences(said_of(row) for row in group)
     ]
 
@@ -180,11 +181,11 @@ def _fold_incident(connection: sa.Connection, name: str, now: datetime) -> None:
     for entry in log:
         if entry.kind == "alerts_joined":
             entries.hear_names(heard, entry.params["names"])
-    incident = fold.incident(
+    incident = incident_fold.incident(
         [e for e in log if e.kind != "alerts_joined"], entries.recount(connection, name), version=len(log)
     )
     counting.keep_afresh(connection, name)
-    entries.write_incident(connection, incident, heard, by_rule=fold.is_status_of_rule(log), now=now)
+    entries.write_incident(connection, incident, heard, by_rule=incident_fold.is_status_of_rule(log), now=now)
 
 
 def state_digest(connection: sa.Connection) -> str:

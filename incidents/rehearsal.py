@@ -11,12 +11,13 @@ import sqlalchemy as sa
 
 from incidents.config import Config
 from incidents.deliveries import DELIVERY, STAMP
-from incidents.ingest import EVENT, SIGHTING, SUPERSESSION, Heard, Ingest
+from incidents.ingest import Heard, Ingest
 from incidents.model import Event
 from incidents.records import event_of
 from incidents.redaction import redact
 from incidents.rereading import Difference, differences
 from incidents.spoken import digest
+from incidents.statements import EVENT, SIGHTING, SUPERSESSION
 from incidents.store import Store, receipt_of
 
 BATCH = 50

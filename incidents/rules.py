@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from incidents.geography.places import matches
 from incidents.model import Incident, Occurrence, Rule, Severity
-from incidents.places import matches
 
 LEAD = timedelta(minutes=10)
 """How far before its earliest alert an incident's span begins."""

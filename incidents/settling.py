@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from incidents import entries, rules
 from incidents.config import Config
 from incidents.entries import ENTRY, INCIDENT, Changes
-from incidents.ingest import pulse
-from incidents.linking import Linking
+from incidents.linker.linking import Linking
+from incidents.pulses import pulse
 from incidents.store import Store
 
 MOST = 200

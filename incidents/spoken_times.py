@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from incidents import regions
+from incidents.geography import regions
 from incidents.model import Occurrence, Post
 
 MOST: Final = 50

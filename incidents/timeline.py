@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from incidents import fold, revisions, spoken_times
+from incidents import fold, incident_fold, revisions, spoken_times
 from incidents.lanes import lane_of, service_of
 from incidents.model import Entry, Incident, Link, Occurrence, Post, Said, Severity
-from incidents.view import Bar, Line, Mark, Phase, Trace
+from incidents.views.view import Bar, Line, Mark, Phase, Trace
 
 LATE = timedelta(minutes=10)
 """Known this long after it happened, a line is marked as a late arrival."""
@@ -196,7 +196,7 @@ def _said_line(item: Known, said: Said, at: datetime, **fields: Any) -> Line:  #
 
 def entry_lines(entries: Sequence[Entry], sentence: Sentence) -> list[Line]:
     """A line for each entry that was not withdrawn; a corrected one shows its newest words and says so."""
-    standing = fold.standing(entries)
+    standing = incident_fold.standing(entries)
     found = []
     for entry in entries:
         now = standing.get(entry.id)

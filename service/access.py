@@ -15,8 +15,8 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
-from incidents.overview import KEY
 from incidents.store import Store
+from incidents.views.overview import KEY
 from service import clock
 from service.seal import keep, open_all
 

@@ -11,7 +11,7 @@ from incidents import configured
 from incidents.adapters import adapters
 from incidents.config import LEAST_KEY_LENGTH, ConfigError, config_of
 from incidents.configured import Step
-from incidents.signatures import secrets_in
+from incidents.proofs.signatures import secrets_in
 from incidents.store import Store
 from service import clock, file_keys
 from service.seal import keep

@@ -18,8 +18,8 @@ from aiohttp import web
 from incidents import instants
 from incidents.acts import Acting
 from incidents.entries import Changes
-from incidents.ingest import pulse
 from incidents.model import Site
+from incidents.pulses import pulse
 from service import clock
 from service.access import Identity
 from service.keys import CONFIG, HUB, IDENTITY, READERS, STORE, WORKER

@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from incidents import deliveries, polls
+from incidents import deliveries
 from incidents.adapters import adapters
 from incidents.config import Config
 from incidents.deliveries import Arrival
+from incidents.feeds import polls
 from incidents.ingest import Ingest
 from incidents.model import Request, Site, Source
 from incidents.store import DeliveryIds, Store

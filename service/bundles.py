@@ -14,15 +14,16 @@ import orjson
 
 from dashboards import documents, svg, words
 from dashboards.figure import incident_figure
-from incidents import bundle, bundling, configured, evidence, instants, redaction, restoring
-from incidents.bundle import BundleError
-from incidents.bundling import Redaction
-from incidents.evidence import Evidence
-from incidents.incident_view import Asked, gather
-from incidents.restoring import Restored
+from incidents import configured, instants, redaction
+from incidents.bundles import bundle, bundling, evidence, restoring
+from incidents.bundles.bundle import BundleError
+from incidents.bundles.bundling import Redaction
+from incidents.bundles.evidence import Evidence
+from incidents.bundles.restoring import Restored
 from incidents.store import Store
 from incidents.tables import METADATA
-from incidents.view import IncidentView
+from incidents.views.incident_view import Asked, gather
+from incidents.views.view import IncidentView
 
 _FAULTS = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, AssertionError, RecursionError)
 """What evidence that is well-formed and makes no sense can raise where it is folded, shown or drawn."""

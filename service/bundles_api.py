@@ -7,7 +7,7 @@ import threading
 
 from aiohttp import web
 
-from incidents import bundle
+from incidents.bundles import bundle
 from incidents.store import Store
 from service import bundles
 from service.asking import choice_of, compute, identity

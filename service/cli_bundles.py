@@ -16,7 +16,7 @@ from service.terminal import fail, opened, plain, told
 @click.option("--raw", is_flag=True, help="With deliveries as they came, not redacted.")
 def bundle(id_: str, *, out: Path | None, raw: bool) -> None:
     """Write the evidence bundle of an incident: one file that `verify` finds a changed byte in."""
-    from incidents.bundle import digest_of
+    from incidents.bundles.bundle import digest_of
     from service import bundles
 
     with told(), opened() as store:
@@ -32,7 +32,7 @@ def bundle(id_: str, *, out: Path | None, raw: bool) -> None:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def verify(file: Path) -> None:
     """Say whether an evidence bundle is whole; exit 1 with the first difference when it is not."""
-    from incidents.bundle import BundleError
+    from incidents.bundles.bundle import BundleError
     from service import bundles
 
     with told():

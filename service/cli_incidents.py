@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from dashboards.audiences import Audience
     from dashboards.svg import Preset
     from incidents.acts import Acting
-    from incidents.incident_view import Asked
     from incidents.store import Store
-    from incidents.view import IncidentView
+    from incidents.views.incident_view import Asked
+    from incidents.views.view import IncidentView
 
 from service.terminal import JSON_OPTION, as_json, config_in, instant, opened, plain, plain_lines, settings_of, told
 
@@ -40,7 +40,7 @@ def incident() -> None:
 @click.option("--limit", type=click.IntRange(1, 500), default=50)
 def incident_list(*, json_: bool, status: str | None, limit: int) -> None:
     """List incidents, newest first."""
-    from incidents import overview
+    from incidents.views import overview
     from service.incidents_api import incident_json
 
     with opened() as store, store.reading() as connection:
@@ -63,7 +63,7 @@ def incident_list(*, json_: bool, status: str | None, limit: int) -> None:
 def incident_show(id_: str, *, json_: bool, as_of: datetime | None) -> None:
     """Show an incident with its links and its timeline."""
     from dashboards import documents
-    from incidents.incident_view import Asked
+    from incidents.views.incident_view import Asked
     from service import clock
     from service.replayed import view_text
 
@@ -76,7 +76,7 @@ def view_in(store: Store, id_: str, asked: Asked) -> IncidentView:
     """The view of an incident. Raises NotFoundError."""
     from dashboards import words
     from incidents.acts import NotFoundError
-    from incidents.incident_view import gather
+    from incidents.views.incident_view import gather
 
     config = config_in(store)
     with store.reading() as connection:
@@ -117,7 +117,7 @@ def acted(actor: str, deed: Callable[[Acting], object]) -> object:
     """Do something to an incident as somebody."""
     from incidents.acts import Acting
     from incidents.entries import Changes
-    from incidents.ingest import pulse
+    from incidents.pulses import pulse
     from service import clock
 
     with told(), opened() as store:
@@ -161,7 +161,7 @@ def export(  # noqa: PLR0917  # click passes by name
     """Export an incident's timeline, or its postmortem, as a file."""
     from zoneinfo import available_timezones
 
-    from incidents.incident_view import Asked
+    from incidents.views.incident_view import Asked
     from service import clock, exports
 
     if tz is not None and tz not in available_timezones():
@@ -183,7 +183,7 @@ def export(  # noqa: PLR0917  # click passes by name
 
 def postmortem_file(id_: str, form: str, audience: Audience, *, names: bool, tz: str | None) -> bytes:
     """The postmortem of an incident as the bytes of a file. Raises NotFoundError."""
-    from incidents.incident_view import Asked
+    from incidents.views.incident_view import Asked
     from service import clock, postmortems
 
     with opened() as store:

@@ -11,9 +11,9 @@ import click
 
 if TYPE_CHECKING:
     from incidents.configured import Step
+    from incidents.geography.regions import Place
+    from incidents.geography.site_files import Reading
     from incidents.model import Site
-    from incidents.regions import Place
-    from incidents.site_files import Reading
     from incidents.store import Store
 
 from service.terminal import JSON_OPTION, NOT_FOUND, as_json, config_in, fail, opened, plain, plain_lines, told
@@ -62,8 +62,8 @@ def site_show(name: str, *, json_: bool) -> None:
 @JSON_OPTION
 def site_resolve(text: str, *, json_: bool) -> None:
     """Find the place of a provider's region, zone, colo or status-page word; every candidate where TEXT has several."""
-    from incidents.regions import candidates
-    from incidents.sites import place_json
+    from incidents.geography.regions import candidates
+    from incidents.geography.sites import place_json
 
     found = candidates(text)
     if not found:
@@ -84,8 +84,8 @@ def site_resolve(text: str, *, json_: bool) -> None:
 @JSON_OPTION
 def site_zones(name: str, file: Path, *, json_: bool) -> None:
     """Read the warning zones of the site NAME out of a saved answer of api.weather.gov/points."""
-    from incidents.places import distance_km
-    from incidents.sites import zones_of_point
+    from incidents.geography.places import distance_km
+    from incidents.geography.sites import zones_of_point
 
     with told(), opened() as store:
         one = config_in(store).site(name)
@@ -113,7 +113,7 @@ def site_zones(name: str, file: Path, *, json_: bool) -> None:
 @JSON_OPTION
 def site_import(file: Path, *, apply_: bool, match_label: str | None, json_: bool) -> None:
     """Read sites from FILE: CSV, or NetBox's export of sites as CSV or JSON. Prints the plan as TOML."""
-    from incidents.site_files import read_sites, toml_of
+    from incidents.geography.site_files import read_sites, toml_of
 
     with told():
         found = read_sites(file.read_bytes(), match_label=match_label)
@@ -164,7 +164,7 @@ def _owners(store: Store) -> dict[str, str]:
 
 def _json(one: Site, owner: str | None) -> dict[str, Any]:
     from incidents.config import spec_of
-    from incidents.sites import survey
+    from incidents.geography.sites import survey
 
     return {**spec_of(one), "owner": owner, **survey(one).as_json()}
 
@@ -196,7 +196,7 @@ def _place_text(place: Place) -> str:
 
 
 def _site_text(one: Site, owner: str | None) -> str:
-    from incidents.sites import survey
+    from incidents.geography.sites import survey
 
     known = survey(one)
     lines = [

@@ -7,14 +7,15 @@ from typing import Any
 import sqlalchemy as sa
 from aiohttp import web
 
-from incidents import deliveries, instants, overview, redaction
+from incidents import deliveries, instants, redaction
 from incidents.acts import NotFoundError
 from incidents.deliveries import DELIVERY, STAMP
-from incidents.ingest import EVENT, SIGHTING
 from incidents.model import Delivery
 from incidents.records import event_of
 from incidents.spoken import statement_json
+from incidents.statements import EVENT, SIGHTING, occurrences_of
 from incidents.store import delivery_id_of, receipt_of
+from incidents.views import overview
 from service.asking import (
     AskingError,
     answer,
@@ -99,14 +100,15 @@ def _count(connection: sa.Connection, number: int) -> int:
 
 
 def _events(connection: sa.Connection, number: int) -> list[dict[str, Any]]:
-    query = sa.select(EVENT).where(_said_by(number)).order_by(EVENT.c.id)
+    rows = connection.execute(sa.select(EVENT).where(_said_by(number)).order_by(EVENT.c.id).limit(1000)).all()
+    spoken_of = occurrences_of(connection, rows)
     return [
         {
             "id": e.id,
-            "occurrence": e.occurrence_id,
+            "occurrence": spoken_of[e.id],
             **statement_json(redaction.event(event_of(e.statement, e.said_at)), Delivery(e.source, b"", e.said_at)),
         }
-        for e in connection.execute(query.limit(1000))
+        for e in rows
     ]
 
 

@@ -7,7 +7,7 @@ import re
 from dashboards import chartfiles, documents, svg
 from dashboards.svg import Preset
 from dashboards.tokens import Theme
-from incidents.view import IncidentView
+from incidents.views.view import IncidentView
 
 PRESETS: tuple[Preset, ...] = ("a4", "letter", "slide", "wide")
 THEMES = ("light", "dark", "print")

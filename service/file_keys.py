@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from incidents.config import ConfigError
 from incidents.configured import Step
-from incidents.overview import KEY
+from incidents.views.overview import KEY
 from service import clock
 from service.access import digest, write_key
 

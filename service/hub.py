@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
-from incidents.ingest import PULSE
+from incidents.pulses import PULSE
 from incidents.store import Store
 
 log = logging.getLogger(__name__)

@@ -18,9 +18,9 @@ from aiohttp import web
 from incidents.adapters import adapters
 from incidents.deliveries import BODY_BOUND
 from incidents.model import Delivery
-from incidents.signatures import Proof
+from incidents.proofs.signatures import Proof
+from incidents.proofs.verification import complaint, scheme_of
 from incidents.spoken import TEST_HEADER
-from incidents.verification import complaint, scheme_of
 from service import clock
 from service.access import Identity
 from service.keys import ACCESS, CONFIG, KEY_CHECKS, WORKER, WRITER

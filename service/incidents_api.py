@@ -14,12 +14,13 @@ from dashboards import documents, words
 from dashboards.figure import incident_figure
 from dashboards.svg import Preset
 from dashboards.tokens import Theme
-from incidents import acts, entries, incident_view, instants, measurements, overview
+from incidents import acts, entries, instants, measurements
 from incidents.acts import ConflictError, NotFoundError
-from incidents.fold import STATUSES
-from incidents.incident_view import Asked
+from incidents.incident_fold import STATUSES
 from incidents.model import Incident, Occurrence, Severity
-from incidents.view import IncidentView
+from incidents.views import incident_view, overview
+from incidents.views.incident_view import Asked
+from incidents.views.view import IncidentView
 from service import clock, exports
 from service.asking import (
     AskingError,

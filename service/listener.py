@@ -9,7 +9,7 @@ from collections.abc import Callable
 import psycopg
 import sqlalchemy as sa
 
-from incidents.ingest import CHANNEL
+from incidents.pulses import CHANNEL
 
 log = logging.getLogger(__name__)
 

@@ -11,8 +11,8 @@ from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from sqlalchemy.exc import SQLAlchemyError
 
 from incidents.configured import owners
-from incidents.feeds import feed_health
-from incidents.view import FeedHealth
+from incidents.feeds.health import feed_health
+from incidents.views.source_view import FeedHealth
 from service import clock
 from service.asking import read
 from service.keys import CONFIG, HUB, WORKER, WRITER

@@ -8,12 +8,13 @@ import sqlalchemy as sa
 from aiohttp import web
 
 from dashboards import documents, pages, words
-from incidents import instants, occurrence_view, spoken_times
+from incidents import instants, spoken_times
 from incidents.acts import NotFoundError
 from incidents.provider_lag import LedgerRow, ProviderLedger
 from incidents.revisions import Backdating, Revision, sentence
 from incidents.store import receipt_of
-from incidents.view import OccurrenceView
+from incidents.views import occurrence_view
+from incidents.views.view import OccurrenceView
 from service import clock
 from service.asking import answer, read
 from service.keys import CONFIG

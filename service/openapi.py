@@ -8,7 +8,7 @@ from importlib.metadata import version
 from typing import Any
 
 from dashboards.audiences import AUDIENCES
-from incidents.fold import MILESTONES
+from incidents.incident_fold import MILESTONES
 from incidents.postmortem import SECTIONS, STATES
 from service.problem import PROBLEMS
 from service.routes import Route

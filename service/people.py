@@ -17,8 +17,9 @@ from dashboards import captions, maps, pages
 from dashboards.plates import WIDE
 from dashboards.strips import strips_svg
 from dashboards.svg import phone_svg
-from incidents import entries, instants, overview
-from incidents.view import Viewer
+from incidents import entries, instants
+from incidents.views import overview
+from incidents.views.view import Viewer
 from service import clock
 from service.access import LINK, SESSION, Identity
 from service.asking import BODY_SECONDS, AskingError, act, compute, cursor_text, identity, read, zone_of, zones

@@ -17,12 +17,13 @@ from urllib.parse import quote, quote_plus
 from aiohttp import web
 from sqlalchemy.exc import SQLAlchemyError
 
-from incidents import addresses, polls
 from incidents.adapters import adapters
 from incidents.config import Config
 from incidents.configured import owners
+from incidents.feeds import polls
+from incidents.feeds.polls import Asking, Came, Turn
+from incidents.formats import addresses
 from incidents.model import Request
-from incidents.polls import Asking, Came, Turn
 from incidents.store import Store, delivery_id_of
 from service import clock
 from service.keys import ACCESS, CONFIG, SETTINGS, STORE, WRITER

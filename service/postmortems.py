@@ -12,11 +12,12 @@ import sqlalchemy as sa
 from dashboards import postmortem, recorded, typeset, wordfile, words, writings
 from dashboards.audiences import Audience, Version, version_for
 from dashboards.postmortem import Document, Standing
-from incidents import incident_view, instants, postmortem_revisions
+from incidents import instants, postmortem_revisions
 from incidents.acts import NotFoundError
 from incidents.config import Config
-from incidents.incident_view import Asked
-from incidents.view import IncidentView
+from incidents.views import incident_view
+from incidents.views.incident_view import Asked
+from incidents.views.view import IncidentView
 
 KINDS = {
     "md": "text/markdown",

@@ -11,9 +11,9 @@ from dashboards import writings
 from dashboards.audiences import AUDIENCES, Audience, left_out
 from incidents import entries, instants, postmortem, postmortem_revisions
 from incidents.acts import NotFoundError
-from incidents.incident_view import Asked
 from incidents.postmortem import FOLLOWING, SECTIONS, Revision
 from incidents.postmortem_revisions import MovedOnError, Sent
+from incidents.views.incident_view import Asked
 from service import clock, postmortems
 from service.asking import (
     AskingError,

@@ -8,14 +8,15 @@ from typing import Any
 import sqlalchemy as sa
 from aiohttp import web
 
-from incidents import instants, overview, redaction
+from incidents import instants, redaction
 from incidents.adapters import listing
 from incidents.config import spec_of
-from incidents.incident_view import source_credit
+from incidents.feeds.silence import source_gaps
+from incidents.geography.sites import survey
 from incidents.model import Occurrence
-from incidents.silence import source_gaps
-from incidents.sites import survey
-from incidents.view import FeedHealth
+from incidents.views import overview
+from incidents.views.series import source_credit
+from incidents.views.source_view import FeedHealth
 from service import clock
 from service.asking import (
     AskingError,

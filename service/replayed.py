@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from dashboards import documents, words
-from incidents import instants, overview
+from incidents import instants
 from incidents.config import Config
-from incidents.incident_view import Asked, gather
 from incidents.store import Store
-from incidents.view import IncidentView
+from incidents.views import overview
+from incidents.views.incident_view import Asked, gather
+from incidents.views.view import IncidentView
 from service import exports
 
 MOST_LINES = 5000

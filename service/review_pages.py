@@ -10,12 +10,13 @@ from aiohttp import web
 
 from dashboards import comparison as side_by_side
 from dashboards import review as drawn
-from incidents import cohort, comparison, durations, instants, review
+from incidents import instants
 from incidents.acts import NotFoundError
-from incidents.cohort import Cohort
-from incidents.durations import Length, Rate, Share
 from incidents.measurements import PAIRS
-from incidents.review import ReviewAsked
+from incidents.views import cohort, comparison, durations, review
+from incidents.views.cohort import Cohort
+from incidents.views.durations import Length, Rate, Share
+from incidents.views.review import ReviewAsked
 from service import clock
 from service.asking import AskingError, answer, choice_of, compute, instant_of, read, site_of, zone_of
 from service.keys import CONFIG

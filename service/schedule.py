@@ -12,9 +12,10 @@ from aiohttp import web
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from sqlalchemy.exc import SQLAlchemyError
 
-from incidents import configured, repeats
-from incidents.ingest import PULSE
-from incidents.repeats import REFUSAL
+from incidents import configured
+from incidents.proofs import repeats
+from incidents.proofs.repeats import REFUSAL
+from incidents.pulses import PULSE
 from incidents.settling import settle_due
 from incidents.store import Store, insert
 from service import clock

@@ -12,19 +12,20 @@ from aiohttp import web
 
 from dashboards import pages
 from dashboards import senders as sender_pages
-from incidents import deliveries, overview, redaction, senders
+from incidents import deliveries, redaction
 from incidents.acts import ConflictError, NotFoundError
 from incidents.adapters import adapters, listing
 from incidents.config import ConfigError, source_of, spec_of
 from incidents.configured import owners, put
 from incidents.deliveries import STAMP, inflate_some
+from incidents.feeds.silence import source_gaps
 from incidents.model import Source
+from incidents.proofs.signatures import secrets_in
+from incidents.proofs.verification import SCHEMES, scheme_of
 from incidents.samples import sample_of
-from incidents.signatures import secrets_in
-from incidents.silence import source_gaps
 from incidents.store import delivery_id_of, receipt_of
-from incidents.verification import SCHEMES, scheme_of
-from incidents.view import Payload, SourceHealth, Trial
+from incidents.views import overview, senders
+from incidents.views.source_view import Payload, SourceHealth, Trial
 from service import clock, trials
 from service.asking import AskingError, compute, cursor_of, cursor_text, read
 from service.deliveries_api import queue_reread, read_delivery, receipt_number

@@ -17,7 +17,7 @@ import sqlalchemy.exc
 
 from incidents import deliveries
 from incidents.deliveries import Arrival
-from incidents.signatures import Proof
+from incidents.proofs.signatures import Proof
 from incidents.store import DeliveryIds, Store, receipt_of
 
 log = logging.getLogger(__name__)

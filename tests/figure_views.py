@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from incidents.measurements import measure
 from incidents.model import Incident, Members, Moment, Occurrence, Post, Severity, Site
-from incidents.view import Bar, Bin, Density, Gap, IncidentView, Mark, Phase, Point, Series
+from incidents.views.view import Bar, Bin, Density, Gap, IncidentView, Mark, Phase, Point, Series
 
 START = datetime(2022, 7, 19, 8, tzinfo=UTC)
 LANES = ["weather", "warnings", "grid", "site", "hardware", "network", "providers", "changes", "platform", "people"]

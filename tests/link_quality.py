@@ -18,8 +18,8 @@ from math import sqrt
 from pathlib import Path
 from typing import Final, Literal
 
-from incidents.links import TIERS, Known, meets, weigh
-from incidents.mechanisms import physical_words
+from incidents.linker.links import TIERS, Known, meets, weigh
+from incidents.linker.mechanisms import physical_words
 from incidents.model import Area, Evidence, Incident, Moment, Occurrence, Severity, Site
 
 FILE: Final = Path(__file__).parent / "link_cases.csv"

@@ -21,22 +21,9 @@ from incidents.model import (
     Severity,
     Site,
 )
-from incidents.view import (
-    Bar,
-    Gap,
-    IncidentRow,
-    IncidentView,
-    Line,
-    NowView,
-    Phase,
-    Point,
-    QuarantineRow,
-    Series,
-    SiteStrip,
-    SourceHealth,
-    Trace,
-    Viewer,
-)
+from incidents.views.now_view import NowView, SiteStrip
+from incidents.views.source_view import QuarantineRow, SourceHealth
+from incidents.views.view import Bar, Gap, IncidentRow, IncidentView, Line, Phase, Point, Series, Trace, Viewer
 
 ZONE = "Europe/London"
 HOSTILE = (

@@ -19,8 +19,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from incidents import payload, spoken
+from incidents import spoken
 from incidents.adapters import adapters, alertmanager, generic, listing
+from incidents.formats import payload
 from incidents.model import Area, Delivery, Event, Loss, Post, Reading, Severity, Statement, UnrecognisedError
 
 ROOT = Path(__file__).parents[1]

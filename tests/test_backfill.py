@@ -15,14 +15,15 @@ import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner, Result
 
-from incidents import asked, configured, polls
+from incidents import configured
 from incidents.adapters import Adapter, adapters
 from incidents.config import Config, config_of
 from incidents.deliveries import DELIVERY
 from incidents.entries import OCCURRENCE
-from incidents.ingest import EVENT
+from incidents.feeds import asked, polls
+from incidents.feeds.polls import ASKED
 from incidents.model import Request, Site, Source
-from incidents.polls import ASKED
+from incidents.statements import EVENT
 from incidents.store import Store
 from incidents.tables import METADATA
 from service import backfill, cli, polling, settings

@@ -15,14 +15,14 @@ import pytest
 import sqlalchemy as sa
 
 from dashboards import words
-from incidents import incident_view
 from incidents.adapters import adapters
 from incidents.config import Config
 from incidents.entries import INCIDENT
-from incidents.incident_view import Asked
 from incidents.model import Delivery, Event, Match, Site
 from incidents.rebuild import rebuild, state_digest
 from incidents.store import Store
+from incidents.views import crowds, incident_view
+from incidents.views.incident_view import Asked
 from tests.bench import figures, filling, reading, report
 from tests.bench.measured import QUICK, Row, cpu_seconds, share
 from tests.bench.payloads import Messages
@@ -65,7 +65,7 @@ def test_the_bare_aggregation_counts_what_the_figure_counts(store: Store) -> Non
     name = filling.fill(store, 250, SINCE)
     window = (SINCE, SINCE + filling.SPAN / 2)
     with store.reading() as connection:
-        density = incident_view.density(connection, name, *window)
+        density = crowds.density(connection, name, *window)
         view = incident_view.gather(connection, Config(), name, Asked(SINCE + 2 * filling.SPAN), words.sentence)
     counted = sorted(row[-1] for row in figures.aggregation(store, name, window)())
     assert counted == sorted(one.count for one in density.bins)

@@ -15,9 +15,10 @@ from typing import Any
 import orjson
 import pytest
 
-from incidents import bundle, configured, evidence
-from incidents.bundle import FIRST, MANIFEST, BundleError, digest
-from incidents.evidence import Evidence
+from incidents import configured
+from incidents.bundles import bundle, evidence
+from incidents.bundles.bundle import FIRST, MANIFEST, BundleError, digest
+from incidents.bundles.evidence import Evidence
 from incidents.store import Store
 from service import bundles
 from tests import databases

@@ -16,15 +16,17 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from incidents import bundle, configured, deliveries, evidence, overview
+from incidents import configured, deliveries
 from incidents.acts import ConflictError, NotFoundError
-from incidents.bundle import BundleError
+from incidents.bundles import bundle, evidence
+from incidents.bundles.bundle import BundleError
 from incidents.configured import CONFIGURED
 from incidents.deliveries import DELIVERY
-from incidents.ingest import EVENT
 from incidents.rebuild import rebuild, state_digest
+from incidents.statements import EVENT
 from incidents.store import Store
 from incidents.tables import METADATA
+from incidents.views import overview
 from service import bundles, bundles_api
 from tests import databases, golden
 from tests.conftest import StartBarograph
@@ -344,7 +346,7 @@ def test_headers_cleared_once_are_clear(headers: dict[str, str]) -> None:
 
 def test_an_incident_larger_than_a_bundle_is_told(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     name = lived(World(store)).only().id
-    monkeypatch.setattr("incidents.bundling.MOST_EVENTS", 3)
+    monkeypatch.setattr("incidents.bundles.bundling.MOST_EVENTS", 3)
     with pytest.raises(ConflictError, match="a bundle holds at most 3"):
         bundles.export(store, name)
     with pytest.raises(NotFoundError):
@@ -355,7 +357,7 @@ def test_bodies_of_repeats_are_left_out_above_a_bound(
     store: Store, other: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = lived(World(store)).only().id
-    monkeypatch.setattr("incidents.bundling.REPEATS_BYTES", 100)
+    monkeypatch.setattr("incidents.bundles.bundling.REPEATS_BYTES", 100)
     content = bundles.export(store, name)
     found, _ = evidence.read(content)
     (left_out,) = [row for row in found.deliveries if row["body"] is None]

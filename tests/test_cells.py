@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from incidents.cells import EVERYWHERE, box_of, cells, keys_of, keys_of_site, provider_slug, providers_of
+from incidents.geography.places import relation
+from incidents.linker.cells import EVERYWHERE, box_of, cells, keys_of, keys_of_site, provider_slug, providers_of
+from incidents.linker.reach import SiteIndex
 from incidents.model import Area, Occurrence, Severity, Site
-from incidents.places import relation
-from incidents.reach import SiteIndex
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -367,7 +367,7 @@ def test_the_file_gives_no_key_to_a_source_that_the_page_owns(home: Home) -> Non
     import sqlalchemy as sa
 
     from incidents.configured import CONFIGURED
-    from incidents.overview import KEY
+    from incidents.views.overview import KEY
 
     file = home.folder / "site.toml"
     file.write_text(CONFIG)

@@ -9,11 +9,12 @@ from random import Random
 import pytest
 import sqlalchemy as sa
 
-from incidents import incident_view, instants
+from incidents import instants
 from incidents.counting import COUNT, current_members, members_at
 from incidents.entries import OCCURRENCE
 from incidents.model import Severity
 from incidents.store import Store
+from incidents.views import crowds
 from tests.world import World, firing, instant, resolved
 
 SEED = 20261123
@@ -35,7 +36,7 @@ def counted(world: World, since: datetime, until: datetime, seconds: int, as_of:
 def binned(world: World, since: datetime, until: datetime, as_of: datetime | None) -> tuple[int, Counter[object]]:
     """The same as a view has it, and its bins' length."""
     with world.store.reading() as connection:
-        found = incident_view.density(connection, world.only().id, since, until, as_of=as_of)
+        found = crowds.density(connection, world.only().id, since, until, as_of=as_of)
     bins = Counter({(int(b.at.timestamp()), b.lane, b.severity): b.count for b in found.bins})
     assert len(bins) == len(found.bins), "no bin comes twice"
     assert found.total == bins.total()

@@ -10,12 +10,12 @@ import pytest
 import incidents.adapters
 from dashboards import documents
 from dashboards.coverage import coverage_rows, coverage_words
-from incidents import overview
 from incidents.adapters import adapters, credit_of, listing
 from incidents.config import config_of
 from incidents.model import Credit
 from incidents.store import Store
-from incidents.view import Coverage, Gap
+from incidents.views import overview
+from incidents.views.view import Coverage, Gap
 from service.records_api import occurrence_json
 from tests.figure_views import rich_view
 from tests.world import SITES, World, firing, instant

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from incidents.durations import LEAST, Length, kaplan_meier, percentiles, poisson_interval, rate, share_of
+from incidents.views.durations import LEAST, Length, kaplan_meier, percentiles, poisson_interval, rate, share_of
 
 # Remission of 21 patients on 6-mercaptopurine in weeks, "+" censored: Freireich et al., Blood 21 (1963); the
 # survivals, variances and bounds below are those of Kleinbaum and Klein, "Survival Analysis", chapter 2, and of

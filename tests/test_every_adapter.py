@@ -25,8 +25,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import incidents.adapters
-from incidents import fold, payload, spoken
+from incidents import fold, spoken
 from incidents.adapters import Adapter, adapters
+from incidents.formats import payload
 from incidents.model import (
     Delivery,
     Event,

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 
 from dashboards.figure import CONFIG, incident_figure
 from incidents.model import Severity
-from incidents.view import IncidentView
+from incidents.views.view import IncidentView
 from tests.figure_views import bar, dense_view, minutes, rich_view, strange_views
 
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from incidents import fold, instants
+from incidents import fold, incident_fold, instants
 from incidents.model import Area, Entry, Event, Evidence, Members, Moment, Occurrence, Post, Reason, Said, Severity
 from incidents.spoken import digest
 from tests.world import DAY
@@ -296,20 +296,22 @@ def test_moved_members_are_what_a_recount_gives(
     changed = data.draw(st.lists(alerts, max_size=len(before)))
     moved = list(zip(before, changed, strict=False))
     after = [*changed, *before[len(changed) :], *joined]
-    sums = fold.move_members(fold.members(before), joined, moved)
-    assert sums is None or sums == fold.members(after)
+    sums = incident_fold.move_members(incident_fold.members(before), joined, moved)
+    assert sums is None or sums == incident_fold.members(after)
 
 
 @given(st.lists(alerts, max_size=5), st.lists(alerts, max_size=4))
 def test_joining_never_needs_a_recount(before: list[Occurrence], joined: list[Occurrence]) -> None:
-    assert fold.move_members(fold.members(before), joined, []) == fold.members([*before, *joined])
+    assert incident_fold.move_members(incident_fold.members(before), joined, []) == incident_fold.members(
+        [*before, *joined]
+    )
 
 
 def test_sums_of_nothing_and_of_a_few() -> None:
-    assert fold.members([]) == Members()
+    assert incident_fold.members([]) == Members()
     on = replace(fold.occurrence([fires(3, starts=3)]), id="b")
     over = fold.occurrence([fires(0), ends(9, ended=8, severity=Severity.CRITICAL)])
-    assert fold.members([on, over]) == Members(2, 1, at(0), at(8), Severity.CRITICAL)
+    assert incident_fold.members([on, over]) == Members(2, 1, at(0), at(8), Severity.CRITICAL)
 
 
 # --- incidents ------------------------------------------------------------------------------------------------------
@@ -366,12 +368,12 @@ class Log:
 
     def fold(self, sums: Members | None = None) -> Any:
         """The incident."""
-        return fold.incident(self.entries, sums or Members())
+        return incident_fold.incident(self.entries, sums or Members())
 
 
 def test_without_an_opening_there_is_no_incident() -> None:
     with pytest.raises(ValueError, match="opened"):
-        fold.incident([], Members())
+        incident_fold.incident([], Members())
 
 
 def test_the_order_of_the_entries_does_not_matter() -> None:
@@ -379,7 +381,7 @@ def test_the_order_of_the_entries_does_not_matter() -> None:
     log.status("acknowledged", 5)
     log.add("field_changed", 6, {"field": "title", "was": "Down", "now": "All down"})
     log.retract(log.status("resolved", 7))
-    assert fold.incident(reversed(log.entries), Members()) == log.fold()
+    assert incident_fold.incident(reversed(log.entries), Members()) == log.fold()
 
 
 def test_statuses_hold_in_the_order_in_which_they_happened() -> None:
@@ -410,7 +412,7 @@ def test_a_person_who_says_later_that_it_was_over_earlier_overrules_the_rules() 
     log.status("mitigated", 60, actor="rule:quiet@1")
     log.status("resolved", 31)
     assert (log.fold().status, log.fold().resolved_at, log.fold().mitigated_at) == ("resolved", Moment(at(31)), None)
-    assert not fold.is_status_of_rule(log.entries)
+    assert not incident_fold.is_status_of_rule(log.entries)
 
 
 def test_a_late_acknowledgement_does_not_undo_what_a_rule_derived() -> None:
@@ -418,7 +420,7 @@ def test_a_late_acknowledgement_does_not_undo_what_a_rule_derived() -> None:
     log.status("mitigated", 60, actor="rule:quiet@1")
     log.status("acknowledged", 2)
     assert (log.fold().status, log.fold().acknowledged_at) == ("mitigated", Moment(at(2)))
-    assert fold.is_status_of_rule(log.entries)
+    assert incident_fold.is_status_of_rule(log.entries)
 
 
 def test_noise_after_a_person_said_it_was_over_reopens_it() -> None:
@@ -457,7 +459,7 @@ def test_corrections_of_words_and_of_time_add_up() -> None:
     note = log.add("note", 10, {"text": "two of three"})
     log.correct(note, text="three of three", was="two of three")
     log.correct(note, 8)
-    now = fold.standing(log.entries)[note]
+    now = incident_fold.standing(log.entries)[note]
     assert (now.params["text"], now.happened_at) == ("three of three", at(8))
 
 
@@ -516,10 +518,10 @@ def test_links_take_the_last_evidence_and_the_last_verdict() -> None:
     weak = Evidence("context", 0.5, (Reason("time", 0.5, "began within the hour"),))
     strong = Evidence("strong", 7.5, (Reason("place", 7.5, "at the site"),), would_change="an end before the start")
     log = Log()
-    log.add("link_proposed", 1, {"occurrence": "a", **fold.evidence_params(weak)}, actor="rule:links@3")
-    log.add("link_proposed", 1, {"occurrence": "b", **fold.evidence_params(strong)}, actor="rule:links@3")
+    log.add("link_proposed", 1, {"occurrence": "a", **incident_fold.evidence_params(weak)}, actor="rule:links@3")
+    log.add("link_proposed", 1, {"occurrence": "b", **incident_fold.evidence_params(strong)}, actor="rule:links@3")
     confirmed = log.add("link_judged", 2, {"link": "a", "verdict": "confirmed", "note": "seen by eye"})
-    log.add("link_scored", 3, {"occurrence": "a", **fold.evidence_params(strong)}, actor="rule:links@3")
+    log.add("link_scored", 3, {"occurrence": "a", **incident_fold.evidence_params(strong)}, actor="rule:links@3")
     log.add("link_judged", 3, {"link": "nothing", "verdict": "confirmed"})
     a, b = log.fold().links
     assert (a.id, a.evidence, a.state, a.judged_by, a.note) == ("a", strong, "confirmed", "user:alice", "seen by eye")
@@ -532,4 +534,4 @@ def test_the_version_counts_all_entries() -> None:
     log = Log()
     log.retract(log.status("resolved", 5))
     assert log.fold().version == 3
-    assert fold.incident(log.entries, Members(), version=9).version == 9
+    assert incident_fold.incident(log.entries, Members(), version=9).version == 9

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from incidents import overview
 from incidents.config import Config
-from incidents.incident_view import grid_series
 from incidents.ingest import READING
 from incidents.model import Reading
 from incidents.spoken import reading_digest
 from incidents.store import Store
+from incidents.views import overview
+from incidents.views.series import grid_series
 from tests.world import World, config, emptied, firing, instant, kept
 
 

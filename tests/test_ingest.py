@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from incidents import deliveries, instants
 from incidents.adapters import Adapter, adapters
 from incidents.deliveries import STAMP
-from incidents.ingest import SIGHTING, SUPERSESSION
 from incidents.model import Delivery, Event, Severity, Statement
-from incidents.occurrence_view import read_occurrence
+from incidents.statements import SIGHTING, SUPERSESSION
 from incidents.store import Store
+from incidents.views.occurrence_view import read_occurrence
 from tests.world import DAY, World, emptied, firing, instant, kept, resolved
 
 

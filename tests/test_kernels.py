@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from incidents import extremes
-from incidents.base_rates import Record, rate_of
-from incidents.extremes import Extreme, bin_of
-from incidents.kernels import expected, kernel_of, knots
+from incidents.linker import extremes
+from incidents.linker.base_rates import Record, rate_of
+from incidents.linker.extremes import Extreme, bin_of
+from incidents.linker.kernels import expected, kernel_of, knots
 from incidents.model import Occurrence, Severity
 
 START = datetime(2026, 7, 1, 12, tzinfo=UTC)

@@ -12,13 +12,14 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config as AlembicConfig
 
-from incidents import instants, reach
+from incidents import instants
 from incidents.adapters import adapters
 from incidents.config import config_of
 from incidents.entries import OCCURRENCE
+from incidents.linker import reach
+from incidents.linker.reach import REACH
+from incidents.linker.reading_counts import READING_COUNT
 from incidents.model import Delivery, Event, Link, Statement
-from incidents.reach import REACH
-from incidents.reading_counts import READING_COUNT
 from incidents.store import Store
 from tests.world import DAY, SITES, SOURCES, World, firing, instant
 

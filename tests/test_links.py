@@ -1,4 +1,4 @@
-"""Tests of incidents.links: what a link rests on, what it never claims, and what is never proposed."""
+"""Tests of incidents.linker.links: what a link rests on, what it never claims, and what is never proposed."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from incidents.kernels import length
-from incidents.links import ACTOR, Known, weigh
-from incidents.mechanisms import family_of, named_by, software_words
+from incidents.linker.kernels import length
+from incidents.linker.links import ACTOR, Known, weigh
+from incidents.linker.mechanisms import family_of, named_by, software_words
+from incidents.linker.priors import prior_of, shipped
 from incidents.model import Area, BaseRate, Evidence, Incident, Kind, Moment, Occurrence, Severity, Site
-from incidents.priors import prior_of, shipped
 
 TIERS = ["context", "coincident", "plausible", "strong"]
 BANNED = re.compile(

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 import sqlalchemy as sa
 
-from incidents.ingest import PULSE, pulse
+from incidents.pulses import PULSE, pulse
 from incidents.store import Store
 from service.listener import Listener
 from tests.world import DAY

@@ -23,14 +23,14 @@ import sqlalchemy as sa
 from aiohttp import web
 from psycopg import sql
 
-from incidents import overview
 from incidents.config import ConfigError
 from incidents.configured import Step
 from incidents.deliveries import DELIVERY
-from incidents.ingest import pulse
-from incidents.overview import KEY as KEYS
-from incidents.overview import REFUSAL
+from incidents.pulses import pulse
 from incidents.store import Store, receipt_of
+from incidents.views import overview
+from incidents.views.overview import KEY as KEYS
+from incidents.views.overview import REFUSAL
 from service import clock, inbox, schedule, settings
 from service.access import AGEING_SECONDS, FRESH_SECONDS, SESSION, Access
 from service.app import READ_CONNECTIONS, READER_THREADS, create_app

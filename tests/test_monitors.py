@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from incidents import fold, forms, items, monitors, nagios, placeholders, spoken
+from incidents import fold, spoken
 from incidents.adapters import adapters
+from incidents.formats import forms, items, monitors, nagios, placeholders
 from incidents.model import Delivery, Event, Occurrence, Said, Severity, UnrecognisedError
 from tests import samples
 

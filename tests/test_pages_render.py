@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, Route
 
 from dashboards import documents, pages, paper, senders
 from incidents.model import Moment
-from incidents.view import SenderState
+from incidents.views.source_view import SenderState
 from tests import london_views as london
 from tests import window
 

@@ -1,4 +1,4 @@
-"""Tests of incidents.places: which sites an alert names, and how an area lies to a site."""
+"""Tests of incidents.geography.places: which sites an alert names, and how an area lies to a site."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from incidents.geography.places import SiteMatcher, concerns, distance_km, matches, relation, sites_of
 from incidents.model import Area, Match, Site
-from incidents.places import SiteMatcher, concerns, distance_km, matches, relation, sites_of
 
 SMF = Site(
     name="smf",

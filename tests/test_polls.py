@@ -18,18 +18,19 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from incidents import asked, circuit, deliveries, polls
+from incidents import deliveries
 from incidents.adapters import adapters
-from incidents.asked import Record, Run
 from incidents.config import Config, config_of
 from incidents.deliveries import Arrival
-from incidents.feeds import feed_health
+from incidents.feeds import asked, circuit, polls
+from incidents.feeds.asked import Record, Run
+from incidents.feeds.health import feed_health
+from incidents.feeds.polls import ASKED, POLL, Asking, Came
+from incidents.feeds.silence import silence_of, source_gaps
 from incidents.ingest import Ingest
 from incidents.model import Request
-from incidents.polls import ASKED, POLL, Asking, Came
-from incidents.silence import silence_of, source_gaps
 from incidents.store import Store
-from incidents.view import Coverage, Gap
+from incidents.views.view import Coverage, Gap
 from service import polling
 from service.outbound import Fetched
 from tests import hostile

@@ -23,7 +23,7 @@ from dashboards.postmortem import Bullets, Document, Paragraph, Standing, writte
 from incidents import postmortem, timeline
 from incidents.model import Link
 from incidents.postmortem import SECTIONS, Revision, accepted, merge
-from incidents.view import IncidentView
+from incidents.views.view import IncidentView
 from tests.london_views import HOSTILE, INCIDENT_VIEW, LINES
 
 BANNED = re.compile(r"\b(caused|because|due to|root cause|culprit|impact of)\b", re.IGNORECASE)

@@ -13,10 +13,12 @@ from xml.etree import ElementTree as ET
 import orjson
 import pytest
 
-from incidents import addresses, fold, region_names, spoken, status_posts, xml_documents
+from incidents import fold, spoken
 from incidents.adapters import adapters
+from incidents.formats import addresses, status_posts, xml_documents
+from incidents.geography import region_names
+from incidents.geography.places import relation
 from incidents.model import Delivery, Event, Loss, Reading, Said, Site, Source, Statement, UnrecognisedError
-from incidents.places import relation
 from tests import samples
 from tests.test_every_adapter import STRANGE, read
 

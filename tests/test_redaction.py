@@ -14,8 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from incidents import fold, payload, records, redaction, secret_shapes, spoken
+from incidents import fold, records, redaction, secret_shapes, spoken
 from incidents.adapters import adapters
+from incidents.formats import payload
 from incidents.model import Area, Delivery, Event, Loss, Post, Reading, Severity
 from service.serving import JsonLines, TextLines
 from tests import samples

@@ -1,4 +1,4 @@
-"""Tests of incidents.regions: every row of the catalogue, and the traps of names."""
+"""Tests of incidents.geography.regions: every row of the catalogue, and the traps of names."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import tzfpy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from incidents.places import distance_km
-from incidents.regions import PROVIDERS, Place, candidates, catalogue, resolve
+from incidents.geography.places import distance_km
+from incidents.geography.regions import PROVIDERS, Place, candidates, catalogue, resolve
 
 ROWS = {place.name: place for place in catalogue()}
 PROVIDER_NAMES = sorted({place.provider for place in catalogue()})

@@ -14,10 +14,11 @@ from urllib.parse import urlencode
 import pytest
 import sqlalchemy as sa
 
-from incidents import deliveries, repeats
+from incidents import deliveries
 from incidents.deliveries import DELIVERY, UNREAD, Arrival
-from incidents.repeats import SEEN
-from incidents.signatures import Proof
+from incidents.proofs import repeats
+from incidents.proofs.repeats import SEEN
+from incidents.proofs.signatures import Proof
 from incidents.store import DeliveryIds, Store
 from service import clock
 from tests.conftest import StartBarograph

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from incidents import payload
 from incidents.adapters import Adapter, adapters
 from incidents.deliveries import STAMP
+from incidents.formats import payload
 from incidents.ingest import Ingest
 from incidents.model import Area, Delivery, Event, Post, Severity, Statement, UnrecognisedError
 from incidents.rehearsal import Rehearsed, rehearse

@@ -14,7 +14,7 @@ from incidents.model import Event, Occurrence, Post, Said, Severity
 from incidents.records import said_of, statement_text
 from incidents.retelling import telling
 from incidents.spoken import digest
-from incidents.view import Line
+from incidents.views.view import Line
 from tests.world import DAY
 
 

@@ -14,13 +14,14 @@ import pytest
 from dashboards import comparison as side_by_side
 from dashboards import maps, openings, rates, review
 from dashboards.plates import MEDIUM, NARROW, WIDE, Plate, log_scale
-from incidents import cohort, instants, measurements, timeline
-from incidents.cohort import Cohort, Member
-from incidents.comparison import compare
+from incidents import instants, measurements, timeline
 from incidents.model import Area, Incident, Moment, Occurrence, Severity, Site
-from incidents.review import ReviewAsked, default_window, read_review
 from incidents.store import Store
-from incidents.view import Bin, Compared, Density, Viewer
+from incidents.views import cohort
+from incidents.views.cohort import Cohort, Member
+from incidents.views.comparison import compare
+from incidents.views.review import ReviewAsked, default_window, read_review
+from incidents.views.view import Bin, Compared, Density, Viewer
 from tests.conftest import StartBarograph
 from tests.world import TWO_SITES, World, firing, instant, resolved
 

@@ -9,7 +9,8 @@ from datetime import timedelta
 import pytest
 
 from incidents import rules
-from incidents.fold import members, occurrence
+from incidents.fold import occurrence
+from incidents.incident_fold import members
 from incidents.model import Event, Match, Moment, Occurrence, Rule, Said, Severity
 from incidents.store import Store
 from tests.world import DAY, World, config, emptied, firing, instant, kept, resolved

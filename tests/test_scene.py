@@ -13,7 +13,7 @@ from dashboards.marks import COMPACT, TIGHT, Scene
 from dashboards.phone import compose_phone
 from dashboards.scene import compose
 from incidents.model import Post, Severity
-from incidents.view import Gap, IncidentView, Phase
+from incidents.views.view import Gap, IncidentView, Phase
 from tests.figure_views import bar, dense_view, incident, minutes, rich_view, series, strange_views
 
 WIDTHS = (1440, 1123, 390, 320)

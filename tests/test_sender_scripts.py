@@ -17,8 +17,8 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from incidents import payload
 from incidents.adapters import adapters
+from incidents.formats import payload
 from incidents.model import Delivery, Event, Severity, UnrecognisedError
 from tests import samples
 

@@ -21,7 +21,7 @@ from incidents import spoken
 from incidents.adapters import adapters, listing
 from incidents.model import Delivery, Event
 from incidents.samples import sample_of
-from incidents.view import SenderState, Trial
+from incidents.views.source_view import SenderState, Trial
 from tests import london_views as london
 from tests.samples import RECEIVED
 from tests.senders import CONFIG, HOOK_KEY, KEY, ago, alert, message, served

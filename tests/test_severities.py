@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from incidents.formats.severities import WORDS, severity
 from incidents.model import Severity
-from incidents.severities import WORDS, severity
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_an_extension_adds_words_and_wins_over_the_table() -> None:
 
 
 def test_no_word_stands_for_two_severities() -> None:
-    from incidents import severities
+    from incidents.formats import severities
 
     written = [word for words in severities._SENT.values() for word in words.split()]
     assert len(written) == len(set(written)) == len(WORDS)

@@ -14,11 +14,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.x509.oid import NameOID
 
-from incidents import certificates, signatures
 from incidents.adapters import adapters
 from incidents.config import ConfigError, source_of
 from incidents.model import Delivery, Source
-from incidents.verification import SCHEMES, Scheme, complaint, scheme_of
+from incidents.proofs import certificates, signatures
+from incidents.proofs.verification import SCHEMES, Scheme, complaint, scheme_of
 
 RECEIVED = datetime(2026, 11, 20, 12, tzinfo=UTC)
 SECRET = "a secret of the mill"

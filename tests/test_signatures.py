@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from incidents import signatures
 from incidents.adapters import grafana, pagerduty, sentry
 from incidents.model import Delivery
+from incidents.proofs import signatures
 
 RECEIVED = datetime(2026, 11, 20, 12, tzinfo=UTC)
 SECONDS = str(int(RECEIVED.timestamp()))

@@ -10,10 +10,10 @@ import pytest
 
 from dashboards import pages
 from incidents.config import ConfigError, config_of, site_of, spec_of, value_of
+from incidents.geography.regions import catalogue
+from incidents.geography.site_files import read_sites, toml_of
+from incidents.geography.sites import survey, zone_at, zones_of_point
 from incidents.model import Match, Site
-from incidents.regions import catalogue
-from incidents.site_files import read_sites, toml_of
-from incidents.sites import survey, zone_at, zones_of_point
 from tests import london_views as london
 from tests.conftest import StartBarograph
 from tests.test_cli import Home, home

@@ -13,10 +13,12 @@ from typing import Any
 
 import pytest
 
-from incidents import cap, fold, hazards, places, quakes, spoken, vtec, zones
+from incidents import fold, spoken
 from incidents.adapters import adapters, meteoalarm
+from incidents.formats import cap, hazards, quakes, vtec, zones
+from incidents.formats.readings import LIMITS, Sheet, temperatures_in
+from incidents.geography import places
 from incidents.model import Area, Delivery, Event, Loss, Occurrence, Reading, Said, Site, Source, UnrecognisedError
-from incidents.readings import LIMITS, Sheet, temperatures_in
 from tests import samples
 from tests.servers import ROOT
 

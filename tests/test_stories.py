@@ -9,11 +9,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from dashboards import words
-from incidents.incident_view import Asked, gather
 from incidents.model import Moment
 from incidents.rebuild import rebuild, state_digest
 from incidents.store import Store
-from incidents.view import IncidentView, Line
+from incidents.views.incident_view import Asked, gather
+from incidents.views.view import IncidentView, Line
 from service.replay import Player
 from service.replayed import Outcome
 from tests import databases, golden

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from dashboards.strips import compose_strips, strips_svg
 from incidents.model import Severity, Site
-from incidents.view import Bar, Gap, NowView, Point, SiteStrip, SourceHealth
+from incidents.views.now_view import NowView, SiteStrip
+from incidents.views.source_view import SourceHealth
+from incidents.views.view import Bar, Gap, Point
 from tests.figure_views import TITLES, bar, minutes
 from tests.test_scene import assert_clear
 

@@ -13,7 +13,7 @@ from dashboards.marks import Box
 from dashboards.svg import PRESETS, Preset, incident_svg, phone_svg
 from dashboards.tokens import LIGHT
 from incidents.model import Severity
-from incidents.view import IncidentView
+from incidents.views.view import IncidentView
 from tests.figure_views import LANES, TITLES, bar, dense_view, minutes, rich_view, strange_views
 
 NAMESPACE = "{http://www.w3.org/2000/svg}"

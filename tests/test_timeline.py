@@ -9,12 +9,12 @@ from datetime import datetime, timedelta
 import pytest
 
 from dashboards import words
-from incidents import fold, timeline
+from incidents import incident_fold, timeline
 from incidents.model import Entry, Event, Incident, Link, Moment, Post, Said, Severity
 from incidents.spoken import digest
 from incidents.store import Store
 from incidents.timeline import Known
-from incidents.view import Trace
+from incidents.views.view import Trace
 from tests.world import DAY, World, emptied, firing, instant, kept, resolved
 
 
@@ -110,7 +110,7 @@ def test_every_line_has_an_id_of_its_own() -> None:
 
 def test_a_bar_is_an_alert_linked_or_context() -> None:
     item = known((1, PROVIDER))
-    evidence = fold.evidence_of({"tier": "context", "score": 0.0, "reasons": []})
+    evidence = incident_fold.evidence_of({"tier": "context", "score": 0.0, "reasons": []})
     link = Link(item.occurrence.id, evidence, "proposed", "rule:links@1", at(1))
     assert timeline.bar(item, None, alert=True).relation == "alert"
     assert timeline.bar(item, link, alert=False).relation == "linked"

@@ -14,21 +14,23 @@ import pytest
 import sqlalchemy as sa
 
 from dashboards import words
-from incidents import deliveries, instants, overview
+from incidents import deliveries, instants
 from incidents.acts import Acting
 from incidents.adapters import Adapter, adapters
 from incidents.config import Config, config_of
 from incidents.deliveries import Arrival
 from incidents.entries import INCIDENT, OCCURRENCE, Changes, current_members, everything, read_incident
 from incidents.grouping import GROUP
-from incidents.incident_view import Asked, gather
-from incidents.ingest import EVENT, Ingest
+from incidents.ingest import Ingest
 from incidents.model import Entry, Incident
 from incidents.rebuild import rebuild, state_digest
 from incidents.settling import settle_due
+from incidents.statements import EVENT
 from incidents.store import Store
 from incidents.tables import METADATA
-from incidents.view import IncidentView
+from incidents.views import overview
+from incidents.views.incident_view import Asked, gather
+from incidents.views.view import IncidentView
 from tests import databases
 
 T = TypeVar("T")

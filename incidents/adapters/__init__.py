@@ -20,7 +20,7 @@ from types import MappingProxyType, ModuleType
 from typing import Any, Literal
 
 from incidents.model import Credit, Delivery, Lane, Reply, Request, Site, Source, Statement
-from incidents.signatures import Proof
+from incidents.proofs.signatures import Proof
 
 
 @dataclass(frozen=True, slots=True)

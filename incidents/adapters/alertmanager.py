@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from incidents import alert_groups
+from incidents.formats import alert_groups
 from incidents.model import Delivery, Statement
 
 VERSION = 1

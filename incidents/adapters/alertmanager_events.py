@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from incidents import monitors, payload
+from incidents.formats import monitors, payload
 from incidents.model import Delivery, Event, Severity, Statement, UnrecognisedError
 
 VERSION = 1

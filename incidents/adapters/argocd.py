@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from incidents import monitors, payload, placeholders
+from incidents.formats import monitors, payload, placeholders
 from incidents.model import Delivery, Event, Severity, Statement, UnrecognisedError
 
 VERSION = 1

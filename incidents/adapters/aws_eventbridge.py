@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from incidents import aws_notices, monitors, payload
+from incidents.formats import aws_notices, monitors, payload
 from incidents.model import Delivery, Statement, UnrecognisedError
 
 VERSION = 1

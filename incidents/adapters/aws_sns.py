@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from incidents import aws_notices, certificates, monitors, payload
+from incidents.formats import aws_notices, monitors, payload
 from incidents.model import Delivery, Event, Statement, UnrecognisedError
+from incidents.proofs import certificates
 
 VERSION = 1
 TITLE = "Amazon SNS"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
-from incidents import aws_posts, payload, status_posts
+from incidents.formats import aws_posts, payload, status_posts
 from incidents.model import Credit, Delivery, Request, Site, Source, Statement, UnrecognisedError
 
 VERSION = 1

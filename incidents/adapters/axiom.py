@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from incidents import monitors, payload
+from incidents.formats import monitors, payload
 from incidents.model import Delivery, Statement, UnrecognisedError
 
 VERSION = 1

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-from incidents import labels, monitors, payload, severities
+from incidents.formats import labels, monitors, payload, severities
 from incidents.model import Area, Delivery, Event, Loss, Post, Severity, Statement, UnrecognisedError
 
 VERSION = 2

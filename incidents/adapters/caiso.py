@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from incidents import california, grid_readings, monitors, payload
+from incidents.formats import california, grid_readings, monitors, payload
 from incidents.model import Area, Credit, Delivery, Event, Request, Severity, Site, Source, Statement, UnrecognisedError
 
 VERSION = 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
-from incidents import cap
+from incidents.formats import cap
 from incidents.model import Credit, Delivery, Request, Site, Source, Statement
 
 VERSION = 1

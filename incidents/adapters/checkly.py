@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
-from incidents import monitors, placeholders, signatures
+from incidents.formats import monitors, placeholders
 from incidents.model import Delivery, Severity, Statement
+from incidents.proofs import signatures
 
 VERSION = 1
 TITLE = "Checkly"

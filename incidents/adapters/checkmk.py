@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from incidents import monitors, nagios, placeholders
+from incidents.formats import monitors, nagios, placeholders
 from incidents.model import Delivery, Statement, UnrecognisedError
 
 VERSION = 1

@@ -7,7 +7,7 @@ import binascii
 from collections.abc import Mapping
 from typing import Any
 
-from incidents import items, monitors, payload
+from incidents.formats import items, monitors, payload
 from incidents.model import Delivery, Event, Severity, Statement, UnrecognisedError
 
 VERSION = 2

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from incidents import forms, labels, monitors, payload, placeholders, severities
+from incidents.formats import forms, labels, monitors, payload, placeholders, severities
 from incidents.model import Delivery, Severity, Statement, UnrecognisedError
 
 VERSION = 1

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-from incidents import addresses, grid_readings, instants, monitors, payload
+from incidents import instants
+from incidents.formats import addresses, grid_readings, monitors, payload
 from incidents.model import Basis, Credit, Delivery, Loss, Request, Site, Source, Statement, UnrecognisedError
 
 VERSION = 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from incidents import monitors, payload, placeholders, severities
+from incidents.formats import monitors, payload, placeholders, severities
 from incidents.model import Delivery, Severity, Statement, UnrecognisedError
 
 VERSION = 1

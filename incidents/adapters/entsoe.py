@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from incidents import addresses, grid_readings, monitors, xml_documents
+from incidents.formats import addresses, grid_readings, monitors, xml_documents
 from incidents.model import Credit, Delivery, Reading, Request, Site, Source, Statement, UnrecognisedError
 
 VERSION = 1

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
-from incidents import monitors, payload, signatures
+from incidents.formats import monitors, payload
 from incidents.model import Delivery, Severity, Statement, UnrecognisedError
+from incidents.proofs import signatures
 
 VERSION = 1
 TITLE = "Flux"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from incidents import monitors, payload
+from incidents.formats import monitors, payload
 from incidents.model import Delivery, Statement, UnrecognisedError
 
 VERSION = 1

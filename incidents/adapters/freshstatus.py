@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from incidents import monitors, payload, placeholders
+from incidents.formats import monitors, payload, placeholders
 from incidents.model import Delivery, Post, Severity, Statement, UnrecognisedError
 
 VERSION = 1

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from xml.etree.ElementTree import Element
 
-from incidents import hazards, monitors, payload, quakes, xml_documents
+from incidents.formats import hazards, monitors, payload, quakes, xml_documents
 from incidents.model import Area, Credit, Delivery, Event, Request, Severity, Site, Source, Statement, UnrecognisedError
 
 VERSION = 1

@@ -5,7 +5,7 @@ An item without a `key` is known by the SHA-256 of its kind, title and labels.
 
 from __future__ import annotations
 
-from incidents import mapping
+from incidents.formats import mapping
 from incidents.model import Delivery, Statement
 
 VERSION = 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
-from incidents import mapping
+from incidents.formats import mapping
 from incidents.model import Delivery, Request, Site, Source, Statement
 
 VERSION = 1

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from incidents import forms, monitors, payload, signatures
+from incidents.formats import forms, monitors, payload
 from incidents.model import Delivery, Event, Severity, Statement, UnrecognisedError
+from incidents.proofs import signatures
 
 VERSION = 1
 TITLE = "GitHub"

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from incidents import monitors, payload, region_names, status_posts
+from incidents.formats import monitors, payload, status_posts
+from incidents.geography import region_names
 from incidents.model import Credit, Delivery, Event, Request, Severity, Site, Source, Statement, UnrecognisedError
 
 VERSION = 1

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from incidents import alert_groups, signatures
+from incidents.formats import alert_groups
 from incidents.model import Delivery, Event, Statement
+from incidents.proofs import signatures
 
 VERSION = 1
 TITLE = "Grafana Alerting"

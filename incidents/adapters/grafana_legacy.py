@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from incidents import monitors, payload, severities
+from incidents.formats import monitors, payload, severities
 from incidents.model import Delivery, Statement, UnrecognisedError
 
 VERSION = 1

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from incidents import monitors, payload
+from incidents.formats import monitors, payload
 from incidents.model import Delivery, Severity, Statement, UnrecognisedError
 
 VERSION = 1

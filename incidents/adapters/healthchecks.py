@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from incidents import monitors, payload, placeholders
+from incidents.formats import monitors, payload, placeholders
 from incidents.model import Delivery, Severity, Statement
 
 VERSION = 1

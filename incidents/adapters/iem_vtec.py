@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from incidents import instants, mesonet, zones
+from incidents import instants
+from incidents.formats import mesonet, zones
 from incidents.model import Credit, Delivery, Request, Site, Source, Statement
 
 VERSION = 1

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from incidents import monitors, payload, severities, status_posts
+from incidents.formats import monitors, payload, severities, status_posts
 from incidents.model import Credit, Delivery, Event, Request, Severity, Site, Source, Statement, UnrecognisedError
 
 VERSION = 1

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from incidents import addresses, monitors, payload
+from incidents.formats import addresses, monitors, payload
 from incidents.model import Area, Credit, Delivery, Event, Request, Severity, Site, Source, Statement, UnrecognisedError
 
 VERSION = 1

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from incidents import monitors, payload
+from incidents.formats import monitors, payload
+from incidents.formats.readings import Sheet
 from incidents.model import Credit, Delivery, Request, Site, Source, Statement, UnrecognisedError
-from incidents.readings import Sheet
 
 VERSION = 1
 TITLE = "METAR (airports)"

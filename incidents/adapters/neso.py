@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from incidents import addresses, grid_readings, monitors, payload, status_posts
+from incidents.formats import addresses, grid_readings, monitors, payload, status_posts
 from incidents.model import Area, Credit, Delivery, Event, Request, Severity, Site, Source, Statement, UnrecognisedError
 
 VERSION = 1

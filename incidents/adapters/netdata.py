@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from incidents import monitors, payload, severities
+from incidents.formats import monitors, payload, severities
 from incidents.model import Delivery, Severity, Statement, UnrecognisedError
 
 VERSION = 1

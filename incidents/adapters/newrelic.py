@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from incidents import labels, monitors, payload, placeholders, severities
+from incidents.formats import labels, monitors, payload, placeholders, severities
 from incidents.model import Delivery, Event, Statement, UnrecognisedError
 
 VERSION = 1

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from incidents import instants, monitors, nws, zones
+from incidents import instants
+from incidents.formats import monitors, nws, zones
 from incidents.model import Credit, Delivery, Request, Site, Source, Statement, UnrecognisedError
 
 VERSION = 1

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from incidents import instants, monitors, payload, zones
+from incidents import instants
+from incidents.formats import monitors, payload, zones
+from incidents.formats.readings import Sheet, temperatures_in
 from incidents.model import Credit, Delivery, Request, Site, Source, Statement, UnrecognisedError
-from incidents.readings import Sheet, temperatures_in
 
 VERSION = 1
 TITLE = "National Weather Service observations (US)"

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from incidents import monitors, payload
+from incidents.formats import monitors, payload
+from incidents.formats.readings import Sheet
 from incidents.model import Credit, Delivery, Request, Site, Source, Statement, UnrecognisedError
-from incidents.readings import Sheet
 
 VERSION = 1
 TITLE = "Open-Meteo (models)"

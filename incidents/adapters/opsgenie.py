@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from incidents import labels, monitors, payload, severities
+from incidents.formats import labels, monitors, payload, severities
 from incidents.model import Delivery, Statement, UnrecognisedError
 
 VERSION = 1

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from incidents import monitors, region_names, status_posts
+from incidents.formats import monitors, status_posts
+from incidents.formats.status_posts import Item
+from incidents.geography import region_names
 from incidents.model import Credit, Delivery, Event, Post, Request, Site, Source, Statement, UnrecognisedError
-from incidents.status_posts import Item
 
 VERSION = 1
 TITLE = "Oracle Cloud status"

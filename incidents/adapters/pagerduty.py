@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from incidents import monitors, payload, severities, signatures
+from incidents.formats import monitors, payload, severities
 from incidents.model import Delivery, Event, Loss, Statement, UnrecognisedError
+from incidents.proofs import signatures
 
 VERSION = 1
 TITLE = "PagerDuty webhooks"

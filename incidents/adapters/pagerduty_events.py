@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from incidents import labels, monitors, payload, severities
+from incidents.formats import labels, monitors, payload, severities
 from incidents.model import Delivery, Statement, UnrecognisedError
 
 VERSION = 1

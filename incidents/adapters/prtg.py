@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from incidents import forms, monitors, payload, placeholders
+from incidents.formats import forms, monitors, payload, placeholders
 from incidents.model import Delivery, Severity, Statement, UnrecognisedError
 
 VERSION = 1

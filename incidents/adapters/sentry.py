@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from incidents import labels, monitors, payload, severities, signatures
+from incidents.formats import labels, monitors, payload, severities
 from incidents.model import Delivery, Event, Statement, UnrecognisedError
+from incidents.proofs import signatures
 
 VERSION = 1
 TITLE = "Sentry"

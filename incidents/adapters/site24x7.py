@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from incidents import forms, monitors, placeholders
+from incidents.formats import forms, monitors, placeholders
 from incidents.model import Delivery, Severity, Statement
 
 VERSION = 1

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from incidents import monitors, payload, signatures
+from incidents.formats import monitors, payload
 from incidents.model import Delivery, Severity, Statement, UnrecognisedError
+from incidents.proofs import signatures
 
 VERSION = 1
 TITLE = "SonarQube"

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
-from incidents import forms, monitors, payload, placeholders, signatures
+from incidents.formats import forms, monitors, payload, placeholders
 from incidents.model import Delivery, Statement, UnrecognisedError
+from incidents.proofs import signatures
 
 VERSION = 1
 TITLE = "StatusCake"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
-from incidents import monitors, payload
+from incidents.formats import monitors, payload
+from incidents.formats.statuspages import incident_of
 from incidents.model import Credit, Delivery, Request, Site, Source, Statement, UnrecognisedError
-from incidents.statuspages import incident_of
 
 VERSION = 1
 TITLE = "Statuspage (a provider's page)"

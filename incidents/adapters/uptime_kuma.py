@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from incidents import forms, monitors, payload
+from incidents.formats import forms, monitors, payload
 from incidents.model import Delivery, Severity, Statement, UnrecognisedError
 
 VERSION = 1

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from incidents import hazards, instants, monitors, payload, quakes
+from incidents import instants
+from incidents.formats import hazards, monitors, payload, quakes
 from incidents.model import Credit, Delivery, Event, Request, Severity, Site, Source, Statement, UnrecognisedError
 
 VERSION = 1

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from incidents import monitors, payload, placeholders, severities
+from incidents.formats import monitors, payload, placeholders, severities
 from incidents.model import Delivery, Event, Severity, Statement, UnrecognisedError
 
 VERSION = 1

@@ -32,11 +32,11 @@ class DeliveryRow(SQLModel, table=True):
 
 
 class EventRow(SQLModel, table=True):
-    """What a source said of one occurrence at one moment. `digest` is the statement's identity."""
+    """What a source said of one subject at one moment. By its `digest` it is told from the subject's others."""
 
     __tablename__ = "event"
     id: int | None = grown_id()
-    occurrence_id: str
+    subject: str
     digest: str
     source: str
     said_at: datetime = instant_column()
@@ -47,7 +47,7 @@ class EventRow(SQLModel, table=True):
     """The event as JSON text, without what the columns say."""
 
     __table_args__ = (
-        Index("event_identity", "occurrence_id", "digest", unique=True),
+        Index("event_identity", "subject", "digest", unique=True),
         Index("event_by_delivery", "delivery_id"),
     )
 

@@ -19,11 +19,12 @@ import orjson
 from dashboards import chartfiles, svg, words
 from dashboards.figure import incident_figure
 from dashboards.scene import compose
-from incidents import configured, incident_view, instants
-from incidents.incident_view import Asked
+from incidents import configured, instants
 from incidents.store import Store
 from incidents.tables import micros
-from incidents.view import IncidentView
+from incidents.views import crowds, incident_view
+from incidents.views.incident_view import Asked
+from incidents.views.view import IncidentView
 from service import clock
 from tests.bench import filling
 from tests.bench.measured import Plan, Row, cpu_seconds, median
@@ -85,7 +86,7 @@ def _figure(
     """GET of the figure, in turn with the bare aggregation above the bound of marks, else with the same in process."""
     bounds = "&".join(f"{name}={quote(instants.text(at))}" for name, at in zip(("from", "to"), window, strict=True))
     path = f"/api/v1/incidents/{incident}/figure?width={WIDTH}&{bounds}"
-    is_binned = events > incident_view.MARKS
+    is_binned = events > crowds.MARKS
     bare = (
         aggregation(store, incident, window)
         if is_binned
@@ -131,7 +132,7 @@ def aggregation(
         "incident": incident,
         "since": micros(since),
         "until": micros(until),
-        "width": incident_view.bin_seconds(since, until) * 1_000_000,
+        "width": crowds.bin_seconds(since, until) * 1_000_000,
     }
     connection = sqlite3.connect(store.url.database or "")
     connection.execute("PRAGMA cache_size=-65536")

@@ -18,10 +18,10 @@ from incidents import deliveries, fold, instants, records
 from incidents.deliveries import DELIVERY, STAMP
 from incidents.entries import OCCURRENCE, Changes, Draft, name_base
 from incidents.grouping import GROUP, STILL_ON
-from incidents.ingest import EVENT
 from incidents.lanes import lane_of
 from incidents.model import Event, Occurrence, Said, Severity
 from incidents.rules import MEMBER_ACTOR
+from incidents.statements import EVENT
 from incidents.store import DeliveryIds, Store, insert_many
 from incidents.tables import micros
 
@@ -160,7 +160,7 @@ def _add(batch: _Batch, form: _Form, number: int, starts_at: datetime) -> None:
     text = form.statement.replace(_MARK, mark).replace('"starts_at":""', f'"starts_at":"{instants.text(starts_at)}"')
     ended = f'"ends_at":"{instants.text(ends_at)}"' if ends_at else ""
     batch.events.append({
-        "occurrence_id": name, "digest": digest, "source": SOURCE, "said_at": received_at, "recorded_at": received_at,
+        "subject": name, "digest": digest, "source": SOURCE, "said_at": received_at, "recorded_at": received_at,
         "delivery_id": batch.deliveries[-1]["id"], "adapter": ADAPTER, "statement": text.replace('"ends_at":""', ended),
     })  # fmt: skip
     batch.groups.append({

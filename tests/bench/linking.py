@@ -11,16 +11,17 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from incidents import reading_counts
 from incidents.config import Config
 from incidents.entries import ENTRY, Changes, Draft, read_incident
+from incidents.geography.places import relation
 from incidents.grouping import Change
-from incidents.ingest import READING, write_occurrences
+from incidents.ingest import READING
 from incidents.lanes import lane_of
-from incidents.linking import Linking
+from incidents.linker import reading_counts
+from incidents.linker.linking import Linking
+from incidents.linker.reach import SiteIndex
 from incidents.model import Incident
-from incidents.places import relation
-from incidents.reach import SiteIndex
+from incidents.statements import write_occurrences
 from incidents.store import Store
 from tests.bench import skies
 from tests.bench.measured import Plan, Row, median

@@ -9,7 +9,7 @@ from pathlib import Path
 from dashboards import words
 from incidents.model import Moment
 from incidents.store import Store
-from incidents.view import IncidentView, Line
+from incidents.views.view import IncidentView, Line
 from service.replay import Player, Story, story_of
 from service.replayed import Outcome, outcome
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from incidents import reading_counts
+from incidents.linker import reading_counts
 
 revision = "0006"
 down_revision = "0005"

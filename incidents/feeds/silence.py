@@ -1,0 +1,204 @@
+"""What was not heard: stretches in which a source that should speak did not, and why a lane is empty."""
+
+from __future__ import annotations
+
+import itertools
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import cast
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+
+from incidents.config import Config
+from incidents.configured import CONFIGURED
+from incidents.deliveries import DELIVERY, STAMP
+from incidents.entries import OCCURRENCE
+from incidents.feeds.asked import OTHER, gaps_of, is_feed, lanes_of, polled
+from incidents.feeds.polls import PATIENCE
+from incidents.ingest import READING
+from incidents.instants import LATEST
+from incidents.model import Lane, Site, Source
+from incidents.store import first_id
+from incidents.views.view import Coverage, Gap
+
+_OUTSIDE = ("hazard", "provider_incident", "change")
+
+EMPTY = {
+    "weather": ("no reading within 50 km", "not asked: no source of readings"),
+    "warnings": ("no warning linked", "not asked: no source of warnings"),
+    "grid": ("no notice linked", "not asked: no source of grid notices"),
+    "providers": ("no post linked", "not asked: no source of provider incidents"),
+    "changes": ("no change recorded", "not asked: no source of changes"),
+    "site": ("no alert on power or cooling", ""),
+    "hardware": ("no alert on hosts or racks", ""),
+    "network": ("no alert on paths", ""),
+    "platform": ("no alert on services", ""),
+    "people": ("nothing entered yet", ""),
+}
+"""What an empty lane says: when some source speaks of it, and when none ever has."""
+
+
+ASKED = {
+    "weather": "asked, no reading within 50 km",
+    "warnings": "asked, no warning here",
+    "grid": "asked, no notice here",
+    "providers": "asked, no incident here",
+}
+"""What an empty lane says when its feeds were asked throughout."""
+
+
+def silence_of(
+    connection: sa.Connection,
+    config: Config,
+    heard: Iterable[str],
+    coverage: Sequence[Coverage] = (),
+    *,
+    until: datetime | None = None,
+    zone: str = "UTC",
+) -> dict[str, str]:
+    """What each lane that is not in `heard` says of itself; `coverage` ends at `until`, clock times are in `zone`."""
+    spoken = _lanes_spoken(connection) if config.sources else set()
+    feeds: dict[str, list[Coverage]] = defaultdict(list)
+    for row in coverage:
+        if row.lane and row.source:
+            feeds[row.lane].append(row)
+    return {
+        lane: _of_feeds(lane, feeds[lane], until, zone)
+        if feeds[lane]
+        else said
+        if not unasked or lane in spoken
+        else unasked
+        for lane, (said, unasked) in EMPTY.items()
+        if lane not in set(heard)
+    }
+
+
+def _of_feeds(lane: str, rows: Sequence[Coverage], until: datetime | None, zone: str) -> str:
+    """What an empty lane says of its feeds: the last silence is told, for what was missed may have been the thing."""
+    gaps = [gap for row in rows for gap in row.gaps]
+    if gaps:
+        last = max(gaps, key=lambda gap: (gap.until, gap.since))
+        if last.until == until:
+            return f"{last.source} down since {_clock(last.since, zone)}"
+        return f"{last.source} did not answer {_clock(last.since, zone)}–{_clock(last.until, zone)}"
+    if all(row.unasked for row in rows):
+        return "not asked at the time"
+    said = ASKED.get(lane, "asked, nothing found")
+    return f"{said}; not all feeds asked" if any(row.unasked for row in rows) else said
+
+
+def _clock(at: datetime, zone: str) -> str:
+    return f"{at.astimezone(ZoneInfo(zone)):%H:%M}"
+
+
+def _lanes_spoken(connection: sa.Connection) -> set[str]:
+    # Named one by one, so that the index by kind skips the alerts, which may be a million.
+    outside = sa.select(OCCURRENCE.c.lane).where(OCCURRENCE.c.kind.in_(_OUTSIDE)).distinct()
+    lanes = set(connection.execute(outside).scalars())
+    if connection.execute(sa.select(READING.c.id).limit(1)).first():
+        lanes.add("weather")
+    return lanes
+
+
+def source_gaps(connection: sa.Connection, config: Config, since: datetime, until: datetime) -> tuple[Gap, ...]:
+    """Where sources with an interval were silent for more than `PATIENCE` of them, cut to the window."""
+    found: list[Gap] = []
+    asked = polled(connection, config)
+    for source in config.sources:
+        if source.name in asked:
+            found += gaps_of(connection, source, lane_of_source(connection, source), since, until)
+        elif source.every_seconds:
+            found += _gaps(connection, source, since, until)
+    return tuple(sorted(found, key=lambda gap: (gap.since, gap.source)))
+
+
+def gaps_at(connection: sa.Connection, gaps: Iterable[Gap], sites: Sequence[Site]) -> tuple[Gap, ...]:
+    """The gaps that matter at these sites: those of feeds asked for them, and of sources that have measured there."""
+    names = {site.name for site in sites}
+    return tuple(
+        gap
+        for gap in gaps
+        if gap.site in names
+        or (gap.site is None and (gap.lane != "weather" or _measures(connection, gap.source, sites)))
+    )
+
+
+def _measures(connection: sa.Connection, source: str, sites: Sequence[Site]) -> bool:
+    near = [
+        READING.c.latitude.between(site.latitude - 0.5, site.latitude + 0.5)
+        & READING.c.longitude.between(site.longitude - 0.7, site.longitude + 0.7)
+        for site in sites
+    ]
+    query = sa.select(READING.c.id).where(READING.c.source == source, sa.or_(sa.false(), *near)).limit(1)
+    return connection.execute(query).first() is not None
+
+
+def _gaps(connection: sa.Connection, source: Source, since: datetime, until: datetime) -> list[Gap]:
+    assert source.every_seconds
+    every = timedelta(seconds=source.every_seconds)
+    low, high = first_id(since - every * PATIENCE), first_id(until + every * PATIENCE)
+    heard = list(
+        connection.execute(
+            sa.select(DELIVERY.c.received_at)
+            # A page of HTML in place of a feed is no answer: what was quarantined does not end a silence.
+            .join(STAMP, (STAMP.c.delivery_id == DELIVERY.c.id) & (STAMP.c.state == "read"))
+            .where(DELIVERY.c.source == source.name, DELIVERY.c.id.between(low, high))
+            .order_by(DELIVERY.c.id)
+        ).scalars()
+    )
+    if not heard and not _ever_before(connection, source, low):
+        since = max(since, _applied_at(connection, source))
+    lane = lane_of_source(connection, source)
+    return [
+        Gap(lane, source.name, max(a, since), min(b, until))
+        for a, b in quiet_stretches(heard, every, since, until)
+        if max(a, since) < min(b, until)
+    ]
+
+
+def quiet_stretches(
+    heard: Sequence[datetime], every: timedelta, since: datetime, until: datetime
+) -> list[tuple[datetime, datetime]]:
+    """Stretches of [since, until] without a word for more than `PATIENCE` intervals; each begins one interval late.
+
+    What was said holds for one interval, so the silence begins an interval after the last word.
+    """
+    points = [since - every, *heard, until + every]
+    if heard:
+        points[0] = min(points[0], heard[0]) if heard[0] <= since else points[0]
+    return [(a + every, b) for a, b in itertools.pairwise(points) if b - a > every * PATIENCE]
+
+
+def _applied_at(connection: sa.Connection, source: Source) -> datetime:
+    """Since when a source is configured: from then on it should have spoken."""
+    found: datetime | None = connection.execute(
+        sa.select(CONFIGURED.c.applied_at).where(CONFIGURED.c.kind == "source", CONFIGURED.c.name == source.name)
+    ).scalar()
+    return found or LATEST
+
+
+def _ever_before(connection: sa.Connection, source: Source, low: int) -> bool:
+    return (
+        connection.execute(
+            sa.select(DELIVERY.c.id).where(DELIVERY.c.source == source.name, DELIVERY.c.id < low).limit(1)
+        ).first()
+        is not None
+    )
+
+
+def lane_of_source(connection: sa.Connection, source: Source) -> Lane:
+    """The lane that a source's silence is drawn in: weather for readings, else the lane it speaks of."""
+    if is_feed(source):
+        return next(iter(lanes_of(connection, source, _own_lanes(connection, source))), OTHER)
+    if connection.execute(sa.select(READING.c.id).where(READING.c.source == source.name).limit(1)).first():
+        return "weather"
+    lane = connection.execute(sa.select(OCCURRENCE.c.lane).where(OCCURRENCE.c.source == source.name).limit(1)).scalar()
+    return cast("Lane", lane or "platform")
+
+
+def _own_lanes(connection: sa.Connection, source: Source) -> dict[str, set[str]]:
+    outside = OCCURRENCE.c.kind.in_(("hazard", "provider_incident", "change"))
+    query = sa.select(OCCURRENCE.c.lane).where(outside, OCCURRENCE.c.source == source.name).limit(1)
+    return {source.name: set(connection.execute(query).scalars())}

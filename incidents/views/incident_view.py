@@ -1,0 +1,279 @@
+"""Gathers the view of one incident from the store: as known at a moment, within a window."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from incidents import counting, entries, fold, incident_fold, measurements, timeline
+from incidents.config import Config
+from incidents.configured import CONFIGURED
+from incidents.deliveries import DELIVERY
+from incidents.entries import INCIDENT, MEMBER, OCCURRENCE
+from incidents.feeds.asked import coverage
+from incidents.feeds.silence import gaps_at, silence_of, source_gaps
+from incidents.geography.places import SiteMatcher
+from incidents.grouping import GROUP
+from incidents.lanes import reading_lane
+from incidents.model import Entry, Incident, Members, Severity, Site
+from incidents.records import members_of, said_of
+from incidents.retelling import telling
+from incidents.statements import EVENT, holds
+from incidents.store import chunks, receipt_of
+from incidents.tables import micros
+from incidents.timeline import Known, Sentence
+from incidents.views.crowds import MARKS, density, runs
+from incidents.views.series import credits_of, grid_series, series
+from incidents.views.view import Bar, Coverage, Density, Gap, IncidentView, Line, Series, Trace
+
+GRAVEST = 200
+"""Above that, how many of the gravest alerts are still drawn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a reader asked to see: the moment of knowledge, the window (None: the incident's own), the zone."""
+
+    now: datetime
+    as_of: datetime | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    zone: str | None = None
+    lines: bool = True
+    """Whether the lines of a crowded incident's alerts are wanted; a figure does without them."""
+
+
+def gather(
+    connection: sa.Connection, config: Config, incident: str, asked: Asked, sentence: Sentence
+) -> IncidentView | None:
+    """The view of an incident, or None where there is none of this id, or was none at `as_of`."""
+    row = connection.execute(sa.select(INCIDENT).where(INCIDENT.c.id == incident)).first()
+    if row is None:
+        return None
+    as_of = asked.as_of or asked.now
+    log = entries.everything(connection, incident, asked.as_of)
+    if not any(e.kind == "opened" for e in log):
+        return None
+    return _Gathering(connection, config, asked, as_of, sentence).view(row, log)
+
+
+class _Gathering:
+    def __init__(
+        self, connection: sa.Connection, config: Config, asked: Asked, as_of: datetime, sentence: Sentence
+    ) -> None:
+        self.connection, self.config, self.asked, self.as_of, self.sentence = connection, config, asked, as_of, sentence
+
+    def view(self, row: Any, log: list[Entry]) -> IncidentView:  # noqa: ANN401  # a row of IncidentRow's columns
+        crowded = row.alerts > MARKS
+        alerts = [] if crowded else self._known(self._members(row.id))
+        incident = self._incident(row, log, alerts, crowded=crowded)
+        sites = tuple(site for name in incident.sites if (site := self.config.site(name)))
+        shown_at = self._shown_at(incident, log)
+        # A window that ends with the minute that has begun holds what was heard within it.
+        now = shown_at if incident.status == "resolved" or self.asked.as_of else shown_at + timedelta(minutes=1)
+        since, until = timeline.window(incident, alerts, now)
+        since, until = self.asked.since or since, self.asked.until or until
+        counts = self._density(row.id, since, until) if crowded else None
+        if counts:
+            alerts = self._known(self._gravest(row, counts))
+        links = {link.id: link for link in incident.links}
+        context = self._known(sorted(links)) + self._known(self._changes(incident, since, until))
+        bars = [timeline.bar(item, None, alert=True) for item in alerts]
+        bars += [timeline.bar(item, links.get(item.occurrence.id), alert=False) for item in context]
+        own = timeline.entry_lines(log, self.sentence)
+        long = row.alerts * 2 - row.alerts_on > MARKS
+        lines = self._lines(row.id, own, alerts, context, crowded=crowded or long)
+        series = tuple(found for site in sites for found in self._series(site, since, until))
+        heard = {bar.lane for bar in bars} | {reading_lane(s.variable) for s in series} | ({"people"} if own else set())
+        covered = self._coverage(incident, bars, series, (since, min(until, self.as_of)))
+        zone = self.asked.zone or (sites[0].timezone if sites else "UTC")
+        return self._finish(
+            IncidentView(
+                incident=incident,
+                sites=sites,
+                as_of=shown_at,
+                as_known=self.asked.as_of is not None,
+                since=since,
+                until=until,
+                zone=zone,
+                bars=tuple(sorted(bars, key=lambda b: (b.occurrence.starts_at, b.occurrence.id))),
+                marks=timeline.marks(own),
+                series=series,
+                gaps=self._gaps(sites, since, until),
+                density=counts,
+                phases=timeline.phases(incident, since, min(until, self.as_of) if self.asked.as_of else until),
+                measurements=measurements.measure(incident),
+                lines=tuple(lines),
+                recorded=tuple(sorted({line.recorded_at for line in lines})),
+                silence=silence_of(
+                    self.connection, self.config, heard, covered, until=min(until, self.as_of), zone=zone
+                ),
+                coverage=covered,
+                credits=credits_of(self.config, (bar.occurrence for bar in bars), series),
+                provenance=self._provenance(log),
+            )
+        )
+
+    def _coverage(
+        self, incident: Incident, bars: Sequence[Bar], shown: Sequence[Series], window: tuple[datetime, datetime]
+    ) -> tuple[Coverage, ...]:
+        """What the feeds knew of the window, each with how much it had to say of the incident's sites."""
+        if window[0] >= window[1]:
+            return ()
+        found: Counter[tuple[str | None, str | None]] = Counter((bar.lane, bar.occurrence.source) for bar in bars)
+        read = Counter(reading_lane(one.variable) for one in shown)
+        return tuple(
+            replace(row, found=found[row.lane, row.source] + (read[row.lane] if row.lane else 0))
+            for row in coverage(self.connection, self.config, *window, incident.sites)
+        )
+
+    def _shown_at(self, incident: Incident, log: Sequence[Entry]) -> datetime:
+        """The moment that the view names: asked for, else the last word on a settled incident, else this minute.
+
+        It steps by minutes, so that two exports of one record are equal to the byte.
+        """
+        if self.asked.as_of is not None:
+            return self.asked.as_of
+        if incident.status == "resolved":
+            return max(e.recorded_at for e in log)
+        return max(self.asked.now.replace(second=0, microsecond=0), incident.recorded_at)
+
+    def _finish(self, view: IncidentView) -> IncidentView:
+        shown = [
+            view.incident.version,
+            view.since,
+            view.until,
+            view.zone,
+            *((line.id, line.happened_at, line.recorded_at, line.text) for line in view.lines),
+            *((bar.occurrence.id, bar.occurrence.digest, bar.occurrence.ends_at) for bar in view.bars),
+            *((s.variable, s.site, s.points) for s in view.series),
+        ]
+        return replace(view, revision=hashlib.sha256(repr(shown).encode()).hexdigest()[:12])
+
+    def _incident(self, row: Any, log: list[Entry], alerts: Sequence[Known], *, crowded: bool) -> Incident:  # noqa: ANN401
+        if self.asked.as_of is None:
+            sums = members_of(row)
+        elif crowded:
+            sums = self._counted(row.id)
+        else:
+            sums = incident_fold.members(item.occurrence for item in alerts)
+        return incident_fold.incident([e for e in log if e.kind != "alerts_joined"], sums, version=len(log))
+
+    def _counted(self, incident: str) -> Members:
+        """What was known of a crowd's sums; of none of them is it said that it had ended."""
+        members = counting.members_at(self.connection, incident, self.asked.as_of)
+        n, first, gravest = self.connection.execute(
+            sa.select(sa.func.count(), sa.func.min(OCCURRENCE.c.starts_at), sa.func.max(OCCURRENCE.c.severity)).where(
+                OCCURRENCE.c.id.in_(members), OCCURRENCE.c.recorded_at <= self.as_of
+            )
+        ).one()
+        return Members(alerts=n, on=n, first_starts_at=first, gravest=Severity.of_rank(gravest or 0))
+
+    def _members(self, incident: str) -> list[str]:
+        members = counting.members_at(self.connection, incident, self.asked.as_of)
+        return sorted(set(self.connection.execute(members).scalars()))
+
+    def _gravest(self, row: Any, counts: Density) -> list[str]:  # noqa: ANN401  # a row of IncidentRow's columns
+        """The first of a crowd's gravest alerts in the window, found by the group's index on starts."""
+        if not counts.bins:
+            return []
+        gravest = max((b.severity for b in counts.bins), key=lambda s: s.rank)
+        at = [b.at for b in counts.bins if b.severity is gravest]
+        until = max(at) + timedelta(seconds=counts.seconds)
+        first = sa.select(GROUP.c.occurrence_id).where(
+            GROUP.c.group_key == row.group_key,
+            GROUP.c.severity == gravest.rank,
+            GROUP.c.starts_at.between(micros(min(at)), micros(until)),
+        )
+        found = self.connection.execute(first.order_by(GROUP.c.starts_at).limit(GRAVEST)).scalars().all()
+        members = counting.members_at(self.connection, row.id, self.asked.as_of)
+        return list(self.connection.execute(members.where(MEMBER.c.occurrence_id.in_(found))).scalars())
+
+    def _changes(self, incident: Incident, since: datetime, until: datetime) -> list[str]:
+        """Changes in the window at the incident's sites, or that name no site."""
+        matcher = SiteMatcher(self.config.sites)
+        query = sa.select(OCCURRENCE.c.id, OCCURRENCE.c.rest).where(
+            OCCURRENCE.c.kind == "change", OCCURRENCE.c.test.is_(False), OCCURRENCE.c.starts_at.between(since, until)
+        )
+        found = []
+        for row in self.connection.execute(query.order_by(OCCURRENCE.c.starts_at).limit(500)):
+            at = set(matcher.sites_of(row.rest["labels"]))
+            if at & set(incident.sites) or not (at or incident.sites):
+                found.append(row.id)
+        return found
+
+    def _known(self, names: Sequence[str]) -> list[Known]:
+        said: dict[str, list[Any]] = defaultdict(list)
+        subjects = list(dict.fromkeys(fold.subject_of(name) for name in names))
+        for part in chunks(subjects):
+            query = sa.select(EVENT).where(
+                EVENT.c.subject.in_(part), EVENT.c.recorded_at <= self.as_of, holds(self.asked.as_of)
+            )
+            for row in self.connection.execute(query):
+                said[row.subject].append(row)
+        told = {subject: telling(said[subject]) for subject in subjects}
+        traces = self._traces(row for rows in told.values() for row in rows)
+        known = {
+            item.occurrence.id: item
+            for subject in subjects
+            for item in timeline.known(map(said_of, told[subject]), traces, self.as_of)
+        }
+        return [known[name] for name in names if name in known]
+
+    def _traces(self, rows: Iterable[Any]) -> dict[int, Trace]:
+        """Where each of these rows of EventRow's columns came from, by event."""
+        by_event = {row.id: row for row in rows}
+        bodies = {
+            row.id: row
+            for part in chunks(sorted({row.delivery_id for row in by_event.values()}))
+            for row in self.connection.execute(
+                sa.select(DELIVERY.c.id, DELIVERY.c.sha256, DELIVERY.c.size).where(DELIVERY.c.id.in_(part))
+            )
+        }
+        return {
+            name: Trace(
+                event=name,
+                delivery=receipt_of(row.delivery_id),
+                adapter=row.adapter,
+                sha256=body.sha256 if (body := bodies.get(row.delivery_id)) else None,
+                size=body.size if body else None,
+            )
+            for name, row in by_event.items()
+        }
+
+    def _lines(
+        self, incident: str, own: list[Line], alerts: Sequence[Known], context: Iterable[Known], *, crowded: bool
+    ) -> list[Line]:
+        found = [line for item in context for line in timeline.occurrence_lines(item)] + own
+        if crowded and self.asked.lines:
+            found += runs(self.connection, incident, self.asked.as_of)
+        elif not crowded:
+            found += [line for item in alerts for line in timeline.occurrence_lines(item)]
+        shown = (line for line in found if line.happened_at <= self.as_of or not self.asked.as_of)
+        return sorted(shown, key=timeline.place)
+
+    def _density(self, incident: str, since: datetime, until: datetime) -> Density:
+        return density(self.connection, incident, since, until, as_of=self.asked.as_of)
+
+    def _series(self, site: Site, since: datetime, until: datetime) -> list[Series]:
+        near = series(self.connection, site, since, until, as_of=self.as_of, config=self.config)
+        return near + grid_series(self.connection, self.config, site, since, until, as_of=self.as_of)
+
+    def _gaps(self, sites: Sequence[Site], since: datetime, until: datetime) -> tuple[Gap, ...]:
+        found = source_gaps(self.connection, self.config, since, min(until, self.as_of))
+        return gaps_at(self.connection, found, sites)
+
+    def _provenance(self, log: Iterable[Entry]) -> str | None:
+        name = next((e.params.get("story") for e in log if e.kind == "opened"), None)
+        if not name:
+            return None
+        spec = self.connection.execute(
+            sa.select(CONFIGURED.c.spec).where(CONFIGURED.c.kind == "story", CONFIGURED.c.name == name)
+        ).scalar()
+        return str(spec["provenance"]) if spec else None

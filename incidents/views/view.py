@@ -1,0 +1,252 @@
+"""Frozen views: everything a page, a figure or an export shows, gathered by the store, drawn without it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from incidents.model import Credit, Incident, Lane, Link, Measurement, Occurrence, Said, Severity, Site
+from incidents.revisions import Backdating, Revision
+
+PhaseName = Literal["before", "impact", "mitigated", "resolved"]
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """The way back from a line: an entry with its actor and params, or event → adapter → delivery → bytes."""
+
+    entry: int | None = None
+    event: int | None = None
+    delivery: str | None = None
+    """The delivery's receipt."""
+    adapter: str | None = None
+    """`name@version` of the adapter that read it."""
+    sha256: str | None = None
+    """Of the delivery's raw body, hex."""
+    size: int | None = None
+    """Of the raw body, in bytes."""
+    params: Mapping[str, Any] | None = None
+    """Of the entry: what its sentence is written from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a timeline. `id` is stable and names the line in a URL fragment."""
+
+    id: str
+    happened_at: datetime
+    happened_until: datetime | None
+    recorded_at: datetime
+    lane: Lane
+    kind: str
+    """alert, alert_ended, hazard, hazard_ended, provider_incident, post, change, note, status_changed, …"""
+    text: str
+    actor: str
+    severity: Severity
+    trace: Trace
+    corrected: bool = False
+    late: bool = False
+    pinned: bool = False
+    count: int = 1
+    """How many alerts a collapsed line stands for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """An occurrence as drawn: its lane, the row it belongs to, and how it relates to the incident."""
+
+    occurrence: Occurrence
+    lane: Lane
+    service: str | None
+    """What alerts are grouped by within a lane."""
+    relation: Literal["alert", "linked", "context"]
+    late: bool
+    """Known to us more than ten minutes after it began."""
+    link: Link | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A person's or rule's entry as drawn in the people lane."""
+
+    id: str
+    happened_at: datetime
+    happened_until: datetime | None
+    recorded_at: datetime
+    label: str
+    late: bool
+    pinned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One value of a series."""
+
+    at: datetime
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Readings of one variable near one site. `limit` is the site's design limit in the same unit."""
+
+    variable: str
+    site: str
+    points: tuple[Point, ...]
+    basis: str
+    """observed, modelled or reconstructed; a series never mixes them."""
+    station: str | None = None
+    limit: float | None = None
+    limit_name: str | None = None
+    distance_km: float | None = None
+    credit: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A stretch in which a source that should answer did not; drawn hatched, never as calm."""
+
+    lane: Lane
+    source: str
+    since: datetime
+    until: datetime
+    site: str | None = None
+    """The one site that it was asked for; None where it speaks of all."""
+    reason: str | None = None
+    """Why it did not answer; None where nobody asked, or nothing is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What one kind of feed knew of a window: with neither a gap nor an unasked stretch, it was asked throughout."""
+
+    lane: Lane | None
+    """None where it has never spoken, and its adapter does not say what it speaks of."""
+    source: str | None
+    """None where there is no source of this kind."""
+    gaps: tuple[Gap, ...] = ()
+    unasked: tuple[tuple[datetime, datetime], ...] = ()
+    """Stretches before it was first asked, and not asked about since."""
+    found: int = 0
+    """What it had to say of the incident's sites in the window."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """How many alerts of one lane and severity began in one bin."""
+
+    lane: Lane
+    severity: Severity
+    at: datetime
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Density:
+    """What stands in place of marks above 5,000 of them, or beside those that were packed away."""
+
+    seconds: int
+    bins: tuple[Bin, ...]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """One stretch of the incident's life."""
+
+    name: PhaseName
+    since: datetime
+    until: datetime
+    open_ended: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentView:
+    """One incident as known at `as_of`, within the window [since, until]."""
+
+    incident: Incident
+    sites: tuple[Site, ...]
+    as_of: datetime
+    as_known: bool
+    """True when the reader moved back in time; False when `as_of` is simply now."""
+    since: datetime
+    until: datetime
+    zone: str
+    """IANA name of the zone that pages and exports show."""
+    bars: tuple[Bar, ...] = ()
+    marks: tuple[Mark, ...] = ()
+    series: tuple[Series, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+    density: Density | None = None
+    phases: tuple[Phase, ...] = ()
+    measurements: tuple[Measurement, ...] = ()
+    lines: tuple[Line, ...] = ()
+    more_lines: str | None = None
+    """Cursor of the next page of lines, when there is one."""
+    recorded: tuple[datetime, ...] = ()
+    """When something became known, for the ticks of the known-at track."""
+    silence: Mapping[str, str] = field(default_factory=dict)
+    """What an empty lane says of itself: "no notice in force", "not asked", "feed down since 14:00"."""
+    coverage: tuple[Coverage, ...] = ()
+    """What the feeds were asked and whether they answered: the negative evidence."""
+    credits: tuple[str, ...] = ()
+    """Attribution of each external datum that is shown."""
+    provenance: str | None = None
+    """The story's note, when the record was replayed from a story."""
+    revision: str = ""
+    """Hex digest of what is shown: equal for equal records."""
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentRow:
+    """An incident in a list."""
+
+    incident: Incident
+    links_proposed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One incident of several that are laid side by side, over its own window."""
+
+    incident: Incident
+    since: datetime
+    until: datetime
+    phases: tuple[Phase, ...]
+    measurements: tuple[Measurement, ...]
+    density: Density
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Who is looking: decides which controls a page offers and in which zone it speaks."""
+
+    name: str
+    role: Literal["viewer", "responder", "admin"]
+    zone: str
+    theme: Literal["auto", "light", "dark"] = "auto"
+    csrf: str = ""
+    nonce: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """One statement with the way back to its bytes, and in how many further deliveries it was repeated."""
+
+    said: Said
+    trace: Trace
+    repeats: int
+
+
+@dataclass(frozen=True, slots=True)
+class OccurrenceView:
+    """One occurrence as a reader sees it whole; statements in the order in which they were recorded."""
+
+    occurrence: Occurrence
+    statements: tuple[Stated, ...]
+    left_out: int
+    revisions: tuple[Revision, ...]
+    backdated: tuple[Backdating, ...]
+    credit: Credit | None
