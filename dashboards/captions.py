@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC
 from zoneinfo import ZoneInfo
 
-from dashboards.axis import DASH, clock, day, day_in_full, length, span, zone_letters, zone_of, zone_words
+from dashboards.axis import DASH, clock, day, day_in_full, span, zone_letters, zone_of, zone_words
 from dashboards.typeface import clean
 from dashboards.words import phase_lasting
+from incidents.instants import length
 from incidents.views.view import IncidentView
 
 _PLURALS = {

@@ -12,7 +12,8 @@ from dashboards.paper import signed_in
 from dashboards.plates import MEDIUM, NARROW, WIDE, Plate, fitted
 from dashboards.tokens import PHASE_TINTS
 from dashboards.typeface import clean, width, wrap
-from dashboards.words import instant_at, length, measured, phase_called, zone_letters
+from dashboards.words import instant_at, measured, phase_called, zone_letters
+from incidents.instants import length
 from incidents.model import Incident, Moment
 from incidents.views.view import Compared, Viewer
 

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from dashboards.axis import DASH, clock, length, moment
+from dashboards.axis import DASH, clock, moment
 from dashboards.items import Item
 from dashboards.marks import Box, Frame, Rule, Scene, Sizes, Text
 from dashboards.typeface import longest, width
+from incidents.instants import length
 from incidents.model import Lane, Severity
 from incidents.views.view import Bin, Density
 

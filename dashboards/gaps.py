@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from dashboards.axis import length, span
+from dashboards.axis import span
 from dashboards.marks import Box, Extent, Frame, Scene, Text
 from dashboards.typeface import clean, width
+from incidents.instants import length
 from incidents.views.view import Gap
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from dashboards.axis import DASH, length
+from dashboards.axis import DASH
 from dashboards.marks import Frame, Glyph, Line, Rule, Scene, Sizes, Text
 from dashboards.typeface import width
+from incidents.instants import length
 from incidents.measurements import PAIRS
 from incidents.model import Incident, Measurement, Moment
 from incidents.views.view import IncidentView

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dashboards import captions, gaps, weather
-from dashboards.axis import length, ticks, zone_letters, zone_of
+from dashboards.axis import ticks, zone_letters, zone_of
 from dashboards.canvas import Canvas, inline
 from dashboards.items import Item, of_bar, of_mark, tip_of
 from dashboards.marks import SHAPE_SIZES, Box, Frame, Glyph, Line, Rule, Scene, Text
@@ -13,6 +13,7 @@ from dashboards.scene import LANES, silence_of
 from dashboards.tokens import PHASE_TINTS, Paint
 from dashboards.typeface import clean, longest, width
 from dashboards.words import phase_called, phase_lasting
+from incidents.instants import length
 from incidents.model import Lane
 from incidents.views.view import IncidentView
 

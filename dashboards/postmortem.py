@@ -12,6 +12,7 @@ from dashboards.audiences import Version
 from dashboards.documents import MILESTONES
 from dashboards.recorded import told_of
 from incidents import instants
+from incidents.instants import length
 from incidents.model import Measurement, Moment
 from incidents.postmortem import SECTIONS, STATES, Revision
 
@@ -336,7 +337,7 @@ def _not_known(facts: Mapping[str, Any]) -> list[Block]:
         found.append(Table(("Happened", "Recorded", "What was recorded late"), rows))
     for gap in facts["gaps"]:
         since, until = _instant(gap["from"]), _instant(gap["to"])
-        lasted = words.length((until - since).total_seconds())
+        lasted = length((until - since).total_seconds())
         found.append(
             Paragraph(
                 f"{words.plain(gap['source'], 80)} did not answer from {words.span(since, until, zone)}, {lasted}."

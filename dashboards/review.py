@@ -9,7 +9,8 @@ from dashboards import lengths, openings, rates
 from dashboards.axis import DEGREE, MINUS
 from dashboards.paper import signed_in
 from dashboards.plates import MEDIUM, NARROW, WIDE, Card, Plate
-from dashboards.words import count, day, instant_at, length, local_day, plain
+from dashboards.words import count, day, instant_at, local_day, plain
+from incidents.instants import length
 from incidents.model import Incident, Measurement
 from incidents.views import cohort, durations
 from incidents.views.cohort import Cohort

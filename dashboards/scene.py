@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from dashboards import intervals, weather
-from dashboards.axis import Tick, clock, clock_changes, day, length, ticks, zone_letters, zone_of, zone_words
+from dashboards.axis import Tick, clock, clock_changes, day, ticks, zone_letters, zone_of, zone_words
 from dashboards.counts import bins_of
 from dashboards.items import Item, of_bar, of_mark
 from dashboards.lanes import draw, pack
@@ -14,6 +14,7 @@ from dashboards.marks import USUAL, Box, Frame, Rule, Scene, Sizes, Text
 from dashboards.tokens import PHASE_TINTS
 from dashboards.typeface import clean, longest, width, wrap
 from dashboards.words import phase_called, phase_lasting
+from incidents.instants import length
 from incidents.model import Lane
 from incidents.views.view import Bar, Gap, IncidentView
 

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from dashboards import counts as counting
-from dashboards.axis import DEGREE, Tick, clock, day, length, ticks, zone_letters, zone_of
+from dashboards.axis import DEGREE, Tick, clock, day, ticks, zone_letters, zone_of
 from dashboards.canvas import Canvas, inline
 from dashboards.captions import counted
 from dashboards.items import Item, of_bar
@@ -14,6 +14,7 @@ from dashboards.lanes import draw, pack
 from dashboards.marks import Frame, Glyph, Rule, Scene, Text
 from dashboards.tokens import Paint
 from dashboards.typeface import clean, longest, width
+from incidents.instants import length
 from incidents.views.now_view import NowView, SiteStrip
 
 GUTTER, READING = 152, 112

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from dashboards import words
+from incidents.instants import length
 from incidents.views.now_view import NowView
 from incidents.views.source_view import SourceHealth
 from incidents.views.view import Gap
@@ -58,4 +58,4 @@ def hatch(width: float) -> str:
 
 def gap_words(source: SourceHealth) -> str:
     seconds = sum((gap.until - gap.since).total_seconds() for gap in source.gaps)
-    return f"{len(source.gaps)}, {words.length(seconds)} in all"
+    return f"{len(source.gaps)}, {length(seconds)} in all"

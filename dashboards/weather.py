@@ -8,10 +8,11 @@ from itertools import pairwise
 from statistics import median
 
 from dashboards import gaps as gapping
-from dashboards.axis import DEGREE, clock, length, moment, zone_letters
+from dashboards.axis import DEGREE, clock, moment, zone_letters
 from dashboards.curves import SANE_C, Curve, Scale, above, crosses, first_crossing, holds, runs_of, scale_of
 from dashboards.marks import Anchor, Area, Frame, Glyph, Line, Rule, Scene, Text
 from dashboards.typeface import clean, width
+from incidents.instants import length
 from incidents.views.view import IncidentView, Series
 
 NAMES = {"temperature_c": "temperature", "wet_bulb_c": "wet bulb", "dew_point_c": "dew point"}

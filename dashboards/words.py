@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from incidents.instants import length
 from incidents.model import Incident, Measurement, Moment
 
 PAYLOAD = 90
@@ -36,24 +37,6 @@ def plain(text: str, limit: int | None = None) -> str:
     if limit is None or len(line) <= limit:
         return line
     return line[: limit - 1].rstrip() + "…"
-
-
-def length(seconds: float) -> str:
-    """A length as "42 s", "25 min", "3 h 29 min" or "5 d 3 h"; the sign is dropped."""
-    seconds = abs(seconds)
-    if seconds < 59.5:
-        return f"{round(seconds)} s"
-    minutes = round(seconds / 60)
-    if minutes < 60:
-        return f"{minutes} min"
-    if minutes < 72 * 60:
-        return _two(minutes, 60, "h", "min")
-    return _two(round(minutes / 60), 24, "d", "h")
-
-
-def _two(amount: int, per: int, large: str, small: str) -> str:
-    whole, rest = divmod(amount, per)
-    return f"{whole} {large} {rest} {small}" if rest else f"{whole} {large}"
 
 
 def lengths(least: float, most: float | None) -> str:

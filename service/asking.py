@@ -188,3 +188,17 @@ def answer(value: Any, *, status: int = 200, headers: Mapping[str, str] | None =
 def page(items: list[Any], following: str | None) -> web.Response:
     """A page of a list."""
     return answer({"items": items, "next": following})
+
+
+def if_match(request: web.Request, prefix: str, *, of: str) -> int | None:
+    """The number in the ETag of If-Match, which `prefix` begins ("v7"); None for `*`.
+
+    Raises KeyError where the header is missing, AskingError where it is no ETag of what it is sent for (`of`).
+    """
+    text = request.headers["If-Match"].strip()
+    if text == "*":
+        return None
+    number = text.removeprefix("W/").strip('"').removeprefix(prefix)
+    if not (number.isascii() and number.isdecimal()):
+        raise AskingError(f"If-Match: an ETag of this {of} or * is expected")
+    return int(number[:18])

@@ -32,6 +32,7 @@ from service.asking import (
     cursor_of,
     cursor_text,
     fields_of,
+    if_match,
     instant_of,
     limit_of,
     page,
@@ -107,24 +108,10 @@ async def get_incident(request: web.Request) -> web.Response:
     return answer(incident_json(incident), headers={"ETag": etag(incident)})
 
 
-def expected_version(request: web.Request) -> int | None:
-    """The version of If-Match; None for `*`. Raises LookupError where the header is missing."""
-    text = request.headers.get("If-Match")
-    if text is None:
-        raise KeyError("If-Match")
-    text = text.strip()
-    if text == "*":
-        return None
-    number = text.removeprefix("W/").strip('"').removeprefix("v")
-    if not number.isdecimal():
-        raise AskingError("If-Match: an ETag of this incident or * is expected")
-    return int(number[:18])
-
-
 async def patch_incident(request: web.Request) -> web.Response:
     name, fields = request.match_info["incident"], await fields_of(request)
     try:
-        version = expected_version(request)
+        version = if_match(request, "v", of="incident")
     except KeyError:
         return problem("precondition-needed", "send the ETag that you last saw, or *")
 
