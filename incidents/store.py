@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -299,8 +300,11 @@ def insert_many(connection: sa.Connection, table: Any, rows: Sequence[Mapping[st
     if not rows:
         return
     head, mark, processors = _compiled_insert(table, tuple(rows[0]), connection.dialect)
-    pairs = list(zip(rows[0], processors, strict=True))
-    insert_tuples(connection, head, mark, [tuple(p(row[k]) if p else row[k] for k, p in pairs) for row in rows])
+    columns = [
+        [process(row[key]) for row in rows] if process else [row[key] for row in rows]
+        for key, process in zip(rows[0], processors, strict=True)
+    ]
+    insert_tuples(connection, head, mark, list(zip(*columns, strict=True)))
 
 
 MOST_TOGETHER = 64
@@ -322,7 +326,7 @@ def insert_tuples(connection: sa.Connection, head: str, mark: str, rows: Sequenc
     start = 0
     while left := len(rows) - start:
         count = min(most, 1 << left.bit_length() - 1)
-        values = tuple(value for row in rows[start : start + count] for value in row)
+        values = tuple(chain.from_iterable(rows[start : start + count]))
         connection.exec_driver_sql(_insert_of(head, mark, count), values)
         start += count
 
