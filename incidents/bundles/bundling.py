@@ -22,10 +22,9 @@ from incidents.configured import CONFIGURED
 from incidents.deliveries import DELIVERY, STAMP
 from incidents.entries import ENTRY, MEMBER
 from incidents.fold import subject_of
-from incidents.ingest import READING
 from incidents.model import Source
 from incidents.rules import DEFAULT_RULES
-from incidents.statements import EVENT, SIGHTING, SUPERSESSION
+from incidents.statements import EVENT, READING, SIGHTING, SUPERSESSION
 from incidents.store import chunks, delivery_id_of, receipt_of
 from incidents.timeline import Sentence
 from incidents.views import incident_view, series

@@ -19,12 +19,12 @@ from incidents.config import spec_of
 from incidents.configured import CONFIGURED
 from incidents.deliveries import DELIVERY, STAMP
 from incidents.entries import ENTRY, MEMBER
-from incidents.ingest import READING, RECORDING_FAULTS
+from incidents.ingest import RECORDING_FAULTS
 from incidents.linker import reading_counts
 from incidents.pulses import pulse
 from incidents.rebuild import rebuild_within, refold
 from incidents.rules import DEFAULT_RULES
-from incidents.statements import EVENT, SIGHTING, SUPERSESSION
+from incidents.statements import EVENT, READING, SIGHTING, SUPERSESSION
 from incidents.store import Store, chunks, delivery_id_of, insert, receipt_of
 
 POSITION = 1000

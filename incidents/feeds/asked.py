@@ -19,9 +19,9 @@ from incidents.config import Config
 from incidents.deliveries import STAMP
 from incidents.entries import OCCURRENCE
 from incidents.feeds.polls import ASKED, PATIENCE, POLL, WHOLE
-from incidents.ingest import READING
 from incidents.lanes import reading_lane
 from incidents.model import Lane, Source
+from incidents.statements import READING
 from incidents.views.view import Coverage, Gap
 
 FAILED_PATIENCE = 1.5

@@ -17,9 +17,9 @@ from incidents.deliveries import DELIVERY, STAMP
 from incidents.entries import OCCURRENCE
 from incidents.feeds.asked import OTHER, gaps_of, is_feed, lanes_of, polled
 from incidents.feeds.polls import PATIENCE
-from incidents.ingest import READING
 from incidents.instants import LATEST
 from incidents.model import Lane, Site, Source
+from incidents.statements import READING
 from incidents.store import first_id
 from incidents.views.view import Coverage, Gap
 

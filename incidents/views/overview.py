@@ -21,11 +21,11 @@ from incidents.feeds.health import feed_health
 from incidents.feeds.silence import gaps_at, source_gaps
 from incidents.geography.places import SiteMatcher, concerns
 from incidents.grouping import GROUP
-from incidents.ingest import READING
 from incidents.lanes import lane_of, service_of
 from incidents.model import Incident, Occurrence, Severity, Site
 from incidents.proofs.repeats import REFUSAL, REPEATED
 from incidents.records import occurrence_of
+from incidents.statements import READING
 from incidents.store import chunks, receipt_of
 from incidents.tables import KeyRow, instant, micros
 from incidents.views.crowds import bin_seconds
