@@ -21,8 +21,8 @@ SHOWN = """\
 
 Each sender has payloads of our own making in `tests/payloads/`, written after its documented format, with what is read
 in them beside it; a test compares the two. {whole} senders have samples of what began, of the same thing being over,
-and of several at once; where a request of the sender speaks of one thing only, a second one stands for it in a body of its
-own. {all} of these have the sender's own test message too, from which no alert is made.
+and of several at once; where a request of the sender speaks of one thing only, a second one stands for it in a body of
+its own. {all} of these have the sender's own test message too, from which no alert is made.
 """
 NAMED = {"firing": "it began", "resolved": "it is over", "several": "several", "test": "its own test"}
 TABLE = "| adapter | reads |\n|---|---|\n"
