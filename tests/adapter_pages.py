@@ -88,6 +88,8 @@ def page(adapter: Adapter) -> str:
     ]
     if adapter.credit:
         parts.append(f"Credit: {credit_line(adapter.credit)}, {adapter.credit.url}")
+    if setup.get("one_of"):
+        parts.append("One of these is enough.")
     for part in setup.get("snippets", ()):
         parts += [f"## {part['title']}", f"~~~{part.get('language', '')}\n{part['text'].rstrip()}\n~~~"]
         if part.get("note"):

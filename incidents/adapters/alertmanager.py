@@ -9,6 +9,7 @@ VERSION = 1
 TITLE = "Alertmanager"
 READS = ("alertmanager",)
 SETUP = {
+    "one_of": True,
     "snippets": [
         {
             "title": "alertmanager.yml",

@@ -12,6 +12,7 @@ VERSION = 2
 TITLE = "Any JSON"
 READS = ("generic",)
 SETUP = {
+    "one_of": True,
     "snippets": [
         {
             "title": "curl",
