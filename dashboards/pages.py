@@ -14,6 +14,7 @@ from dashboards.coverage import coverage_rows
 from dashboards.paper import bar_scale, by_phase, render, standing
 from dashboards.paper import signed_in as _page
 from dashboards.plates import Card
+from dashboards.senders import troubles
 from dashboards.strips import UNHEARD, is_unheard
 from incidents import instants, provider_lag, revisions, spoken_times
 from incidents.geography.sites import survey
@@ -195,11 +196,16 @@ def sources_page(
     now: datetime | None = None,
 ) -> str:
     """`adapters` are rows as `barograph adapters --json` prints them."""
+    looked_at = [(source, troubles(source, now) if now else []) for source in sources]
     return _page(
         "sources.html",
         viewer,
         now,
         sources=sources,
+        groups=[
+            ("troubled", [row for row in looked_at if row[1]]),
+            ("well", [row for row in looked_at if not row[1]]),
+        ],
         quarantine=quarantine,
         adapters=adapters,
         public_url=public_url,

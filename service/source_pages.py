@@ -26,7 +26,7 @@ from incidents.samples import sample_of
 from incidents.store import delivery_id_of, receipt_of
 from incidents.views import overview, senders
 from incidents.views.source_view import Payload, SourceHealth, Trial
-from service import clock, trials
+from service import clock, shown_once, trials
 from service.asking import AskingError, compute, cursor_of, cursor_text, read
 from service.deliveries_api import queue_reread, read_delivery, receipt_number
 from service.incidents_api import public_url
@@ -78,7 +78,17 @@ def _known(request: web.Request) -> Source:
 
 
 async def source(request: web.Request) -> web.Response:
-    return html(await _source_html(request, request.match_info["source"], None))
+    """A source's page; with its new key in full, once, where this browser has just made one."""
+    name, may = request.match_info["source"], viewer_of(request).role == "admin"
+    key = shown_once.handed_over(request, name) if may else None
+    answer = html(await _source_html(request, name, key))
+    if shown_once.COOKIE in request.cookies:
+        shown_once.forget(answer, name)
+    return answer
+
+
+def _to_source(name: str) -> web.Response:
+    return web.Response(status=303, headers={"Location": f"/sources/{name}"})
 
 
 async def _source_html(request: web.Request, name: str, key: str | None) -> str:
@@ -147,15 +157,17 @@ async def keep_secrets(request: web.Request) -> web.Response:
     if owner != "page":
         raise ConflictError(f"the secrets of {name} are the configuration file's; change them there")
     await compute(request, lambda: request.app[ACCESS].keep_secrets(name, given))
-    return html(await _source_html(request, name, None))
+    return _to_source(name)
 
 
 async def create_key(request: web.Request) -> web.Response:
-    """Make another key for a source; this answer is the one time that it is shown."""
+    """Make another key for a source; its page shows it once."""
     await form_of(request)
     name = _known(request).name
     key, _ = await compute(request, lambda: request.app[ACCESS].make("ingest", role="ingest", name=name, source=name))
-    return html(await _source_html(request, name, key))
+    answer = _to_source(name)
+    shown_once.hand_over(request, answer, name, key)
+    return answer
 
 
 # --- a new source ---------------------------------------------------------------------------------------------------
@@ -181,7 +193,7 @@ def _new_source_html(
 
 
 async def create_source(request: web.Request) -> web.Response:
-    """Make a source of the pages' own, a sender's with its first key, and show what to paste."""
+    """Make a source of the pages' own, a sender's with its first key, and go to its page, which shows what to paste."""
     fields = {k: v.strip() for k, v in (await form_of(request)).items() if v.strip()}
     secret = fields.pop("secret", None)
 
@@ -190,7 +202,10 @@ async def create_source(request: web.Request) -> web.Response:
     except ConfigError as error:
         return html(_new_source_html(request, fields.get("adapter", ""), fields, str(error)), 400)
     await compute(request, lambda: reload_now(request.app))
-    return html(await _source_html(request, name, key))
+    answer = _to_source(name)
+    if key is not None:
+        shown_once.hand_over(request, answer, name, key)
+    return answer
 
 
 def _make(request: web.Request, fields: Mapping[str, str], secret: str | None) -> tuple[str, str | None]:
@@ -198,7 +213,7 @@ def _make(request: web.Request, fields: Mapping[str, str], secret: str | None) -
     if unknown := set(fields) & set(NO_KEY):
         raise ConfigError(f"{min(unknown)}: is not given here")
     made = source_of(fields, adapters(), "source")
-    # The page that shows the key is the answer to this form: sent again, by a reload, it makes another key.
+    # A form that is sent twice, by a second press of the button, makes another key; the page shows the last.
     known = request.app[CONFIG].now.source(made.name)
     with request.app[STORE].writing() as connection:
         owner = owners(connection, retired=True).get(("source", made.name))

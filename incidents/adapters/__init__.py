@@ -28,8 +28,8 @@ class Adapter:
     """One adapter as its module declares it.
 
     `setup` holds `snippets` (title, language, text in which `{url}` and `{key}` are to be replaced, all other braces
-    being the snippet's own, and perhaps a note) and `facts` (pairs that say what the
-    sender does with our answers). `reply` is the status of a successful answer.
+    being the snippet's own, and perhaps a note), `facts` (pairs that say what the sender does with our answers) and,
+    where one of the snippets is enough, `one_of`. `reply` is the status of a successful answer.
     """
 
     name: str

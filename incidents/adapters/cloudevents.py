@@ -14,6 +14,7 @@ VERSION = 2
 TITLE = "CloudEvents"
 READS = ("cloudevents",)
 SETUP = {
+    "one_of": True,
     "snippets": [
         {
             "title": "curl",
