@@ -120,8 +120,9 @@ def draw_item(scene: Scene, item: Item, y: float) -> None:
         mark = item.reach if item.late_x is not None and item.anchor == "start" else item.x
         scene.texts.append(Text(mark, y, item.label, item.label_ink, anchor=item.anchor, shift=item.label_x - mark))
     if item.tail:
-        scene.texts.append(Text(scene.frame.edge, y, item.tail, "ink2", anchor="end", shift=-13))
-        scene.glyphs.append(Glyph(scene.frame.edge - 7, y, "right", "ink2"))
+        scene.texts.append(Text(item.end, y, item.tail, "ink2", anchor="end", shift=-13))
+    if item.goes_on:
+        scene.glyphs.append(Glyph(item.arrow_x, y, "right", "ink2"))
 
 
 def _glyph_ink(item: Item) -> str:

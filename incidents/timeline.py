@@ -167,17 +167,23 @@ def _end_line(item: Known, lane: Any) -> Iterable[Line]:  # noqa: ANN401  # Lane
         return
     told = next(s for s in item.statements if s.event.ends_at == seen.ends_at)
     earlier = {s.event.ends_at for s in item.statements if s.event.ends_at} - {seen.ends_at}
-    assumed = " (end assumed)" if seen.ends_assumed else ""
     yield _said_line(
         item,
         told,
         seen.ends_at,
         lane=lane,
         kind=f"{seen.kind}_ended",
-        text=f"{seen.title}: ended{assumed}",
+        text=f"{seen.title}: ended{_assumed(seen, told)}",
         severity=seen.severity,
         corrected=bool(earlier),
     )
+
+
+def _assumed(seen: Occurrence, told: Said) -> str:
+    """What is not known of an end: nothing, or that it was said without a time, or that nobody said it."""
+    if not seen.ends_assumed:
+        return ""
+    return " (time of receipt)" if seen.ends_at in (told.said_at, told.recorded_at) else " (end assumed)"
 
 
 def _said_line(item: Known, said: Said, at: datetime, **fields: Any) -> Line:  # noqa: ANN401  # fields of Line

@@ -75,8 +75,13 @@ def test_a_forecast_end_is_no_line_and_an_assumed_one_says_so() -> None:
     assert texts(known((1, replace(PROVIDER, ends_at=at(60), ends_expected=True)))) == [
         "0 provider_incident EC2 errors"
     ]
+    ended = known((1, PROVIDER), (9, replace(PROVIDER, ends_at=at(7), ends_assumed=True)))
+    assert texts(ended)[1:] == ["7 provider_incident_ended EC2 errors: ended (end assumed)"]
+
+
+def test_an_end_that_was_said_without_a_time_says_whose_time_stands_for_it() -> None:
     ended = known((1, PROVIDER), (9, replace(PROVIDER, ends_at=at(9), ends_assumed=True)))
-    assert texts(ended)[1:] == ["9 provider_incident_ended EC2 errors: ended (end assumed)"]
+    assert texts(ended)[1:] == ["9 provider_incident_ended EC2 errors: ended (time of receipt)"]
 
 
 def test_a_start_that_was_said_otherwise_is_marked_corrected() -> None:

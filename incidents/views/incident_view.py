@@ -79,6 +79,7 @@ class _Gathering:
         now = shown_at if incident.status == "resolved" or self.asked.as_of else shown_at + timedelta(minutes=1)
         since, until = timeline.window(incident, alerts, now)
         since, until = self.asked.since or since, self.asked.until or until
+        on_until = self._on_until(shown_at, until)
         counts = self._density(row.id, since, until) if crowded else None
         if counts:
             alerts = self._known(self._gravest(row, counts))
@@ -102,12 +103,13 @@ class _Gathering:
                 since=since,
                 until=until,
                 zone=zone,
+                on_until=on_until,
                 bars=tuple(sorted(bars, key=lambda b: (b.occurrence.starts_at, b.occurrence.id))),
                 marks=timeline.marks(own),
                 series=series,
                 gaps=self._gaps(sites, since, until),
                 density=counts,
-                phases=timeline.phases(incident, since, min(until, self.as_of) if self.asked.as_of else until),
+                phases=timeline.phases(incident, since, on_until),
                 measurements=measurements.measure(incident),
                 lines=tuple(lines),
                 recorded=tuple(sorted({line.recorded_at for line in lines})),
@@ -144,12 +146,19 @@ class _Gathering:
             return max(e.recorded_at for e in log)
         return max(self.asked.now.replace(second=0, microsecond=0), incident.recorded_at)
 
+    def _on_until(self, shown_at: datetime, until: datetime) -> datetime:
+        """Up to when what has no end is known to be on, and a phase to last: never into what is yet to come."""
+        if self.asked.as_of is not None:
+            return min(until, self.as_of)
+        return min(until, max(shown_at, self.asked.now.replace(second=0, microsecond=0)))
+
     def _finish(self, view: IncidentView) -> IncidentView:
         shown = [
             view.incident.version,
             view.since,
             view.until,
             view.zone,
+            *([view.on_until] if any(bar.occurrence.ends_at is None for bar in view.bars) else ()),
             *((line.id, line.happened_at, line.recorded_at, line.text) for line in view.lines),
             *((bar.occurrence.id, bar.occurrence.digest, bar.occurrence.ends_at) for bar in view.bars),
             *((s.variable, s.site, s.points) for s in view.series),

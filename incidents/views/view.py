@@ -175,6 +175,8 @@ class IncidentView:
     until: datetime
     zone: str
     """IANA name of the zone that pages and exports show."""
+    on_until: datetime | None = None
+    """Up to when what has no end is known to be on; None: as long as anything is known."""
     bars: tuple[Bar, ...] = ()
     marks: tuple[Mark, ...] = ()
     series: tuple[Series, ...] = ()
