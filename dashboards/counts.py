@@ -51,8 +51,13 @@ class Counts:
         return max((sum(counts.values()) for counts in self.bins.values()), default=0)
 
 
-def count(items: Sequence[Item], density: Density | None, frame: Frame, *, kind: str, left_out: int) -> Counts:
-    """The stacked counts of a lane: the view's bins where it has them, else all items that begin in the window."""
+def count(
+    items: Sequence[Item], density: Density | None, frame: Frame, *, kind: str, left_out: int, standing: int = 0
+) -> Counts:
+    """The stacked counts of a lane: the view's bins where it has them, else all items that begin in the window.
+
+    `standing` more were on from before the window and are not drawn.
+    """
     least = frame.seconds_a_pixel * _LEAST_PIXELS
     seconds = next((step for step in _STEPS if step >= least), None) or -(-int(least) // 86400) * 86400
     if density is not None:
@@ -68,6 +73,10 @@ def count(items: Sequence[Item], density: Density | None, frame: Frame, *, kind:
     else:
         brief = f"{left_out:,} more"
         words = f"{PLURALS[kind]} per {length(seconds)}, {brief}" if bins else brief
+    if standing:
+        before = f"{standing:,} more on from before"
+        words = f"{words}, {before}" if density is not None or left_out else before
+        brief = f"{brief}, {before}" if density is not None or left_out else before
     own_ink = _INKS.get(kind)
     return Counts(seconds, bins, words, brief, {severity: own_ink or str(severity) for severity in Severity})
 

@@ -144,7 +144,7 @@ def _lane(
     kind = bars[0].occurrence.kind if bars else "entry" if lane == "people" else "alert"
     packed = pack(
         items, gaps, scene.frame, most=rows, kind=kind, silence=silence_of(view, lane),
-        density=bins_of(view.density, lane), by_service=lane == "platform",
+        density=bins_of(view.density, lane), by_service=lane == "platform", standing=view.standing.get(lane, 0),
     )  # fmt: skip
     draw(scene, packed, top)
     bottom = top + packed.height(scene.sizes)

@@ -97,7 +97,7 @@ def test_late_is_ten_minutes_after_the_last_moment_that_it_may_have_begun() -> N
         assert timeline.occurrence_lines(known((minute, PROVIDER)))[0].late is late
     ranged = replace(PROVIDER, starts_until=at(30))
     assert not timeline.occurrence_lines(known((40, ranged)))[0].late
-    assert timeline.bar(known((41, ranged)), None, alert=False).late
+    assert timeline.bar(known((41, ranged)).occurrence, None, alert=False).late
 
 
 def test_only_what_was_recorded_by_then_is_known() -> None:
@@ -117,10 +117,10 @@ def test_a_bar_is_an_alert_linked_or_context() -> None:
     item = known((1, PROVIDER))
     evidence = incident_fold.evidence_of({"tier": "context", "score": 0.0, "reasons": []})
     link = Link(item.occurrence.id, evidence, "proposed", "rule:links@1", at(1))
-    assert timeline.bar(item, None, alert=True).relation == "alert"
-    assert timeline.bar(item, link, alert=False).relation == "linked"
-    assert timeline.bar(item, replace(link, state="rejected"), alert=False).relation == "context"
-    assert timeline.bar(item, None, alert=False).relation == "context"
+    assert timeline.bar(item.occurrence, None, alert=True).relation == "alert"
+    assert timeline.bar(item.occurrence, link, alert=False).relation == "linked"
+    assert timeline.bar(item.occurrence, replace(link, state="rejected"), alert=False).relation == "context"
+    assert timeline.bar(item.occurrence, None, alert=False).relation == "context"
 
 
 # --- lines of entries -----------------------------------------------------------------------------------------------

@@ -182,6 +182,8 @@ class IncidentView:
     series: tuple[Series, ...] = ()
     gaps: tuple[Gap, ...] = ()
     density: Density | None = None
+    standing: Mapping[Lane, int] = field(default_factory=dict)
+    """By lane, how many more alerts were on from before the window, neither among the bars nor counted in `density`."""
     phases: tuple[Phase, ...] = ()
     measurements: tuple[Measurement, ...] = ()
     lines: tuple[Line, ...] = ()
