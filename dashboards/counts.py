@@ -117,11 +117,12 @@ def draw(
         total, below = sum(of_bin.values()), bottom
         edges.append((left, right, total))
         tip = _bin_tip(of_bin, number * counts.seconds, counts.seconds, frame)
+        span = (_instant(number * counts.seconds), _instant((number + 1) * counts.seconds))
         for severity in _WORST_FIRST:
             if of_bin.get(severity):
                 above = below - max(_LEAST_HEIGHT, of_bin[severity] / peak * tallest)
                 scene.boxes.append(
-                    Box(left, max(top, above), max(right - 1, left + 1), below, counts.inks[severity], tip)
+                    Box(left, max(top, above), max(right - 1, left + 1), below, counts.inks[severity], tip, span=span)
                 )
                 below = max(top, above)
     scene.rules.append(Rule(frame.left, bottom + 0.5, frame.edge, bottom + 0.5, "line"))

@@ -62,7 +62,10 @@ TIGHT = Sizes(row=15, bar=12, pad=2, least=18, weather=76, counts=22, step=14, n
 
 
 class Box(NamedTuple):
-    """A filled rectangle; `tip` is what it says when pointed at, lines parted by line feeds."""
+    """A filled rectangle; `tip` is what it says when pointed at, lines parted by line feeds.
+
+    `span` is the stretch of time that it stands for and leads to, where it is a count and no mark.
+    """
 
     left: float
     top: float
@@ -71,6 +74,7 @@ class Box(NamedTuple):
     ink: str
     tip: str = ""
     opacity: float = 1.0
+    span: tuple[datetime, datetime] | None = None
 
 
 class Rule(NamedTuple):
