@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC
+from datetime import UTC, datetime
 from html import escape
 from typing import Any
 
-from dashboards import captions
+from dashboards import captions, words
 from dashboards.axis import Tick, zone_words
 from dashboards.canvas import BANDS, FACE
 from dashboards.marks import Box, Glyph, Line, Rule, Scene, Shape, Text
@@ -49,7 +49,9 @@ def incident_figure(
 
     `lane_heights` keeps lanes at least so high: those of the full view when the reader moves back in time.
     `layout.meta` says what the page needs beside it: the sentence for readers who cannot see it (`alt`), the
-    zone, the lanes as [top, bottom], and where the known-at track lies (`left`, `right`, `y`), all in pixels.
+    zone, the lanes as [top, bottom], and where the known-at track lies (`left`, `right`, `y`), all in pixels; the
+    ends of the axis in pixels and in milliseconds of the epoch, and the range in words. A bar of counts has the two
+    ends of its stretch of time as `customdata`.
     """
     scene = compose(view, width=width, track=True, lane_heights=lane_heights)
     drawing = _Drawing(scene, theme)
@@ -106,6 +108,8 @@ class _Drawing:
             "y": [round((box.top + box.bottom) / 2, 2) for box in boxes],
             "width": [round(box.bottom - box.top, 2) for box in boxes],
         }
+        if any(box.span for box in boxes):
+            trace["customdata"] = [[_utc_text(at) for at in box.span] if box.span else None for box in boxes]
         return trace | _hover([box.tip for box in boxes])
 
     def _area(self, points: tuple[tuple[float, float], ...], ink: str, opacity: float) -> _Figure:
@@ -215,6 +219,14 @@ class _Drawing:
             "alt": captions.described(view),
             "zone": view.zone,
             "zone_words": zone_words(view.since, self.frame.zone),
+            "site_zone": view.sites[0].timezone if view.sites else None,
+            "range_words": words.span(view.since, view.until, view.zone),
+            "axis": {
+                "left": self.frame.left,
+                "right": self.frame.right,
+                "since": _milliseconds(self.frame.since),
+                "until": _milliseconds(self.frame.until),
+            },
             "lanes": {name: [top, bottom] for name, (top, bottom) in scene.lanes.items()},
         }
         if scene.known_at is not None:
@@ -275,11 +287,19 @@ def _hover(tips: list[str]) -> _Figure:
 
 
 def _utc(scene: Scene, x: float) -> str:
-    return scene.frame.at(x).astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ", timespec="milliseconds")
+    return _utc_text(scene.frame.at(x))
+
+
+def _utc_text(at: datetime) -> str:
+    return at.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ", timespec="milliseconds")
+
+
+def _milliseconds(at: datetime) -> int:
+    return int(at.timestamp() * 1000)
 
 
 def _iso(tick: Tick) -> str:
-    return tick.at.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ", timespec="milliseconds")
+    return _utc_text(tick.at)
 
 
 def _tick_words(tick: Tick) -> str:

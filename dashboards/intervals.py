@@ -115,12 +115,15 @@ def _draw_step(scene: Scene, step: Step, y: float) -> None:
 
 
 def _draw_ends(scene: Scene, step: Step, y: float) -> None:
+    """Caps where it begins and ends; an arrow where it began before the view or goes on beyond it or beyond now."""
     frame = scene.frame
     first, last = frame.x(step.since), frame.x(step.until)
     if first < frame.left:
         scene.glyphs.append(Glyph(frame.left + 3, y, "left", "ink"))
-    for x in (first, last):
-        if frame.left <= x <= frame.edge:
+    if step.pending or last > frame.edge:
+        scene.glyphs.append(Glyph(_held(frame, step.until) - 3, y, "right", "ink"))
+    for x, closed in ((first, True), (last, not step.pending)):
+        if closed and frame.left <= x <= frame.edge:
             scene.lines.append(Line(((x, y - 5), (x, y + 5)), "ink", 1.5))
 
 

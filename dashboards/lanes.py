@@ -34,9 +34,12 @@ class Packed:
 
 def pack(
     items: Sequence[Item], gaps: Sequence[Gap], frame: Frame, *, most: int, kind: str, silence: str,
-    density: Density | None = None, by_service: bool = False,
+    density: Density | None = None, by_service: bool = False, standing: int = 0,
 ) -> Packed:  # fmt: skip
-    """Chooses rows for the items of one lane; those that find none are counted in stacked bars instead."""
+    """Chooses rows for the items of one lane; those that find none are counted in stacked bars instead.
+
+    `standing` are those that were on from before the window and are not among the items.
+    """
     merged = gapping.merge(gaps, frame)
     order = usual_order(items)
     for index in order[:TRIED]:
@@ -45,14 +48,14 @@ def pack(
         of_post(note, items[index].rank) for index in order[:TRIED] for note in settle_posts(items[index], frame)
     ]
     chosen: tuple[list[Row], Sequence[int | None]] | None = None
-    if density is None and len(items) <= TRIED:
+    if density is None and not standing and len(items) <= TRIED:
         chosen = _rows_for_all(items, merged, frame, most, by_service=by_service)
     counts = None
     if chosen is None:
         rows = _rows_with(merged, frame)
         chosen = rows, by_rank([item.extent for item in items], order, rows, max(1, most - 1))
         left_out = sum(1 for row in chosen[1] if row is None)
-        counts = counting.count(items, density, frame, kind=kind, left_out=left_out)
+        counts = counting.count(items, density, frame, kind=kind, left_out=left_out, standing=standing)
     rows, found = chosen
     placed: list[list[Item]] = [[] for _ in rows]
     for item, row in zip(items, found, strict=True):
@@ -120,8 +123,9 @@ def draw_item(scene: Scene, item: Item, y: float) -> None:
         mark = item.reach if item.late_x is not None and item.anchor == "start" else item.x
         scene.texts.append(Text(mark, y, item.label, item.label_ink, anchor=item.anchor, shift=item.label_x - mark))
     if item.tail:
-        scene.texts.append(Text(scene.frame.edge, y, item.tail, "ink2", anchor="end", shift=-13))
-        scene.glyphs.append(Glyph(scene.frame.edge - 7, y, "right", "ink2"))
+        scene.texts.append(Text(item.end, y, item.tail, "ink2", anchor="end", shift=-13))
+    if item.goes_on:
+        scene.glyphs.append(Glyph(item.arrow_x, y, "right", "ink2"))
 
 
 def _glyph_ink(item: Item) -> str:

@@ -351,17 +351,24 @@ def _href(view: IncidentView, query: Mapping[str, str]) -> str:
 
 
 def _moves(view: IncidentView) -> dict[str, str]:
-    """Where the arrows and Fit lead: half a range earlier or later, and the whole incident."""
+    """Where the controls lead: half a range earlier or later, half or twice of it, and the whole incident."""
     half = (view.until - view.since) / 2
     return {
-        "earlier": _range(view, -half),
-        "later": _range(view, half),
+        "earlier": _range(view, -half, -half),
+        "later": _range(view, half, half),
+        "closer": _range(view, half / 2, -half / 2),
+        "further": _range(view, -half, half),
         "fit": _href(view, {}) + "#figure",
     }
 
 
-def _range(view: IncidentView, by: timedelta) -> str:
-    return _href(view, {"from": instants.text(view.since + by), "to": instants.text(view.until + by)}) + "#figure"
+def _range(view: IncidentView, since: timedelta, until: timedelta) -> str:
+    """The window with its ends moved by so much, by at least a second in all; as it is where the calendar ends."""
+    try:
+        ends = view.since + since, max(view.until + until, view.since + since + timedelta(seconds=1))
+    except OverflowError:
+        ends = view.since, view.until
+    return _href(view, {"from": instants.text(ends[0]), "to": instants.text(ends[1])}) + "#figure"
 
 
 def _reached(incident: Incident, view: NowView) -> str:

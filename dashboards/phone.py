@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dashboards import captions, gaps, weather
-from dashboards.axis import ticks, zone_letters, zone_of
+from dashboards.axis import ticks, zone_letters
 from dashboards.canvas import Canvas, inline
 from dashboards.items import Item, of_bar, of_mark, tip_of
-from dashboards.marks import SHAPE_SIZES, Box, Frame, Glyph, Line, Rule, Scene, Text
-from dashboards.scene import LANES, silence_of
+from dashboards.marks import SHAPE_SIZES, Box, Glyph, Line, Rule, Scene, Text
+from dashboards.scene import LANES, frame_of, silence_of
 from dashboards.tokens import PHASE_TINTS, Paint
 from dashboards.typeface import clean, longest, width
 from dashboards.words import phase_called, phase_lasting
@@ -49,16 +49,17 @@ def compose_phone(view: IncidentView) -> Scene:
     if view.as_known and scene.frame.edge < scene.frame.right:
         scene.bands.append(Box(scene.frame.edge, scene.body[0], scene.frame.right, y, "not-known"))
         scene.rules.append(Rule(scene.frame.edge, scene.body[0], scene.frame.edge, y, "accent", 1.5))
+    elif scene.frame.left < scene.frame.now < scene.frame.right:
+        scene.rules.append(Rule(scene.frame.now, scene.body[0], scene.frame.now, y, "ink2"))
     scene.bottom_axis = y + 11
     scene.height = y + (34 if any(tick.beneath for tick in scene.ticks) else 20)
     return scene
 
 
 def _empty(view: IncidentView) -> Scene:
-    whole = Frame(view.since, view.until, 0, WIDTH, WIDTH, zone_of(view.zone))
-    edge = whole.inside(view.as_of) if view.as_known else WIDTH
-    scene = Scene(Frame(view.since, view.until, 0, WIDTH, edge, whole.zone), WIDTH, 0)
-    for tick in ticks(view.since, view.until, whole.zone, WIDTH):
+    whole = frame_of(view, 0, WIDTH)
+    scene = Scene(whole, WIDTH, 0)
+    for tick in ticks(whole.since, whole.until, whole.zone, WIDTH):
         half = max(width(tick.words, 11, 600), width(tick.beneath)) / 2
         if half <= whole.x(tick.at) <= WIDTH - half:
             scene.ticks.append(tick)
@@ -134,6 +135,9 @@ def _row(scene: Scene, drawn: Sequence[Item], y: float) -> None:
             if item.shape is None and not item.begins_before:
                 scene.lines.append(Line(((item.x + 1, y - 7), (item.x + 1, y + 7)), item.ink, 2))
     places: list[float] = []
+    if arrow := _arrow(drawn):
+        places.append(arrow)
+        scene.glyphs.append(Glyph(arrow, y, "right", "ink2"))
     for item in reversed(drawn):
         if item.whisker is not None:
             scene.lines.append(Line(((item.whisker[0], y), (item.whisker[1], y)), item.ink, 1.5))
@@ -145,6 +149,12 @@ def _row(scene: Scene, drawn: Sequence[Item], y: float) -> None:
             scene.glyphs.append(
                 Glyph(x, y, item.shape, "ink3" if item.ink == "unknown" else item.ink, item.tip or _tip(item, scene))
             )
+
+
+def _arrow(drawn: Sequence[Item]) -> float | None:
+    """Where the one arrow of a row stands: at the end of the last bar that goes on; None where all are over."""
+    ends = [item.end for item in drawn if item.goes_on and item.tint]
+    return min(max(ends), WIDTH) - 4 if ends else None
 
 
 def _tip(item: Item, scene: Scene) -> str:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from dashboards import intervals, weather
 from dashboards.axis import Tick, clock, clock_changes, day, ticks, zone_letters, zone_of, zone_words
 from dashboards.counts import bins_of
-from dashboards.items import Item, of_bar, of_mark
+from dashboards.items import Item, of_bar, of_mark, told_apart
 from dashboards.lanes import draw, pack
 from dashboards.marks import USUAL, Box, Frame, Rule, Scene, Sizes, Text
 from dashboards.tokens import PHASE_TINTS
@@ -103,17 +103,22 @@ def _name_zone(scene: Scene, view: IncidentView, bottom: float) -> float:
 
 
 def _empty(view: IncidentView, wide: int, sizes: Sizes) -> Scene:
-    zone = zone_of(view.zone)
     gutter = NARROW_GUTTER if wide < NARROW else GUTTER
-    until = max(view.until, view.since + timedelta(seconds=1))
-    whole = Frame(view.since, until, gutter, wide - RIGHT, wide - RIGHT, zone)
-    edge = whole.inside(view.as_of) if view.as_known else whole.right
-    scene = Scene(Frame(view.since, until, gutter, wide - RIGHT, edge, zone), wide, gutter, sizes)
-    for tick in ticks(view.since, until, zone, whole.right - whole.left):
-        if whole.x(tick.at) + _half(tick.words, 600) <= wide:
-            fits = whole.x(tick.at) + _half(tick.beneath, 400) <= wide
+    frame = frame_of(view, gutter, wide - RIGHT)
+    scene = Scene(frame, wide, gutter, sizes)
+    for tick in ticks(frame.since, frame.until, frame.zone, frame.right - frame.left):
+        if frame.x(tick.at) + _half(tick.words, 600) <= wide:
+            fits = frame.x(tick.at) + _half(tick.beneath, 400) <= wide
             scene.ticks.append(tick if fits else Tick(tick.at, tick.words, "", tick.level))
     return scene
+
+
+def frame_of(view: IncidentView, left: float, right: float) -> Frame:
+    """The view's window over these pixels, with the line up to which anything is known, and now."""
+    until, zone = max(view.until, view.since + timedelta(seconds=1)), zone_of(view.zone)
+    whole = Frame(view.since, until, left, right, right, zone)
+    edge = whole.inside(view.as_of) if view.as_known else right
+    return Frame(view.since, until, left, right, edge, zone, view.on_until)
 
 
 def _half(words: str, weight: int) -> float:
@@ -140,7 +145,7 @@ def _lane(
     kind = bars[0].occurrence.kind if bars else "entry" if lane == "people" else "alert"
     packed = pack(
         items, gaps, scene.frame, most=rows, kind=kind, silence=silence_of(view, lane),
-        density=bins_of(view.density, lane), by_service=lane == "platform",
+        density=bins_of(view.density, lane), by_service=lane == "platform", standing=view.standing.get(lane, 0),
     )  # fmt: skip
     draw(scene, packed, top)
     bottom = top + packed.height(scene.sizes)
@@ -168,7 +173,8 @@ def silence_of(view: IncidentView, lane: str) -> str:
 
 
 def _items(scene: Scene, view: IncidentView, lane: Lane, bars: Sequence[Bar]) -> list[Item]:
-    made = [of_bar(bar, scene.frame, view.as_of) for bar in bars]
+    apart = told_apart(bars, scene.frame)
+    made = [of_bar(bar, scene.frame, view.as_of, apart.get(bar.occurrence.id, "")) for bar in bars]
     if lane == "people":
         made += [of_mark(mark, scene.frame) for mark in view.marks]
     return [item for item in made if item is not None]
@@ -242,11 +248,18 @@ def _phases(scene: Scene, view: IncidentView, top: float) -> None:
             scene.bands.append(Box(left, scene.body[0], right, scene.body[1], f"{phase.name}-band"))
     if view.as_known and frame.edge < frame.right:
         at = clock(view.as_of, frame.zone)
-        room = frame.right - frame.edge - 14
         said = (f"nothing to the right was known at {at}", f"not known at {at}", "not known yet")
-        words = next((words for words in said if width(words) <= room), "")
-        if words:
-            scene.texts.append(Text(frame.edge, middle, words, "ink2", shift=10))
+        _say_right_of(scene, frame.edge, middle, said)
+    elif view.on_until is not None and frame.now < frame.right:
+        at = clock(view.on_until, frame.zone)
+        _say_right_of(scene, frame.now, middle, (f"now {at}; nothing is known to go on beyond", f"now {at}", "now"))
+
+
+def _say_right_of(scene: Scene, x: float, middle: float, variants: tuple[str, ...]) -> None:
+    room = scene.frame.right - x - 14
+    words = next((words for words in variants if width(words) <= room), "")
+    if words:
+        scene.texts.append(Text(x, middle, words, "ink2", shift=10))
 
 
 def _axis(scene: Scene, view: IncidentView, top: float, bottom: float) -> None:
@@ -277,6 +290,8 @@ def _axis(scene: Scene, view: IncidentView, top: float, bottom: float) -> None:
     if view.as_known and frame.edge < frame.right:
         scene.bands.append(Box(frame.edge, scene.body[0], frame.right, scene.body[1], "not-known"))
         scene.rules.append(Rule(frame.edge, top - _STRIP, frame.edge, scene.body[1], "accent", 1.5))
+    elif frame.left < frame.now < frame.right:
+        scene.rules.append(Rule(frame.now, top - _STRIP, frame.now, scene.body[1], "ink2"))
 
 
 def _is_date(text: Text) -> bool:

@@ -69,7 +69,7 @@ def _row(strip: SiteStrip, frame: Frame, view: NowView) -> _Row:
         item = of_bar(bar, frame, view.now)
         if item is None:
             continue
-        item.labels, item.tails = item.labels[-1:], ()
+        item.labels, item.tails, item.goes_on = item.labels[-1:], (), False
         item.pinned = bar.occurrence.ends_at is None or bar.occurrence.ends_at > view.now
         (alerts if bar.occurrence.kind == "alert" and not item.begins_before else others).append(item)
     return _Row(strip, others, counting.count(alerts, strip.density, frame, kind="alert", left_out=0))

@@ -104,10 +104,10 @@ def test_each_outage_of_a_check_that_keeps_one_id_is_an_alert_of_its_own(world: 
 10:00 Incident opened by rule critical-alert@1, critical: Sacramento: checkout is down [rule:critical-alert@1]
 10:00 1 alert joined: checkout is down [rule:span@1]
 10:00 checkout is down
-10:20 checkout is down: ended (end assumed)
+10:20 checkout is down: ended (time of receipt)
 10:40 1 alert joined: checkout is down [rule:span@1]
 10:40 checkout is down
-10:50 checkout is down: ended (end assumed)
+10:50 checkout is down: ended (time of receipt)
 """
     )
     assert [bar.occurrence.ends_at for bar in world.view(as_of="10:30").bars] == [instant("10:20")]

@@ -71,7 +71,7 @@
       if (turn !== asked) return;
       await library.react(holder, figure.data, { ...figure.layout, width, autosize: false }, { ...CONFIG, ...figure.config });
       placeSlider(figure.layout);
-      if (!holder.dataset.drawnAt) holder.on("plotly_relayout", zoomed);
+      holder.dispatchEvent(new CustomEvent("barograph:drawn", { bubbles: true, detail: figure.layout.meta }));
       holder.dataset.drawnAt = new Date().toISOString();
       holder.style.minHeight = "";
       clearTimeout(slow);
@@ -95,42 +95,51 @@
   DARK.addEventListener("change", draw);
   WIDE.addEventListener("change", draw);
 
-  // Another range or another known-at moment is a page of its own, of which the parts below replace those shown here.
+  // Another range or another known-at moment is a page of its own. The figure of that window is asked for first, and
+  // once it stands and the hand rests, the page, whose parts below replace those shown here.
   const RANGE_PARTS = [".toolbar", ".table-view", ".phone-figure", ".known", ".provenance"];
   const MOMENT_PARTS = [...RANGE_PARTS, ".actions", "[data-known-notice]", ".facts", ".last-lines", "#timeline", ".links"];
+  const RESTS_MS = 250;
   let wanted = 0;
+  let asking = null;
   async function show(address, parts, push = true) {
     const turn = ++wanted;
+    asking?.abort();
+    asking = new AbortController();
+    if (push) history.pushState({ parts: true }, "", address);
+    pointFigure(new URL(address, location.href));
     try {
-      const answer = await fetch(address, { credentials: "same-origin", headers: { Accept: "text/html" } });
+      await draw();
+      await new Promise((rested) => { setTimeout(rested, RESTS_MS); });
+      if (turn !== wanted) return;
+      const answer = await fetch(address, { credentials: "same-origin", headers: { Accept: "text/html" }, signal: asking.signal });
       if (!answer.ok) throw new Error(answer.status);
       const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
       if (turn !== wanted) return;
-      one("[data-figure]").dataset.figure = one("[data-figure]", fresh).dataset.figure;
       const slider = one("[data-known]");
       const next = one("[data-known]", fresh);
       if (slider && next) {
         slider.min = next.min; slider.max = next.max; slider.step = next.step; slider.value = next.getAttribute("value");
+        fillSlider(slider);
       }
       for (const part of parts) one(part)?.replaceWith(one(part, fresh));
-      if (push) history.pushState({ parts: true }, "", address);
       reveal();
-      draw();
-    } catch {
-      location.assign(address);
+    } catch (error) {
+      if (turn === wanted && error.name !== "AbortError") location.assign(address);
     }
   }
-  addEventListener("popstate", (event) => { if (event.state?.parts || !location.hash) show(location.href, MOMENT_PARTS, false); });
-
-  // Dragging over the drawing asks for that range; the server lays its labels out anew.
-  function zoomed(change) {
-    const ends = [change["xaxis.range[0]"], change["xaxis.range[1]"]];
-    if (!ends[0] || !ends[1]) return;
-    const address = new URL(location.href);
-    address.hash = "";
-    ["from", "to"].forEach((name, n) => address.searchParams.set(name, new Date(`${String(ends[n]).replace(" ", "T")}Z`).toISOString()));
-    show(address, RANGE_PARTS);
+  function pointFigure(page) {
+    const holder = one("[data-figure]");
+    const figure = new URL(holder.dataset.figure, location.href);
+    for (const name of ["from", "to", "as_of"]) {
+      if (page.searchParams.has(name)) figure.searchParams.set(name, page.searchParams.get(name));
+      else figure.searchParams.delete(name);
+    }
+    holder.dataset.figure = figure.pathname + figure.search;
   }
+  addEventListener("popstate", (event) => { if (event.state?.parts || !location.hash) show(location.href, MOMENT_PARTS, false); });
+  // What figure.js needs of this file: it turns what is done on the drawing into another window.
+  window.barograph = { show: (address) => show(address, RANGE_PARTS), draw };
 
   // ---- known at ---------------------------------------------------------------------------------------------------
   function placeSlider(layout) {

@@ -10,7 +10,7 @@ from typing import Any
 from incidents.formats import items, monitors, payload
 from incidents.model import Delivery, Event, Severity, Statement, UnrecognisedError
 
-VERSION = 2
+VERSION = 3
 TITLE = "CloudEvents"
 READS = ("cloudevents",)
 SETUP = {

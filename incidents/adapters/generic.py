@@ -8,7 +8,7 @@ from __future__ import annotations
 from incidents.formats import mapping
 from incidents.model import Delivery, Statement
 
-VERSION = 2
+VERSION = 3
 TITLE = "Any JSON"
 READS = ("generic",)
 SETUP = {

@@ -175,11 +175,15 @@ class IncidentView:
     until: datetime
     zone: str
     """IANA name of the zone that pages and exports show."""
+    on_until: datetime | None = None
+    """Up to when what has no end is known to be on; None: as long as anything is known."""
     bars: tuple[Bar, ...] = ()
     marks: tuple[Mark, ...] = ()
     series: tuple[Series, ...] = ()
     gaps: tuple[Gap, ...] = ()
     density: Density | None = None
+    standing: Mapping[Lane, int] = field(default_factory=dict)
+    """By lane, how many more alerts were on from before the window, neither among the bars nor counted in `density`."""
     phases: tuple[Phase, ...] = ()
     measurements: tuple[Measurement, ...] = ()
     lines: tuple[Line, ...] = ()
