@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 
 import orjson
 import sqlalchemy as sa
+import sqlalchemy.exc
 from alembic import command
 from alembic.config import Config as AlembicConfig
 from sqlalchemy.dialects import postgresql, sqlite
@@ -40,6 +41,18 @@ CROWD_QUIET_SECONDS = 0.05
 """The same after a commit of a crowd: those it answered are about to send again."""
 CHUNK = 500
 """Most values in one IN list, well under the parameter bound of either database."""
+
+
+AWAY = (sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError, sqlalchemy.exc.TimeoutError, OSError)
+"""What is raised while the database or its disk cannot be written at all."""
+OF_THE_SERVER = ("08", "25", "40", "42", "53", "55", "57", "58", "XX")
+"""Classes of PostgreSQL's errors that speak of no row: lost, read-only, another schema, full, shut down, broken."""
+
+
+def is_away(error: Exception) -> bool:
+    """Whether the database cannot be used at all, so that the same thing may well be done later."""
+    state = str(getattr(getattr(error, "orig", None), "sqlstate", None) or "")
+    return isinstance(error, AWAY) or state.startswith(OF_THE_SERVER)
 
 
 class WriteGate:
