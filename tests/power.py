@@ -5,10 +5,14 @@ from __future__ import annotations
 import random
 import struct
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
+
+from tests.servers import Barograph
 
 SOURCE = Path(__file__).with_name("powercut.c")
 _HEAD = struct.Struct("<cIQI")
@@ -21,6 +25,27 @@ def compile_shim(cc: str, folder: Path) -> Path:
     argv = [cc, "-O1", "-shared", "-fPIC", "-w", "-o", str(made), str(SOURCE), "-ldl", "-lpthread"]
     subprocess.run(argv, check=True, timeout=60)
     return made
+
+
+@contextmanager
+def journalled(home: Path, shim: Path, config: str, **options: Any) -> Iterator[tuple[Barograph, Path]]:
+    """A service, not started, that writes down what it does to the files of its folder, and where; killed at the end.
+
+    While there is a file `trouble` in its folder its disk fails, as powercut.c says.
+    """
+    home.mkdir(exist_ok=True)
+    service, log = Barograph(home, config, **options), home / "journal"
+    service.env |= {
+        "LD_PRELOAD": str(shim),
+        "POWERCUT_FOLDER": str(home),
+        "POWERCUT_LOG": str(log),
+        "POWERCUT_TROUBLE": str(home / "trouble"),
+    }
+    try:
+        yield service, log
+    finally:
+        service.kill9()
+        sys.stdout.write(service.log[-20_000:])
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,11 @@
 
    POWERCUT_FOLDER names the folder, POWERCUT_LOG the journal: records of an operation (one byte), the number of the file
    (4), an offset (8) and a length (4) with that many bytes. From them a test makes the disk as a power cut would have left
-   it at any moment. Only calls are looked at: what is mapped (SQLite's -shm, made anew after a crash) is not seen. */
+   it at any moment. While the file POWERCUT_TROUBLE exists, every n-th write and sync of these files fails (EIO), n being the
+   number in it; with 0 the disk is full (ENOSPC for every write that makes a file longer). Only calls are looked at: what is mapped (SQLite's -shm, made anew after a crash) is not seen. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -19,13 +21,15 @@
 #define MOST 65536
 static int number_of[MOST]; /* the file of a descriptor; 0 is none of ours */
 static int last, journal = -1;
-static const char *folder;
+static const char *folder, *trouble;
+static long tries;
 static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
 
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
 __attribute__((constructor)) static void begin(void) {
     folder = getenv("POWERCUT_FOLDER");
+    trouble = getenv("POWERCUT_TROUBLE");
     if (folder && getenv("POWERCUT_LOG"))
         journal = REAL(open)(getenv("POWERCUT_LOG"), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 }
@@ -58,6 +62,17 @@ int close(int fd) {
     return REAL(close)(fd);
 }
 
+/* Whether this call is to fail; errno says how. `upto` is where a write would end, 0 of a sync. */
+static int fails(int fd, off_t upto) {
+    char text[16] = {0};
+    int file = trouble ? REAL(open)(trouble, O_RDONLY | O_CLOEXEC) : -1;
+    if (file < 0) return 0;
+    long n = REAL(read)(file, text, sizeof text - 1) > 0 ? atol(text) : 1;
+    REAL(close)(file);
+    errno = n ? EIO : ENOSPC;
+    return n ? ++tries % n == 0 : upto > lseek(fd, 0, SEEK_END);
+}
+
 static ssize_t wrote(int fd, const void *bytes, ssize_t done, off_t at) {
     if (done > 0) note('w', number_of[fd], at, bytes, done);
     return done;
@@ -66,10 +81,12 @@ static ssize_t wrote(int fd, const void *bytes, ssize_t done, off_t at) {
 #define LOCKED(call) pthread_mutex_lock(&turn); __auto_type done = (call); pthread_mutex_unlock(&turn); return done;
 ssize_t pwrite(int fd, const void *b, size_t n, off_t at) {
     if (!is_ours(fd)) return REAL(pwrite)(fd, b, n, at);
+    if (fails(fd, at + n)) return -1;
     LOCKED(wrote(fd, b, REAL(pwrite)(fd, b, n, at), at))
 }
 ssize_t pwrite64(int fd, const void *b, size_t n, off64_t at) {
     if (!is_ours(fd)) return REAL(pwrite64)(fd, b, n, at);
+    if (fails(fd, at + n)) return -1;
     LOCKED(wrote(fd, b, REAL(pwrite64)(fd, b, n, at), at))
 }
 ssize_t write(int fd, const void *b, size_t n) {
@@ -99,6 +116,7 @@ int ftruncate64(int fd, off64_t n) {
 /* A sync covers what was written before it began: it is noted with the journal's length at that moment, before it is done,
    and once more when it is done. */
 static int synced(int fd, int (*sync)(int)) {
+    if (fails(fd, 0)) return -1;
     pthread_mutex_lock(&turn);
     uint64_t upto = lseek(journal, 0, SEEK_END);
     uint32_t file = number_of[fd];

@@ -6,32 +6,18 @@ import json
 import random
 import shutil
 import sqlite3
-import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
-from typing import Any
-
-import pytest
 
 from service.spool import Spool
-from tests import machine, power
+from tests import power
 from tests.databases import MIGRATED, cluster, migrate
 from tests.senders import CONFIG, KEY, ago, alert, message
 from tests.servers import ROOT, Barograph
 
 CUTS = 60
 POSTS = 120
-
-
-@pytest.fixture(scope="module")
-def shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What is preloaded into a service to write its journal."""
-    cc = machine.CC.path()
-    if cc is None:
-        pytest.fail(machine.needs([machine.CC]), pytrace=False)
-    return power.compile_shim(cc, tmp_path_factory.mktemp("shim"))
 
 
 def pour(service: Barograph, posts: int = POSTS) -> None:
@@ -42,25 +28,12 @@ def pour(service: Barograph, posts: int = POSTS) -> None:
     assert all(each.result() for each in sent)
 
 
-@contextmanager
-def journalled(home: Path, shim: Path, **options: Any) -> Iterator[tuple[Barograph, Path]]:
-    """A service that writes down what it does to the files of its folder, and where; killed at the end."""
-    home.mkdir(exist_ok=True)
-    service, log = Barograph(home, CONFIG, **options), home / "journal"
-    service.env |= {"LD_PRELOAD": str(shim), "POWERCUT_FOLDER": str(home), "POWERCUT_LOG": str(log)}
-    try:
-        yield service, log
-    finally:
-        service.kill9()
-        sys.stdout.write(service.log[-20_000:])
-
-
 def on_sqlite(home: Path, shim: Path, *, posts: int = POSTS, code: Path = ROOT) -> power.Run:
     """What a service with a database that was there before does to it while alerts pour in."""
     home.mkdir()
     migrate(f"sqlite:///{home / 'barograph.db'}")
     began_with = {str(path): path.read_bytes() for path in home.glob("barograph.db*")}
-    with journalled(home, shim) as (service, log):
+    with power.journalled(home, shim, CONFIG) as (service, log):
         service.env["PYTHONPATH"] = str(code)
         service.start()
         pour(service, posts)
@@ -107,7 +80,10 @@ def test_a_power_cut_is_one_without_full_synchronisation_it_loses(shim: Path, tm
 
 def spooled(home: Path, shim: Path, *, posts: int = POSTS) -> power.Run:
     """What a service whose PostgreSQL has stopped does to its spool while alerts pour in."""
-    with cluster() as running, journalled(home, shim, database_url=running.url(running.make(MIGRATED))) as (one, log):
+    with (
+        cluster() as running,
+        power.journalled(home, shim, CONFIG, database_url=running.url(running.make(MIGRATED))) as (one, log),
+    ):
         one.start()
         one.until(lambda: "Sign in once" in one.log)
         running.stop()

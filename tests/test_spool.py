@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 import sqlalchemy as sa
 
@@ -26,9 +24,9 @@ from service.spool import Spool, SpoolFullError
 from service.spool_drain import SpoolDrain
 from service.writer import OverloadedError, Writer
 from tests.conftest import StartBarograph
-from tests.databases import cluster
-from tests.senders import CONFIG, KEY, ago, alert, message
-from tests.servers import Barograph
+from tests.databases import MIGRATED, cluster
+from tests.pouring import Pouring
+from tests.senders import CONFIG
 from tests.world import DAY
 
 FILE = "spool/spool-0.log"
@@ -212,41 +210,6 @@ def test_a_signed_repeat_is_kept_as_such_and_another_of_the_same_id_as_well(stor
 # --- the service ----------------------------------------------------------------------------------------------------
 
 
-class Pouring:
-    """Senders that post one alert after the other and keep count of what they were told."""
-
-    def __init__(self, service: Barograph, threads: int) -> None:
-        self.service, self.starts_at = service, ago(minutes=10)
-        self.receipts: dict[str, str] = {}
-        self.others: list[int] = []
-        self._stop = threading.Event()
-        self._pool = ThreadPoolExecutor(threads)
-        self._jobs = [self._pool.submit(self._pour, n) for n in range(threads)]
-
-    def _pour(self, number: int) -> None:
-        count = 0
-        while not self._stop.is_set():
-            name = f"a{number}-{count}"
-            try:
-                answer = self.service.post("/in/am", message(alert(name, self.starts_at)), token=KEY)
-            except (OSError, ValueError):
-                self._stop.wait(0.02)  # it was killed: the same one again
-                continue
-            if answer.status == 202:
-                self.receipts[answer.json()["receipt"]] = name
-                count += 1
-            else:
-                self.others.append(answer.status)
-            self._stop.wait(0.01)
-
-    def stop(self) -> None:
-        """End, and raise what went wrong."""
-        self._stop.set()
-        for job in self._jobs:
-            job.result(30)
-        self._pool.shutdown()
-
-
 async def test_a_writer_whose_database_is_away_answers_from_the_spool_until_that_is_full(tmp_path: Path) -> None:
     with closing(Store("postgresql://nobody@/nothing?host=/nowhere")) as nowhere, opened(tmp_path, 3000) as held:
         writer = Writer(nowhere, threading.Event(), held)
@@ -292,33 +255,23 @@ def test_keys_of_senders_hold_while_the_database_in_which_they_would_be_revoked_
 
 def test_a_database_that_stops_under_load_costs_no_acknowledged_delivery(barograph: StartBarograph) -> None:
     with cluster() as running:
-        url = running.url(running.make("template0"))
+        url = running.url(running.make(MIGRATED))
         service = barograph(CONFIG, database_url=url)
-        pouring = Pouring(service, 4)
-        try:
-            service.until(lambda: len(pouring.receipts) > 20)
+        with Pouring([service]) as pouring:
+            pouring.until(20)
             running.stop()
-            before = len(pouring.receipts)
-            service.until(lambda: len(pouring.receipts) > before + 40)
+            pouring.until(40)
             ready = service.get("/readyz")
             assert (ready.status, ready.json()["status"]) == (200, "spooling"), ready.text
             assert ready.json()["spool"]["deliveries"] > 0
             assert ready.json()["spool"]["age_seconds"] > 0
+            assert "barograph_spool_deliveries 0.0" not in service.get("/metrics").text
             assert service.get("/incidents").status == 503
             service.kill9()
             running.start()
             service.start()
             service.until(lambda: service.json("/readyz")["status"] == "ready")
-            assert (service.json("/readyz")["spool"]["deliveries"], (service.home / FILE).stat().st_size) == (0, 0)
-        finally:
-            pouring.stop()
-        assert set(pouring.others) <= {503}
-        service.until(lambda: service.json("/api/v1/sources")["items"][0]["unread"] == 0, 60)
-        with psycopg.connect(url) as connection:
-            ids = [row[0] for row in connection.execute("SELECT id FROM delivery")]
-            joined = connection.execute("SELECT count(*) FROM occurrence").fetchone()
-        assert len(ids) == len(set(ids))
-        assert set(pouring.receipts) <= {receipt_of(name) for name in ids}
-        assert joined is not None
-        assert joined[0] >= len(set(pouring.receipts.values()))
+            pouring.until(10)
+        assert (service.json("/readyz")["spool"]["deliveries"], (service.home / FILE).stat().st_size) == (0, 0)
         assert "the spool is empty" in service.log
+        pouring.check(url, service)
