@@ -20,7 +20,7 @@ from incidents import instants, provider_lag, revisions, spoken_times
 from incidents.geography.sites import survey
 from incidents.model import Incident, Link, Moment, Occurrence, Site
 from incidents.views.now_view import NowView
-from incidents.views.source_view import QuarantineRow, SourceHealth
+from incidents.views.source_view import QuarantineRow, SourceHealth, Spooled
 from incidents.views.view import IncidentRow, IncidentView, Line, OccurrenceView, Phase, Viewer
 
 ROWS = 200
@@ -194,6 +194,7 @@ def sources_page(
     *,
     public_url: str,
     now: datetime | None = None,
+    spooled: Spooled = Spooled(),  # noqa: B008  # frozen
 ) -> str:
     """`adapters` are rows as `barograph adapters --json` prints them."""
     looked_at = [(source, troubles(source, now) if now else []) for source in sources]
@@ -201,6 +202,7 @@ def sources_page(
         "sources.html",
         viewer,
         now,
+        spooled=spooled,
         sources=sources,
         groups=[
             ("troubled", [row for row in looked_at if row[1]]),

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -15,8 +16,10 @@ import sqlalchemy as sa
 from incidents.proofs import repeats
 from incidents.proofs.signatures import Proof
 from incidents.spoken import TEST_HEADER
-from incidents.store import insert_many, insert_tuples, receipt_of
+from incidents.store import chunks, insert_many, insert_tuples, receipt_of
 from incidents.tables import DeliveryRow, StampRow, UnreadRow, micros
+
+log = logging.getLogger(__name__)
 
 DELIVERY = DeliveryRow.__table__  # type: ignore[attr-defined]  # SQLModel adds it
 UNREAD = UnreadRow.__table__  # type: ignore[attr-defined]
@@ -84,6 +87,38 @@ def append(connection: sa.Connection, arrivals: Sequence[Arrival]) -> Mapping[in
     else:
         connection.exec_driver_sql(_APPEND_AND_QUEUE, tuple(list(column) for column in zip(*rows, strict=True)))
     return firsts
+
+
+def append_acknowledged(connection: sa.Connection, arrivals: Sequence[Arrival], other_id: Callable[[], int]) -> None:
+    """Append deliveries that were acknowledged before this, perhaps by a transaction whose end nobody heard of.
+
+    What stands already stands once. A signed one that turns out to repeat another is kept as refused, without its
+    body, so that its receipt leads somewhere. Where another delivery has the same id, it gets another.
+    """
+    wanted = {(a.id, a.source, hashlib.sha256(a.body).hexdigest()): a for a in arrivals}
+    there: dict[int, tuple[str, str]] = {}
+    names = sorted({a.id for a in arrivals})
+    for part in chunks(names):
+        query = sa.select(DELIVERY.c.id, DELIVERY.c.source, DELIVERY.c.sha256).where(DELIVERY.c.id.in_(part))
+        there |= {row.id: (row.source, row.sha256) for row in connection.execute(query)}
+    fresh = []
+    for (number, source, digest), arrival in wanted.items():
+        if there.get(number, (source, digest)) != (source, digest):
+            moved = replace(arrival, id=other_id())
+            log.warning("the delivery acknowledged as %s stands as %s", arrival.receipt, moved.receipt)
+            fresh.append(moved)
+        elif number not in there:
+            there[number] = (source, digest)
+            fresh.append(arrival)
+    firsts = append(connection, fresh)
+    repeated = [
+        replace(
+            a, proof=None, body=b"", size=len(a.body), refused=f"it repeats the delivery {receipt_of(firsts[a.id])}"
+        )
+        for a in fresh
+        if a.id in firsts
+    ]
+    append(connection, repeated)
 
 
 _KINDS = ("bigint", "text", "bigint", "text", "text", "bytea", "int", "text", "text")

@@ -23,7 +23,7 @@ from incidents.pulses import pulse
 from incidents.recording import Heard, Recorded, record
 from incidents.redaction import redact
 from incidents.spoken import recordable
-from incidents.store import Store
+from incidents.store import Store, is_away
 
 log = logging.getLogger(__name__)
 
@@ -83,13 +83,11 @@ class Ingest:
         self._room = most_statements
         try:
             return self._work(config, now, most, most_bytes, clock)
-        except sqlalchemy.exc.OperationalError:
-            self._rest.clear()
-            raise  # the database is away or busy: the deliveries stay queued
         except RECORDING_FAULTS as error:
             self._rest.clear()
-            if _is_of_schema(error):
-                raise  # a newer replica has moved the schema on: the deliveries are read by those that know it
+            if is_away(error):
+                # Away, busy, or its schema moved on by a newer replica: the deliveries stay queued for whoever can.
+                raise
             if most > 1:
                 log.warning("a batch of deliveries failed, each is tried alone: %s", error)
                 return self.work(config, now, most=1, most_bytes=most_bytes, clock=clock)
@@ -235,12 +233,6 @@ class Ingest:
             ]
         if heard.reason is not None:
             heard.events, heard.readings, heard.losses = [], [], []
-
-
-def _is_of_schema(error: Exception) -> bool:
-    """Whether a table or column is not there: PostgreSQL's class 42; SQLite says so as an OperationalError."""
-    fault = getattr(error, "orig", None)
-    return isinstance(error, sqlalchemy.exc.ProgrammingError) and str(getattr(fault, "sqlstate", "")).startswith("42")
 
 
 def _measure(heard: Heard, reading: Reading) -> None:

@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 
 import orjson
 import sqlalchemy as sa
+import sqlalchemy.exc
 from alembic import command
 from alembic.config import Config as AlembicConfig
 from sqlalchemy.dialects import postgresql, sqlite
@@ -41,6 +42,22 @@ CROWD_QUIET_SECONDS = 0.05
 """The same after a commit of a crowd: those it answered are about to send again."""
 CHUNK = 500
 """Most values in one IN list, well under the parameter bound of either database."""
+
+
+AWAY = (sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError, sqlalchemy.exc.TimeoutError, OSError)
+"""What is raised while the database or its disk cannot be written at all."""
+OF_THE_SERVER = ("08", "25", "40", "42", "53", "55", "57", "58")
+"""Classes of PostgreSQL's errors that speak of no row: lost, read-only, another schema, full, locked, shut down."""
+OF_A_ROW = "54"
+"""The class of limits that a row exceeds, which the driver counts among the operational errors."""
+IDLE_SECONDS = 15
+"""How long PostgreSQL waits, within a transaction that holds locks, for a process that was stopped."""
+
+
+def is_away(error: Exception) -> bool:
+    """Whether the database cannot be used at all, so that the same thing may well be done later."""
+    state = str(getattr(getattr(error, "orig", None), "sqlstate", None) or "")
+    return not state.startswith(OF_A_ROW) and (isinstance(error, AWAY) or state.startswith(OF_THE_SERVER))
 
 
 class WriteGate:
@@ -190,9 +207,17 @@ class Store:
 
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
-        """A write transaction of folds and people; committed when the block ends without an error."""
+        """A write transaction of folds and people; committed when the block ends without an error.
+
+        Should this process be paused within it, PostgreSQL ends it after a while, and its locks hold nobody up.
+        """
         with self.gate.fold(), self._write.begin() as connection:
+            self._bound_idling(connection, IDLE_SECONDS)
             yield connection
+
+    def _bound_idling(self, connection: sa.Connection, seconds: int) -> None:
+        if not self.is_sqlite:
+            connection.exec_driver_sql(f"SET LOCAL idle_in_transaction_session_timeout = '{seconds}s'")
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
@@ -211,7 +236,8 @@ class Store:
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(:number)"), {"number": number})
 
     def lock_caches(self, connection: sa.Connection) -> None:
-        """Keep every other transaction out of the caches until this one ends."""
+        """Keep every other transaction out of the caches until this one ends, however long it computes."""
+        self._bound_idling(connection, 0)
         if not self.is_sqlite:
             connection.exec_driver_sql(
                 # Those who only read pass, and see what was there. The order is that in which workers write.

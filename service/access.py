@@ -29,6 +29,8 @@ FRESH_SECONDS = 5.0
 """How long a revoked key may still be honoured by another process."""
 AGEING_SECONDS = 3.0
 """When what is kept is read again behind a request that it still serves; the reload is due before."""
+KEPT_SECONDS = 24 * 3600.0
+"""How long ingest keys are honoured while the database, in which they would be revoked, cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,8 @@ class Access:
     """Keys by digest, read from the store and kept for a few seconds. `check` and `refresh` are for a thread.
 
     `recall` serves what was read at most FRESH_SECONDS ago; when that is `ageing` its caller has it read again behind
-    the request, so that nobody waits for the store while it answers at all.
+    the request, so that nobody waits for the store while it answers at all. While it does not, senders are served by
+    what was read last, so that the spool can take what they send; for everybody else there is nothing to show anyway.
     """
 
     def __init__(self, store: Store, *, admin_token: str | None, secret_key: bytes) -> None:
@@ -75,20 +78,30 @@ class Access:
         self._secrets: Mapping[str, tuple[str, ...]] = {}
         self._read_at = -FRESH_SECONDS * 2
         self._reading = threading.Lock()
+        self._is_away = False
+        """Whether the last reading failed, or is waited for."""
 
     @property
     def ageing(self) -> bool:
         """Whether what is kept should be read again soon, and nobody does so now."""
-        return time.monotonic() - self._read_at > AGEING_SECONDS and not self._reading.locked()
+        # While the store is away the reload tries often enough.
+        return time.monotonic() - self._read_at > AGEING_SECONDS and not self._is_away
 
     def recall(self, key: str) -> Identity | None:
         """The identity of a key if it is known and fresh; None asks for `check`."""
         name = digest(key)
         if self._admin and hmac.compare_digest(name, self._admin):
             return Identity("admin", "admin", "token", _admin_id(self._admin))
-        if time.monotonic() - self._read_at > FRESH_SECONDS:
-            return None
+        if (age := time.monotonic() - self._read_at) > FRESH_SECONDS:
+            return self._recall_meanwhile(name, age)
         return self._live(self._known.get(name))
+
+    def _recall_meanwhile(self, name: str, age: float) -> Identity | None:
+        """A sender's identity while the store is away, or being waited for."""
+        if age > KEPT_SECONDS or not self._is_away:
+            return None
+        found = self._live(self._known.get(name))
+        return found if found and found.role == "ingest" else None
 
     def check(self, key: str) -> Identity | None:
         """The identity of a key, asking the store when what is kept is stale or does not know it."""
@@ -119,6 +132,7 @@ class Access:
     def refresh(self) -> None:
         """Read all live keys, once at a time, so that an older reading never replaces a newer one."""
         with self._reading:
+            self._is_away = True  # until it has answered
             began = time.monotonic()
             live = KEY.c.revoked_at.is_(None) & (KEY.c.expires_at.is_(None) | (KEY.c.expires_at > clock.now()))
             with self.store.reading() as connection:
@@ -126,7 +140,7 @@ class Access:
                 self._secrets = open_all(connection, self._secret) if self._secret else {}
             parents = {None, *(row.id for row in rows), _admin_id(self._admin) if self._admin else None}
             self._known = {row.sha256: _identity(row) for row in rows if row.parent in parents}
-            self._read_at = began
+            self._read_at, self._is_away = began, False
 
     def renew(self) -> None:
         """Read again what is `ageing`, for nobody who waits: when the store is away the next one asks and is told."""

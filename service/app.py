@@ -18,7 +18,9 @@ from incidents import configured
 from incidents.config import Config
 from incidents.deliveries import BODY_BOUND
 from incidents.store import Store
+from incidents.views.source_view import Spooled
 from service import (
+    clock,
     inbox,
     metrics,
     occurrences_api,
@@ -44,6 +46,7 @@ from service.keys import (
     KEY_CHECKS,
     READERS,
     SETTINGS,
+    SPOOL,
     STORE,
     WORKER,
     WRITER,
@@ -54,6 +57,8 @@ from service.routes import ROUTES
 from service.seal import secret_key
 from service.settings import Settings
 from service.shell import SERVER, shell
+from service.spool import Spool
+from service.spool_drain import SpoolDrain
 from service.worker import Worker
 from service.writer import Writer
 
@@ -111,21 +116,36 @@ async def _intake(app: web.Application) -> AsyncIterator[None]:
     """The writer, the worker and the hub, in the order in which deliveries pass through them."""
     hub = app[HUB] = Hub(app[STORE])
     worker = app[WORKER] = Worker(app[STORE], lambda: app[CONFIG].now, lambda _: hub.notify())
-    writer = app[WRITER] = Writer(app[STORE], worker.wake)
+    spool = app[SPOOL] = await asyncio.to_thread(_spool, app)
+    writer = app[WRITER] = Writer(app[STORE], worker.wake, spool)
+    drain = SpoolDrain(app[STORE], spool, worker.wake) if spool else None
     listener = None if app[STORE].is_sqlite else Listener(app[STORE].url, hub.notify)
     worker.start()
+    if drain:
+        drain.start()
     if listener:
         listener.start()
     async with asyncio.TaskGroup() as group:
         broadcasting = group.create_task(hub.run())
         yield
         await writer.close()
+        if drain and spool:
+            await asyncio.to_thread(drain.close)
+            spool.close()
         await asyncio.to_thread(worker.close)
         if listener:
             await asyncio.to_thread(listener.close)
         broadcasting.cancel()
     app[READERS].shutdown()
     app[KEY_CHECKS].shutdown()
+
+
+def _spool(app: web.Application) -> Spool | None:
+    """Where deliveries are kept while the database is away; SQLite's is away only with the disk that this is on."""
+    settings = app[SETTINGS]
+    if app[STORE].is_sqlite or not settings.spool_mib:
+        return None
+    return Spool(settings.data_dir / "spool", most_bytes=settings.spool_mib << 20)
 
 
 async def _drain(app: web.Application) -> None:
@@ -144,8 +164,11 @@ async def livez(_request: web.Request) -> web.Response:
 
 
 async def readyz(request: web.Request) -> web.Response:
-    """Whether deliveries can be taken and read, with reasons that tell a stranger nothing of the database."""
-    writer, worker = request.app[WRITER], request.app[WORKER]
+    """Whether deliveries can be taken, with reasons that tell a stranger nothing of the database.
+
+    While the spool takes them a process whose database is away is as ready as any: who left it out would lose them.
+    """
+    writer, worker, spool = request.app[WRITER], request.app[WORKER], request.app[SPOOL]
     reasons = [
         reason
         for reason in (
@@ -153,22 +176,34 @@ async def readyz(request: web.Request) -> web.Response:
             None if writer.is_alive or writer.draining else "the thread that writes deliveries has ended",
             None if worker.is_alive or writer.draining else "the thread that reads deliveries has ended",
             f"deliveries cannot be written: {writer.failing}" if writer.failing else None,
-            f"deliveries cannot be read: {worker.failing}" if worker.failing else None,
+            "the spool is nearly full" if spool and not spool.has_room else None,
         )
         if reason
     ]
+    unread = [f"deliveries cannot be read: {worker.failing}"] if worker.failing else []
+    away: list[str] = []
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
             await asyncio.to_thread(_answers, request.app[STORE])
     except (SQLAlchemyError, OSError, TimeoutError) as error:
-        reasons.append(f"the database does not answer: {type(error).__name__}")
+        away = [*unread, f"the database does not answer: {type(error).__name__}"]
+    else:
+        (away if worker.is_away else reasons).extend(unread)
+    is_ready = not reasons and (not away or spool is not None)
+    held = spool.depth() if spool else Spooled()
     body = {
-        "status": "not ready" if reasons else "ready",
-        "reasons": reasons,
+        "status": "not ready" if not is_ready else "spooling" if away or held.deliveries else "ready",
+        "reasons": reasons + away,
         "durability": request.app[DURABILITY],
         "waiting": writer.waiting,
+        "spool": {
+            "deliveries": held.deliveries,
+            "bytes": held.bytes,
+            "age_seconds": round((clock.now() - held.since).total_seconds(), 1) if held.since else 0,
+            "aside": held.aside,
+        },
     }
-    return web.json_response(body, status=503 if reasons else 200)
+    return web.json_response(body, status=200 if is_ready else 503)
 
 
 def _answers(store: Store) -> None:

@@ -12,6 +12,7 @@ from incidents.store import Store
 from service.access import Access, Identity
 from service.hub import Hub
 from service.settings import Settings
+from service.spool import Spool
 from service.worker import Worker
 from service.writer import Writer
 
@@ -28,6 +29,7 @@ STORE = web.AppKey("store", Store)
 CONFIG = web.AppKey("config", Configured)
 ACCESS = web.AppKey("access", Access)
 WRITER = web.AppKey("writer", Writer)
+SPOOL: web.AppKey[Spool | None] = web.AppKey("spool")
 WORKER = web.AppKey("worker", Worker)
 READERS = web.AppKey("readers", ThreadPoolExecutor)
 KEY_CHECKS = web.AppKey("key_checks", ThreadPoolExecutor)

@@ -12,10 +12,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from incidents.configured import owners
 from incidents.feeds.health import feed_health
-from incidents.views.source_view import FeedHealth
+from incidents.views.source_view import FeedHealth, Spooled
 from service import clock
 from service.asking import read
-from service.keys import CONFIG, HUB, WORKER, WRITER
+from service.keys import CONFIG, HUB, SPOOL, WORKER, WRITER
 from service.polling import POLLING
 
 ANSWER_SECONDS = 5.0
@@ -25,10 +25,21 @@ ANSWER_SECONDS = 5.0
 async def metrics(request: web.Request) -> web.Response:
     """What stands now; the shell lets in whom the setting allows."""
     writer, worker, hub = request.app[WRITER], request.app[WORKER], request.app[HUB]
+    spool = request.app[SPOOL]
+    held = spool.depth() if spool else Spooled()
+    age = (clock.now() - held.since).total_seconds() if held.since else 0
     registry = CollectorRegistry()
     for name, doc, value in (
         ("barograph_deliveries_waiting", "Deliveries that wait to be written", writer.waiting),
         ("barograph_deliveries_waiting_bytes", "Their size", writer.waiting_bytes),
+        (
+            "barograph_spool_deliveries",
+            "Acknowledged deliveries that wait for the database",
+            held.deliveries,
+        ),
+        ("barograph_spool_bytes", "Their size", held.bytes),
+        ("barograph_spool_age_seconds", "How long ago the oldest of them was received", age),
+        ("barograph_spool_aside", "Acknowledged deliveries that the database does not take", held.aside),
         ("barograph_commits_total", "Group commits since the start", writer.commits),
         ("barograph_deliveries_read_total", "Deliveries read since the start", worker.read),
         ("barograph_streams_open", "Open event streams", hub.subscribers),

@@ -30,6 +30,11 @@ class Setting:
 SETTINGS: tuple[Setting, ...] = (
     Setting("DATABASE_URL", "", "sqlite:///FILE or postgresql://…; by default barograph.db in DATA_DIR"),
     Setting("DATA_DIR", "./var", "Where files are kept: the database, the secret key"),
+    Setting(
+        "SPOOL_MIB",
+        "512",
+        "MiB of what arrives while PostgreSQL is away that are kept in DATA_DIR; with 0 it is answered 503",
+    ),
     Setting("HOST", "127.0.0.1", "Address to listen on"),
     Setting("PORT", "8080", "Port to listen on"),
     Setting("CONFIG", "", "A TOML file of sites, sources and rules, applied at start"),
@@ -52,6 +57,7 @@ class Settings:
 
     database_url: str
     data_dir: Path
+    spool_mib: int
     host: str
     port: int
     config: Path | None
@@ -107,9 +113,8 @@ def _secret_file(name: str, path: str) -> str:
 
 def _checked(values: Mapping[str, str], origins: dict[str, str]) -> Settings:
     data_dir = Path(values["DATA_DIR"])
-    port = values["PORT"]
-    if not port.isdecimal() or not 0 <= int(port) < 65536:
-        raise SettingsError(f"PORT: {port[:40]!r} is not a port number")
+    port = _number("PORT", values["PORT"], most=65535)
+    spool_mib = _number("SPOOL_MIB", values["SPOOL_MIB"], most=1 << 20)
     if values["LOG_FORMAT"] not in ("console", "json"):
         raise SettingsError(f"LOG_FORMAT: {values['LOG_FORMAT'][:40]!r} is neither console nor json")
     for name in ("OPEN_METRICS", "POLL_FEEDS"):
@@ -134,8 +139,9 @@ def _checked(values: Mapping[str, str], origins: dict[str, str]) -> Settings:
     return Settings(
         database_url=url or f"sqlite:///{data_dir / 'barograph.db'}",
         data_dir=data_dir,
+        spool_mib=spool_mib,
         host=values["HOST"],
-        port=int(port),
+        port=port,
         config=Path(values["CONFIG"]) if values["CONFIG"] else None,
         public_url=values["PUBLIC_URL"].rstrip("/"),
         admin_token=values["ADMIN_TOKEN"] or None,
@@ -148,6 +154,12 @@ def _checked(values: Mapping[str, str], origins: dict[str, str]) -> Settings:
         open_metrics=values["OPEN_METRICS"] == "true",
         origins=origins,
     )
+
+
+def _number(name: str, text: str, *, most: int) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) < 10 and int(text) <= most):
+        raise SettingsError(f"{name}: {text[:40]!r} is not a number up to {most}")
+    return int(text)
 
 
 def shown(settings: Settings) -> list[tuple[str, str, str]]:

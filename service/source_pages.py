@@ -25,12 +25,12 @@ from incidents.proofs.verification import SCHEMES, scheme_of
 from incidents.samples import sample_of
 from incidents.store import delivery_id_of, receipt_of
 from incidents.views import overview, senders
-from incidents.views.source_view import Payload, SourceHealth, Trial
+from incidents.views.source_view import Payload, SourceHealth, Spooled, Trial
 from service import clock, shown_once, trials
 from service.asking import AskingError, compute, cursor_of, cursor_text, read
 from service.deliveries_api import queue_reread, read_delivery, receipt_number
 from service.incidents_api import public_url
-from service.keys import ACCESS, CONFIG, SETTINGS, STORE, WORKER
+from service.keys import ACCESS, CONFIG, SETTINGS, SPOOL, STORE, WORKER
 from service.people import form_of, html, viewer_of
 from service.schedule import reload_now
 from service.seal import keep, secret_key
@@ -49,7 +49,13 @@ async def sources(request: web.Request) -> web.Response:
     )
     return html(
         pages.sources_page(
-            found, overview.quarantine_rows(rows), listing(), viewer, public_url=public_url(request), now=clock.now()
+            found,
+            overview.quarantine_rows(rows),
+            listing(),
+            viewer,
+            public_url=public_url(request),
+            now=clock.now(),
+            spooled=spool.depth() if (spool := request.app[SPOOL]) else Spooled(),
         )
     )
 

@@ -13,7 +13,7 @@ from incidents import deliveries
 from incidents.adapters import adapters
 from incidents.config import Config
 from incidents.ingest import MOST_STATEMENTS, Ingest
-from incidents.store import Store
+from incidents.store import Store, is_away
 from service import clock
 
 log = logging.getLogger(__name__)
@@ -35,6 +35,8 @@ class Worker:
         self.last_refusals: dict[tuple[str, str], tuple[str, datetime]] = {}
         """What the last one refused was told, and when, by (source, reason)."""
         self.failing: str | None = None
+        self.is_away = False
+        """Whether that is for a database which does not answer."""
         self.read = 0
         self._stop = threading.Event()
         self._began = 0.0
@@ -76,7 +78,11 @@ class Worker:
         try:
             done = job()
         except Exception as error:  # the queue keeps what this turn did not finish
-            log.exception("%s failed", what)
+            self.is_away = is_away(error)
+            if self.is_away:  # every second for as long as it lasts: one line
+                log.warning("%s failed: %s", what, str(error).partition("\n")[0])
+            else:
+                log.exception("%s failed", what)
             self.failing = f"{what}: {type(error).__name__}"
             self._stop.wait(1.0)
             return False

@@ -18,7 +18,8 @@ import sqlalchemy.exc
 from incidents import deliveries
 from incidents.deliveries import Arrival
 from incidents.proofs.signatures import Proof
-from incidents.store import DeliveryIds, Store, receipt_of
+from incidents.store import DeliveryIds, Store, is_away, receipt_of
+from service.spool import Spool
 
 log = logging.getLogger(__name__)
 
@@ -29,8 +30,6 @@ MOST_TOGETHER = 1024
 """Deliveries in one commit, beside those that arrived with the last of them."""
 TRY_SECONDS = 2.0
 """How often a writer that fails and has nothing to write tries whether it could."""
-AWAY = (sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError, sqlalchemy.exc.TimeoutError, OSError)
-"""What is raised while the database or its disk cannot be written at all."""
 OF_ONE = (sqlalchemy.exc.DataError, sqlalchemy.exc.IntegrityError)
 """What the database raises for a single row."""
 
@@ -46,10 +45,13 @@ class _Waiting:
 
 
 class Writer:
-    """Appends deliveries to the log. `submit` is for the event loop; the thread owns the commits."""
+    """Appends deliveries to the log. `submit` is for the event loop; the thread owns the commits.
 
-    def __init__(self, store: Store, on_commit: threading.Event) -> None:
-        self._store, self._on_commit = store, on_commit
+    With a spool, what the database cannot take goes there, and all that comes after it until it is empty again.
+    """
+
+    def __init__(self, store: Store, on_commit: threading.Event, spool: Spool | None = None) -> None:
+        self._store, self._on_commit, self._spool = store, on_commit, spool
         self._queue: queue.SimpleQueue[list[_Waiting] | None] = queue.SimpleQueue()
         self._gathered: list[_Waiting] = []
         self._ids = DeliveryIds()
@@ -139,17 +141,41 @@ class Writer:
             try:
                 return self._queue.get(timeout=TRY_SECONDS)
             except queue.Empty:
-                self._commit([])
+                if self._spool is None or not self._spool.in_use:
+                    self._commit([])
+                elif self._spool.has_room:
+                    self.failing = None
         return self._queue.get()
 
     def _write(self, batch: Sequence[_Waiting]) -> None:
         """Commit a batch and answer it; when it fails for what one delivery holds, each on its own."""
-        error = self._commit([w.arrival for w in batch])
-        if error is None or len(batch) == 1 or isinstance(error, AWAY):
+        arrivals = [w.arrival for w in batch]
+        if self._spool is not None and self._spool.in_use:
+            error = self._put_by(arrivals)
+        else:
+            error = self._commit(arrivals)
+            if self._spool is not None and error is not None and is_away(error):
+                log.warning("the database is away: deliveries are kept in %s", self._spool.path)
+                error = self._put_by(arrivals)
+        if error is None or len(batch) == 1 or is_away(error):
             self._loop.call_soon_threadsafe(self._answer, batch, error, self._firsts)
             return
         for waiting in batch:
             self._write([waiting])
+
+    def _put_by(self, arrivals: Sequence[Arrival]) -> Exception | None:
+        """Append to the spool what the database cannot take now: from then on a 2xx is as true as after a commit."""
+        assert self._spool is not None
+        self._firsts = {}
+        try:
+            self._spool.append(arrivals)
+        except (OSError, TypeError, ValueError) as error:  # the disk; or a header that is no text, as for `_commit`
+            log.error("%d deliveries could not be spooled: %s", len(arrivals), error)  # noqa: TRY400  # a line a batch
+            if isinstance(error, OSError):
+                self.failing = type(error).__name__
+            return error
+        self.failing = None
+        return None
 
     def _commit(self, arrivals: Sequence[Arrival]) -> Exception | None:
         """The job boundary of the writer's thread: whatever one delivery holds, the next must find a writer."""

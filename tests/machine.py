@@ -12,7 +12,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """One program, the names under which systems know it, and Debian's package of it."""
+    """One program, the names under which systems know it, and Debian's packages of it."""
 
     title: str
     names: tuple[str, ...]
@@ -27,7 +27,8 @@ CHROMIUM = Program("Chromium", ("chromium", "chromium-browser", "google-chrome")
 PROMETHEUS = Program("Prometheus", ("prometheus",), "prometheus")
 ALERTMANAGER = Program("Alertmanager", ("prometheus-alertmanager", "alertmanager"), "prometheus-alertmanager")
 CURL = Program("curl", ("curl",), "curl")  # the documentation's examples
-PROGRAMS = (CHROMIUM, PROMETHEUS, ALERTMANAGER, CURL)
+CC = Program("a C compiler", ("cc", "gcc", "clang"), "gcc libc6-dev")  # what cuts the power
+PROGRAMS = (CHROMIUM, PROMETHEUS, ALERTMANAGER, CURL, CC)
 
 # Debian starts these as services when it installs them; the tests start their own, on loopback.
 SERVICES = (PROMETHEUS.package, ALERTMANAGER.package)
@@ -50,7 +51,7 @@ def needs(programs: list[Program]) -> str:
 
 def install(programs: list[Program]) -> None:
     """Install them with apt-get; CalledProcessError when it fails. For root only."""
-    packages = [program.package for program in programs]
+    packages = [name for program in programs for name in program.package.split()]
     apt_get = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q"]
     subprocess.run([*apt_get, "update"], check=True, timeout=600, stdout=sys.stderr)
     argv = [*apt_get, "install", "-y", "--no-install-recommends", *packages]

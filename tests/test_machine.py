@@ -125,6 +125,7 @@ def test_a_free_port_is_free() -> None:
 def test_missing_programs_are_named_with_their_packages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     assert machine.missing() == list(machine.PROGRAMS)
-    assert "apt-get install --no-install-recommends chromium prometheus prometheus-alertmanager curl" in machine.needs(
-        machine.missing()
+    assert (
+        "apt-get install --no-install-recommends chromium prometheus prometheus-alertmanager curl gcc libc6-dev"
+        in machine.needs(machine.missing())
     )

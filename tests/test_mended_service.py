@@ -191,7 +191,7 @@ def away(cluster: Cluster, url: str) -> Iterator[None]:
 def test_the_service_outlives_a_database_that_was_away(
     barograph: StartBarograph, postgresql_cluster: Cluster, postgresql_url: str
 ) -> None:
-    service = barograph(CONFIG, database_url=postgresql_url)
+    service = barograph(CONFIG, database_url=postgresql_url, settings={"SPOOL_MIB": "0"})
     assert service.send("am", message(alert("before", ago(minutes=3))), KEY)
     with away(postgresql_cluster, postgresql_url):
         service.until(lambda: "changes cannot be read" in service.log)

@@ -35,6 +35,7 @@ def test_every_setting_can_be_given_by_the_environment_and_by_a_file(tmp_path: P
     given = {
         "DATABASE_URL": "postgresql://u:p@db/barograph",
         "DATA_DIR": "/srv/barograph",
+        "SPOOL_MIB": "64",
         "HOST": "::1",
         "PORT": "0",
         "CONFIG": "site.toml",
@@ -59,6 +60,7 @@ def test_every_setting_can_be_given_by_the_environment_and_by_a_file(tmp_path: P
         assert found.public_url == "https://barograph.example"
         assert found.allow_private_networks == ("10.0.0.0/8", "fd00::/8")
         assert (found.config, found.port, found.open_metrics) == (Path("site.toml"), 0, True)
+        assert found.spool_mib == 64
         assert (found.contact, found.poll_feeds) == ("ops@example.com", False)
     assert set(by_file.origins.values()) == {"file"}
 
@@ -69,6 +71,8 @@ def test_every_setting_can_be_given_by_the_environment_and_by_a_file(tmp_path: P
         ("PORT", "http"),
         ("PORT", "65536"),
         ("PORT", "-1"),
+        ("SPOOL_MIB", "half"),
+        ("SPOOL_MIB", "-1"),
         ("LOG_FORMAT", "xml"),
         ("OPEN_METRICS", "perhaps"),
         ("POLL_FEEDS", "perhaps"),

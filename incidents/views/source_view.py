@@ -10,6 +10,18 @@ from incidents.views.view import Gap
 
 
 @dataclass(frozen=True, slots=True)
+class Spooled:
+    """What this process has acknowledged and the database does not hold yet, since it was away."""
+
+    deliveries: int = 0
+    bytes: int = 0
+    since: datetime | None = None
+    """When the oldest of them was received."""
+    aside: int = 0
+    """Deliveries that the database will not take whatever happens; they are kept in a file of their own."""
+
+
+@dataclass(frozen=True, slots=True)
 class FeedHealth:
     """How the askings of a feed went, its requests taken together."""
 
