@@ -327,9 +327,8 @@ def _about(view: IncidentView) -> list[str]:
     about += [f"{kind}{f' ({source})' if source else ''}: {said}" for kind, source, said in coverage_rows(view)]
     for gap in view.gaps:
         seconds = (gap.until - gap.since).total_seconds()
-        about.append(
-            f"{gap.source} did not answer from {words.span(gap.since, gap.until, view.zone)}, {length(seconds)}"
-        )
+        silent = "was not asked" if gap.state == "waiting" else "did not answer"
+        about.append(f"{gap.source} {silent} from {words.span(gap.since, gap.until, view.zone)}, {length(seconds)}")
     if view.more_lines:
         about.append(f"Only the first {len(view.lines):,} lines are here; the rest is in the record.")
     about.append(f"Incident {view.incident.id}, version {view.incident.version}, revision {view.revision or 'none'}")

@@ -15,7 +15,7 @@ from dashboards.paper import bar_scale, by_phase, render, standing
 from dashboards.paper import signed_in as _page
 from dashboards.plates import Card
 from dashboards.senders import troubles
-from dashboards.strips import UNHEARD, is_unheard
+from dashboards.strips import UNHEARD, is_unheard, unknown_words
 from incidents import instants, provider_lag, revisions, spoken_times
 from incidents.geography.sites import survey
 from incidents.model import Incident, Link, Moment, Occurrence, Site
@@ -77,6 +77,7 @@ def now_page(view: NowView, viewer: Viewer, *, strips: str, map_card: Card | Non
         gap_boxes=lambda source: tracks.gap_boxes(source, view),
         hatch=tracks.hatch,
         is_unheard=is_unheard,
+        unknown_words=unknown_words,
         unheard=UNHEARD,
         provider_silence=_silence("No provider reports trouble in regions we run in", view, answered=answered),
         hazard_silence=_silence("No warning in force", view, answered=answered),

@@ -97,7 +97,8 @@ def _lane(scene: Scene, view: IncidentView, lane: Lane, top: float) -> float:
         scene.texts.append(Text(0, top + _WEATHER + 7, note, "ink3"))
         return top + _WEATHER + 18
     scene.rules.append(Rule(0, top, WIDTH, top, "line"))
-    merged = gaps.merge([gap for gap in view.gaps if gap.lane == lane], scene.frame)
+    feeds = gaps.feeds_of(view.coverage, lane)
+    merged = gaps.merge([gap for gap in view.gaps if gap.lane == lane], scene.frame, feeds)
     items = [of_bar(bar, scene.frame, view.as_of) for bar in view.bars if bar.lane == lane]
     if lane == "people":
         items += [of_mark(mark, scene.frame) for mark in view.marks]
@@ -112,16 +113,18 @@ def _lane(scene: Scene, view: IncidentView, lane: Lane, top: float) -> float:
     if lane in _LABELLED and drawn:
         title = drawn[-1].labels[-1]
         name = f"{title}, {len(drawn) - 1} more" if len(drawn) > 1 else title
-    taken = [item.x for item in drawn] + [extent[0] for extent, _, _ in merged]
+    taken = [item.x for item in drawn] + [one.left for one in merged]
     begins = width(name) + 8
     beside = all(x >= begins for x in taken) or (lane in _LABELLED and all(item.begins_before for item in drawn))
     if not beside or merged:
-        scene.texts.append(Text(0, top + 10, longest((name,), WIDTH), "ink"))
+        whose = ", ".join(dict.fromkeys(one.whose for one in merged))
+        named = (f"{name}, no answer of {whose}", name) if merged else (name,)
+        scene.texts.append(Text(0, top + 10, longest(named, WIDTH), "ink"))
         top += 16
     else:
         scene.texts.append(Text(0, top + 11, longest((name,), WIDTH - 4), "ink", shift=4 if lane in _LABELLED else 0))
     _row(scene, drawn, top + _ROW / 2)
-    gaps.draw(scene, merged, top + (_ROW - scene.sizes.bar) / 2)
+    gaps.draw(scene, merged, top + (_ROW - scene.sizes.bar) / 2, named=False)
     return top + _ROW
 
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 from dashboards import intervals, weather
 from dashboards.axis import Tick, clock, clock_changes, day, ticks, zone_letters, zone_of, zone_words
 from dashboards.counts import bins_of
+from dashboards.gaps import feeds_of
 from dashboards.items import Item, of_bar, of_mark, told_apart
 from dashboards.lanes import draw, pack
 from dashboards.marks import USUAL, Box, Frame, Rule, Scene, Sizes, Text
@@ -145,7 +146,8 @@ def _lane(
     kind = bars[0].occurrence.kind if bars else "entry" if lane == "people" else "alert"
     packed = pack(
         items, gaps, scene.frame, most=rows, kind=kind, silence=silence_of(view, lane),
-        density=bins_of(view.density, lane), by_service=lane == "platform", standing=view.standing.get(lane, 0),
+        density=bins_of(view.density, lane), by_service=lane == "platform", feeds=feeds_of(view.coverage, lane),
+        standing=view.standing.get(lane, 0),
     )  # fmt: skip
     draw(scene, packed, top)
     bottom = top + packed.height(scene.sizes)

@@ -33,6 +33,8 @@ def heard_at(source: SourceHealth) -> datetime | None:
 
 def gap_boxes(source: SourceHealth, view: NowView) -> list[tuple[float, float]]:
     """Left and width in pixels of each gap on the source's track."""
+    if source.feed is not None and source.feed.answered_at is None and source.last_received_at is None:
+        return [(0, TRACK)]  # it has never answered: nothing is known of any of it
     scale = TRACK / max((view.now - view.since).total_seconds(), 1)
     boxes = []
     for gap in source.gaps:

@@ -69,7 +69,8 @@ def draw(scene: Scene, view: IncidentView, top: float, bottom: float, *, values:
             break
     for curve in curves:
         _name(placer, curve)
-    gapping.draw(scene, gapping.merge(gaps, frame), bottom - scene.sizes.pad - scene.sizes.bar)
+    hatches = gapping.merge(gaps, frame, gapping.feeds_of(view.coverage, "weather"))
+    gapping.draw(scene, hatches, bottom - scene.sizes.pad - scene.sizes.bar)
 
 
 def _known(view: IncidentView, series: Series) -> bool:

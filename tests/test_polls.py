@@ -24,6 +24,7 @@ from incidents.config import Config, config_of
 from incidents.deliveries import Arrival
 from incidents.feeds import asked, circuit, polls
 from incidents.feeds.asked import Record, Run
+from incidents.feeds.coverage import coverage
 from incidents.feeds.health import feed_health
 from incidents.feeds.polls import ASKED, POLL, Asking, Came
 from incidents.feeds.silence import silence_of, source_gaps
@@ -383,9 +384,9 @@ def test_gaps_and_coverage_of_a_window(store: Store) -> None:
     since, until = NOW + 50 * MINUTE, NOW + 150 * MINUTE
     with store.reading() as connection:
         (gap,) = source_gaps(connection, config, since, until)
-        rows_ = {(row.lane, row.source): row for row in asked.coverage(connection, config, since, until, ["smf"])}
-        calm = asked.coverage(connection, config, NOW + 130 * MINUTE, until, ["smf"])
-        before = asked.coverage(connection, config, NOW - timedelta(hours=9), NOW - timedelta(hours=8), [])
+        rows_ = {(row.lane, row.source): row for row in coverage(connection, config, since, until, ["smf"])}
+        calm = coverage(connection, config, NOW + 130 * MINUTE, until, ["smf"])
+        before = coverage(connection, config, NOW - timedelta(hours=9), NOW - timedelta(hours=8), [])
     assert (gap.source, gap.since, gap.until, gap.reason) == (
         "sky", NOW + 30 * EVERY, NOW + 60 * EVERY, "answered 500",
     )  # fmt: skip
@@ -428,7 +429,7 @@ def test_a_window_that_was_asked_about_afterwards_is_no_gap(store: Store) -> Non
     since, until = NOW - 50 * MINUTE, NOW + 100 * MINUTE
     with store.reading() as connection:
         (gap,) = source_gaps(connection, config, since, until)
-        row = next(r for r in asked.coverage(connection, config, since, until, []) if r.source == "sky")
+        row = next(r for r in coverage(connection, config, since, until, []) if r.source == "sky")
     assert (gap.since, gap.until) == (NOW + 40 * MINUTE, NOW + 100 * MINUTE)
     assert row.unasked == ()
 
@@ -454,9 +455,11 @@ def test_an_answer_that_cannot_be_read_is_none_until_a_better_adapter_reads_it(s
     assert (gap.since, gap.until) == (NOW, NOW + 4 * MINUTE)
 
 
-def test_gaps_that_touch_are_one() -> None:
-    gaps = [Gap("grid", "a", NOW, NOW + EVERY, site="x"), Gap("grid", "a", NOW + MINUTE, NOW + 3 * MINUTE, site="y")]
-    assert asked.joined(gaps) == [Gap("grid", "a", NOW, NOW + 3 * MINUTE)]
+def test_gaps_that_touch_are_one_for_all_their_sites() -> None:
+    first = Gap("grid", "a", NOW, NOW + EVERY, sites=frozenset("x"))
+    second = Gap("grid", "a", NOW + MINUTE, NOW + 3 * MINUTE, sites=frozenset("y"))
+    assert asked.joined([first, second]) == [Gap("grid", "a", NOW, NOW + 3 * MINUTE, sites=frozenset("xy"))]
+    assert asked.joined([first, replace(second, sites=None)])[0].sites is None
 
 
 # Keys

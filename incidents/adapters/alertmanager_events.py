@@ -46,8 +46,8 @@ event_recorder:
         authorization:
           credentials: {key}
 """,
-            "note": "Start Alertmanager with `--enable-feature=event-recorder`. If it refuses `webhook_outputs`, this is"
-            " how it is written there.",
+            "note": "Start Alertmanager with `--enable-feature=event-recorder`. If it refuses `webhook_outputs`, this"
+            " is how it is written there.",
         },
     ],
     "facts": [

@@ -12,8 +12,9 @@ import sqlalchemy as sa
 from incidents.adapters import adapters
 from incidents.config import Config
 from incidents.deliveries import STAMP
-from incidents.feeds.asked import began_at, failure_of, is_feed
-from incidents.feeds.polls import ASKED, NOT_ASKED, PATIENCE, POLL, every_of
+from incidents.feeds.asked import answered_at, began_at, failure_of
+from incidents.feeds.polls import NOT_ASKED, PATIENCE, POLL, every_of
+from incidents.feeds.scope import is_feed
 from incidents.model import Source
 from incidents.views.source_view import FeedHealth
 
@@ -67,18 +68,7 @@ def _failure(row: Any) -> str | None:  # noqa: ANN401  # a row of `poll` with it
 
 def _good_until(connection: sa.Connection, row: Any) -> datetime | None:  # noqa: ANN401  # a row of `poll`
     """When it last answered in a way that could be read, else when it was first asked."""
-    query = (
-        sa.select(ASKED.c.last_at)
-        .outerjoin(STAMP, STAMP.c.delivery_id == ASKED.c.delivery_id)
-        .where(
-            ASKED.c.source == row.source,
-            ASKED.c.request == row.request,
-            ASKED.c.since.is_(None),
-            ASKED.c.outcome != "failed",
-            STAMP.c.state.is_(None) | (STAMP.c.state != "quarantined"),
-        )
-    )
-    at: datetime | None = connection.execute(query.order_by(ASKED.c.id.desc()).limit(1)).scalar()
+    at = answered_at(connection, row.source, row.request)
     return at or began_at(connection, row.source, row.request)
 
 

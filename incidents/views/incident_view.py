@@ -16,7 +16,7 @@ from incidents.config import Config
 from incidents.configured import CONFIGURED
 from incidents.deliveries import DELIVERY
 from incidents.entries import INCIDENT, MEMBER, OCCURRENCE
-from incidents.feeds.asked import coverage
+from incidents.feeds.coverage import coverage
 from incidents.feeds.silence import gaps_at, silence_of, source_gaps
 from incidents.geography.places import SiteMatcher
 from incidents.lanes import reading_lane
@@ -133,7 +133,7 @@ class _Gathering:
         read = Counter(reading_lane(one.variable) for one in shown)
         return tuple(
             replace(row, found=found[row.lane, row.source] + (read[row.lane] if row.lane else 0))
-            for row in coverage(self.connection, self.config, *window, incident.sites)
+            for row in coverage(self.connection, self.config, *window, incident.sites, as_of=self.as_of)
         )
 
     def _shown_at(self, incident: Incident, log: Sequence[Entry]) -> datetime:
@@ -271,7 +271,7 @@ class _Gathering:
         return near + grid_series(self.connection, self.config, site, since, until, as_of=self.as_of)
 
     def _gaps(self, sites: Sequence[Site], since: datetime, until: datetime) -> tuple[Gap, ...]:
-        found = source_gaps(self.connection, self.config, since, min(until, self.as_of))
+        found = source_gaps(self.connection, self.config, since, min(until, self.as_of), as_of=self.as_of)
         return gaps_at(self.connection, found, sites)
 
     def _provenance(self, log: Iterable[Entry]) -> str | None:

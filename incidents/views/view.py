@@ -106,16 +106,21 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A stretch in which a source that should answer did not; drawn hatched, never as calm."""
+    """A stretch in which a source that should answer did not; drawn hatched, never as calm.
+
+    It is `waiting` where the last answer holds no longer and the next asking is not overdue yet, and `never` where
+    there has not been an answer at all.
+    """
 
     lane: Lane
     source: str
     since: datetime
     until: datetime
-    site: str | None = None
-    """The one site that it was asked for; None where it speaks of all."""
+    sites: frozenset[str] | None = None
+    """The sites that it would have told of; None where it speaks of all."""
     reason: str | None = None
     """Why it did not answer; None where nobody asked, or nothing is known."""
+    state: Literal["silent", "waiting", "never"] = "silent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +136,8 @@ class Coverage:
     """Stretches before it was first asked, and not asked about since."""
     found: int = 0
     """What it had to say of the incident's sites in the window."""
+    heard: bool = True
+    """Whether it has ever answered: of one that has not, nothing is known."""
 
 
 @dataclass(frozen=True, slots=True)
