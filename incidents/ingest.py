@@ -104,13 +104,18 @@ class Ingest:
             heard = self._hear_some(connection, rows, {s.name: s for s in config.sources})
             self.store.lock(connection, [f"source:{h.source}" for h in heard])
             recorded = record(connection, [h for h in heard if not h.older], now)
-            topics = self._decide(config, connection, recorded, now)
+            # What is read again was told when it came, or is history by now.
+            destinations = () if heard and heard[0].again else config.destinations
+            changes = Changes(self.store, connection, now, destinations=destinations)
+            topics = self._decide(config, changes, recorded)
             deliveries.stamp(connection, [_stamp(h, now) for h in heard if not h.older and not h.more])
             pulse(self.store, connection, topics, now)
         return Worked(len(heard), sum(len(h.events) + len(h.readings) for h in heard), topics)
 
     def _hear_some(self, connection: sa.Connection, rows: Sequence[Any], sources: Mapping[str, Source]) -> list[Heard]:
         """Read deliveries until they have said enough for one transaction; the others go back to the queue.
+
+        What is read again is never in one transaction with what is new.
 
         A delivery that alone says more is recorded over several transactions and stays queued until the last:
         should the process end between them it is read from its beginning, and what is known is not recorded twice.
@@ -123,7 +128,7 @@ class Ingest:
             # What another process has read to its end meanwhile, and is read again, begins anew.
             one = rest if rest and row.read_by is None else self._hear(row, sources.get(row.source))
             said = len(one.events) + len(one.readings)
-            if heard and said > room:
+            if heard and (said > room or one.again != heard[0].again):
                 self._rest[row.id] = one
                 deliveries.put_back(connection, rows[nth:])
                 break
@@ -153,16 +158,15 @@ class Ingest:
                 pulse(self.store, connection, ["deliveries"], now)
         return Worked(len(heard), 0, frozenset({"deliveries"})) if heard else None
 
-    def _decide(self, config: Config, connection: sa.Connection, recorded: Recorded, now: datetime) -> frozenset[str]:
+    def _decide(self, config: Config, changes: Changes, recorded: Recorded) -> frozenset[str]:
         changed, gone = recorded.changed, recorded.gone
-        changes = Changes(self.store, connection, now)
         changes.recount_members_of([seen.id for seen in gone])
         Grouping(config, changes, story=self.story).apply(changed)
         outside = any(seen.kind != "alert" for seen in (*(c.now for c in changed), *gone))
         if changes.opened or changes.joined or recorded.measured or outside:
             # Two transactions that bring an incident and a hazard would each miss what the other has not committed.
             # Before the first settle, which locks rows: the order of locks is source, group, linking, rows.
-            self.store.lock(connection, ["linking"])
+            self.store.lock(changes.connection, ["linking"])
         incidents = changes.settle()
         linking = Linking(config, changes)
         linking.relink_incidents(

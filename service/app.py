@@ -23,6 +23,7 @@ from service import (
     clock,
     inbox,
     metrics,
+    notices_api,
     occurrences_api,
     openapi,
     people,
@@ -30,6 +31,7 @@ from service import (
     postmortem_pages,
     review_pages,
     schedule,
+    sending,
     source_pages,
 )
 from service.access import Access
@@ -82,7 +84,7 @@ def create_app(settings: Settings, store: Store, *, demo: bool = False) -> web.A
     app[BODIES] = Bodies()
     app[CONFIG] = Configured(Config())
     app[ACCESS] = Access(store, admin_token=settings.admin_token, secret_key=secret_key(settings))
-    app.cleanup_ctx.extend([_configuration, _intake, polling.running, schedule.running])
+    app.cleanup_ctx.extend([_configuration, _intake, polling.running, sending.running, schedule.running])
     app.on_shutdown.append(_drain)
     app.on_response_prepare.append(_unnamed)
     _routes(app)
@@ -253,6 +255,7 @@ def _page_routes(app: web.Application) -> None:
         ("/occurrences/{occurrence}", occurrences_api.occurrence),
         ("/sites", people.sites),
         ("/settings", people.settings),
+        ("/destinations", notices_api.destinations),
         ("/sign-in", people.sign_in),
         ("/static/{name:.+}", people.static),
     ):
@@ -273,6 +276,8 @@ def _page_routes(app: web.Application) -> None:
         ("/sources/{source}/test", source_pages.test_source, "admin"),
         ("/sources/{source}/reread", source_pages.reread_all, "admin"),
         ("/deliveries/{receipt}/reread", source_pages.reread_form, "admin"),
+        ("/destinations/{destination}/test", notices_api.test_form, "admin"),
+        ("/notices/{notice}/send", notices_api.send_form, "responder"),
         ("/zone", people.zone_form, "viewer"),
         ("/theme", people.theme_form, "viewer"),
         ("/sign-in", people.sign_in_form, "viewer"),

@@ -9,7 +9,7 @@ from typing import Any
 
 from incidents import configured
 from incidents.adapters import adapters
-from incidents.config import LEAST_KEY_LENGTH, ConfigError, config_of
+from incidents.config import LEAST_KEY_LENGTH, Config, ConfigError, config_of
 from incidents.configured import Step
 from incidents.proofs.signatures import secrets_in
 from incidents.store import Store
@@ -30,14 +30,19 @@ def read_file(path: Path) -> dict[str, Any]:
 def apply(store: Store, path: Path, *, secret_key: bytes, prune: bool = False, dry_run: bool = False) -> list[Step]:
     """Apply a file; the plan that was carried out. Raises ConfigError before anything is written."""
     document = read_file(path)
+    _take_addresses(document, path)
     config = config_of(document, adapters())
     keys = {row["name"]: key for row in document.get("sources", []) if (key := _key(row, path))}
     _told_apart(keys)
     secrets = {row["name"]: found for row in document.get("sources", []) if (found := _secrets(row, path))}
+    sealed = {
+        one.sealed_as: _sealed(row, path) for one, row in zip(config.destinations, _destinations(document), strict=True)
+    }
     with store.writing() as connection:
         # Several replicas start at once with the same file: the second one plans after the first has written.
         store.lock(connection, ["apply"])
         steps = configured.plan(connection, config, owner="file", prune=prune)
+        _known_sites(config, {site.name for site in (*configured.load(connection).sites, *config.sites)})
         taken = {step.name for step in steps if step.kind == "source" and step.act == "taken"}
         given = {source: key for source, key in keys.items() if source not in taken}
         about_keys = [step for source, key in given.items() for step in file_keys.plan(connection, source, key)]
@@ -48,7 +53,33 @@ def apply(store: Store, path: Path, *, secret_key: bytes, prune: bool = False, d
             for source, found in secrets.items():
                 if source not in taken:
                     keep(connection, secret_key, source, found)
+            for destination, found in sealed.items():
+                keep(connection, secret_key, destination, found)
     return steps + about_keys
+
+
+def _known_sites(config: Config, known: set[str]) -> None:
+    """Raises ConfigError where a destination names a site that nobody configured: it would hear of nothing."""
+    for one in config.destinations:
+        if unknown := set(one.sites) - known:
+            raise ConfigError(f"destinations {one.name}: sites: {min(unknown)[:60]!r} is not configured")
+
+
+def _destinations(document: dict[str, Any]) -> list[dict[str, Any]]:
+    rows = document.get("destinations", [])
+    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+
+
+def _take_addresses(document: dict[str, Any], path: Path) -> None:
+    """Put the addresses that destinations keep in files into the document, where they are checked."""
+    for row in _destinations(document):
+        if row.get("url_file") and not row.get("url"):
+            row["url"] = _text({"name": "?", **row}, "url_file", path, "destinations")
+
+
+def _sealed(row: dict[str, Any], path: Path) -> list[str]:
+    """What is kept of a destination: its address, then its secrets."""
+    return [str(row["url"]), *_secrets(row, path, "destinations")]
 
 
 def _told_apart(keys: Mapping[str, str]) -> None:
@@ -59,19 +90,19 @@ def _told_apart(keys: Mapping[str, str]) -> None:
             raise ConfigError(f"sources {source}: key: is the key of {other} too; each source has its own")
 
 
-def _secrets(row: dict[str, Any], path: Path) -> list[str]:
+def _secrets(row: dict[str, Any], path: Path, table: str = "sources") -> list[str]:
     """The signature secrets of a source: one, or those of a file, one a line, the old beside the new."""
     if row.get("secret_file"):
-        return secrets_in(_text(row, "secret_file", path))
+        return secrets_in(_text(row, "secret_file", path, table))
     given = str(row.get("secret") or "")
     return secrets_in(given) if "-----BEGIN" in given else [given] if given else []
 
 
-def _text(row: dict[str, Any], key: str, path: Path) -> str:
+def _text(row: dict[str, Any], key: str, path: Path, table: str = "sources") -> str:
     try:
         return (path.parent / str(row[key])).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeError) as error:
-        raise ConfigError(f"sources {row['name']}: {key}: {error}") from None
+        raise ConfigError(f"{table} {row['name']}: {key}: {error}") from None
 
 
 def _key(row: dict[str, Any], path: Path) -> str | None:

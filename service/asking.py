@@ -61,7 +61,8 @@ async def act(request: web.Request, deed: Callable[[Acting], T], *, is_told: boo
     def run() -> T:
         now = clock.now()
         with store.writing() as connection:
-            acting = Acting(config, Changes(store, connection, now), actor)
+            changes = Changes(store, connection, now, destinations=config.destinations)
+            acting = Acting(config, changes, actor)
             done = deed(acting)
             topics = (
                 [f"incident:{request.match_info['incident']}"] if "incident" in request.match_info else ["incidents"]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 
-from service import cli_bundles, cli_feeds, cli_incidents, cli_keys, cli_reread, cli_sites
+from service import cli_bundles, cli_feeds, cli_incidents, cli_keys, cli_notices, cli_reread, cli_sites
 from service.terminal import (
     JSON_OPTION,
     NOT_FOUND,
@@ -208,6 +208,8 @@ for command in (
     cli_keys.key,
     cli_keys.token,
     cli_keys.sign_in,
+    cli_notices.destination,
+    cli_notices.notice,
     cli_feeds.backfill,
     cli_feeds.import_,
     cli_sites.site,

@@ -123,7 +123,8 @@ def acted(actor: str, deed: Callable[[Acting], object]) -> object:
     with told(), opened() as store:
         config, now = config_in(store), clock.now()
         with store.writing() as connection:
-            done = deed(Acting(config, Changes(store, connection, now), f"user:{actor}"))
+            changes = Changes(store, connection, now, destinations=config.destinations)
+            done = deed(Acting(config, changes, f"user:{actor}"))
             pulse(store, connection, ["incidents"], now)
     return done
 

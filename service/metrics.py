@@ -17,6 +17,7 @@ from service import clock
 from service.asking import read
 from service.keys import CONFIG, HUB, SPOOL, WORKER, WRITER
 from service.polling import POLLING
+from service.sending import SENDING
 
 ANSWER_SECONDS = 5.0
 """How long the database may take before the metrics that need it are left out."""
@@ -50,6 +51,9 @@ async def metrics(request: web.Request) -> web.Response:
     polls = Gauge("barograph_polls_total", "Askings of feeds since the start", ["outcome"], registry=registry)
     for outcome in ("answered", "unchanged", "failed"):
         polls.labels(outcome).set(request.app[POLLING].outcomes[outcome])
+    sent = Gauge("barograph_notices_total", "Attempts to send notices since the start", ["outcome"], registry=registry)
+    for outcome in ("sent", "failed"):
+        sent.labels(outcome).set(request.app[SENDING].outcomes[outcome])
     _add_feeds(registry, await _feeds(request))
     return web.Response(
         body=generate_latest(registry), headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}

@@ -9,7 +9,9 @@ from typing import Any
 
 from dashboards.audiences import AUDIENCES
 from incidents.incident_fold import MILESTONES
-from incidents.postmortem import SECTIONS, STATES
+from incidents.notices.destinations import KINDS, STATES, WHAT
+from incidents.postmortem import SECTIONS
+from incidents.postmortem import STATES as POSTMORTEM_STATES
 from service.problem import PROBLEMS
 from service.routes import Route
 
@@ -47,7 +49,7 @@ _SHARE = _object(("k", "n", "share", "low", "high"), k=_COUNT, n=_COUNT, share=_
 _STATUS = {"enum": ["open", "acknowledged", "mitigated", "resolved"]}
 _SEVERITY = {"enum": ["critical", "error", "warning", "info", "unknown"]}
 _KIND = {"enum": ["alert", "hazard", "provider_incident", "change"]}
-_POSTMORTEM_STATE = {"enum": list(STATES)}
+_POSTMORTEM_STATE = {"enum": list(POSTMORTEM_STATES)}
 _AUDIENCE = {"enum": list(AUDIENCES)}
 _MOMENT = {"anyOf": [_INSTANT, _object(("at",), at=_INSTANT, until=_MAYBE_INSTANT), {"type": "null"}]}
 _MILESTONES = dict.fromkeys(MILESTONES, _MOMENT)
@@ -365,6 +367,41 @@ SCHEMAS: dict[str, Any] = {
             ]
         },
     ),
+    "Attempt": _object(
+        ("at", "outcome", "took_ms"),
+        at=_INSTANT,
+        outcome={"enum": ["sent", "failed"]},
+        status={"type": ["integer", "null"]},
+        reason=_MAYBE_TEXT,
+        took_ms=_COUNT,
+        by=_MAYBE_TEXT,
+    ),
+    "Destination": _object(
+        ("name", "kind", "waiting", "sent", "dead"),
+        name=_TEXT,
+        kind={"enum": list(KINDS)},
+        host=_TEXT,
+        what=_list({"enum": list(WHAT)}),
+        severity_at_least={"anyOf": [_SEVERITY, {"type": "null"}]},
+        sites=_list(_TEXT),
+        waiting=_COUNT,
+        sent=_COUNT,
+        dead=_COUNT,
+        last={"anyOf": [_ref("Attempt"), {"type": "null"}]},
+    ),
+    "Notice": _object(
+        ("id", "key", "destination", "what", "state", "recorded_at", "attempts"),
+        id={"type": "integer"},
+        key={"type": "string", "description": "its idempotency key: the same at every attempt"},
+        destination=_TEXT,
+        incident=_MAYBE_TEXT,
+        what={"enum": [*WHAT, "test"]},
+        title=_TEXT,
+        state={"enum": list(STATES)},
+        recorded_at=_INSTANT,
+        due_at=_MAYBE_INSTANT,
+        attempts=_list(_ref("Attempt")),
+    ),
     "Problem": _object(
         ("type", "title", "status"), type=_TEXT, title=_TEXT, status={"type": "integer"}, detail=_TEXT, request_id=_TEXT
     ),
@@ -380,6 +417,8 @@ for _name in (
     "Revision",
     "ProviderLag",
     "PostmortemRevision",
+    "Destination",
+    "Notice",
 ):
     SCHEMAS["TimelinePage" if _name == "Line" else f"{_name}Page"] = _page(_name)
 SCHEMAS["RevisionPage"]["properties"] |= {

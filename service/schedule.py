@@ -21,6 +21,7 @@ from incidents.store import Store, insert
 from service import clock
 from service.keys import ACCESS, CONFIG, HUB, KEY_CHECKS, STORE, WORKER
 from service.polling import POLLING
+from service.sending import SENDING
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +29,8 @@ RULES_SECONDS = 5
 """How often the rules' clock ticks."""
 POLL_SECONDS = 1
 """How often it is looked whose turn it is to be asked."""
+SEND_SECONDS = 1
+"""How often it is looked whether destinations are to be told something."""
 RELOAD_SECONDS = 2
 """How long a configuration or a key that another process wrote may go unnoticed; well under FRESH_SECONDS."""
 HOUSE_SECONDS = 30
@@ -42,6 +45,7 @@ async def running(app: web.Application) -> AsyncIterator[None]:
         (RELOAD_SECONDS, _reload),
         (HOUSE_SECONDS, _keep_house),
         (POLL_SECONDS, _poll),
+        (SEND_SECONDS, _send),
     )
     for seconds, tick in ticks:
         # A late tick still runs, and only once however many were missed.
@@ -77,6 +81,10 @@ async def _settle(app: web.Application) -> None:
 
 async def _poll(app: web.Application) -> None:
     await app[POLLING].tick()
+
+
+async def _send(app: web.Application) -> None:
+    await app[SENDING].tick()
 
 
 async def _reload(app: web.Application) -> None:

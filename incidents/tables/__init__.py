@@ -14,11 +14,13 @@ from incidents.tables.columns import Instant, Json, instant, micros
 from incidents.tables.connections import MemberRow, SightingRow, StampRow, SupersessionRow, UnreadRow
 from incidents.tables.counts import MemberCountRow
 from incidents.tables.logs import DeliveryRow, EntryRow, EventRow, ReadingRow
+from incidents.tables.notices import NoticeAttemptRow, NoticeRow
 from incidents.tables.polls import AskedRow, PollHostRow, PollRow
 from incidents.tables.postmortems import PostmortemRevisionRow
 from incidents.tables.proofs import SeenProofRow
 from incidents.tables.reach import ReachRow, ReadingCountRow
 from incidents.tables.settings import KeyRow, PulseRow, RefusalRow, SecretRow, SettingRow
+from incidents.tables.shares import ShareRow
 
 METADATA = SQLModel.metadata
 
@@ -35,6 +37,8 @@ __all__ = [
     "KeyRow",
     "MemberCountRow",
     "MemberRow",
+    "NoticeAttemptRow",
+    "NoticeRow",
     "OccurrenceRow",
     "PollHostRow",
     "PollRow",
@@ -48,6 +52,7 @@ __all__ = [
     "SecretRow",
     "SeenProofRow",
     "SettingRow",
+    "ShareRow",
     "SightingRow",
     "StampRow",
     "SupersessionRow",
