@@ -19,6 +19,7 @@ from incidents.config import Config
 from incidents.deliveries import BODY_BOUND
 from incidents.store import Store
 from service import (
+    exports_api,
     inbox,
     metrics,
     occurrences_api,
@@ -208,6 +209,7 @@ def _page_routes(app: web.Application) -> None:
         ("/incidents", people.incidents),
         ("/incidents/{incident}", people.incident),
         ("/incidents/{incident}/postmortem", postmortem_pages.show),
+        ("/incidents/{incident}/export", exports_api.export_form),
         ("/compare", review_pages.compare_page),
         ("/review", review_pages.review_page),
         ("/sources", source_pages.sources),
