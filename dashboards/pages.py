@@ -35,6 +35,7 @@ EXPORTS = (
     ("md", "Markdown"),
     ("csv", "CSV"),
     ("json", "JSON"),
+    ("ics", "Calendar"),
 )
 _STEPS = {"open": "acknowledged", "acknowledged": "mitigated", "mitigated": "resolved", "resolved": "open"}
 _ZONE_BY = {
@@ -145,7 +146,8 @@ def incident_page(
         asked=coverage_rows(view),
         exports=EXPORTS,
         export_query="?" + urlencode({"tz": view.zone, **_known(view)}),
-        permalink="?" + urlencode({"from": instants.text(view.since), "to": instants.text(view.until), **_known(view)}),
+        export_kept=tuple({"tz": view.zone, **_known(view), **_window(view)}.items()),
+        permalink="?" + urlencode({**_window(view), **_known(view)}),
         following=_STEPS[incident.status],
         groups=by_phase(view.lines, view.phases),
         phase_words=lambda phase: _phase_words(phase, view),
@@ -338,6 +340,10 @@ def _link_title(link: Link, occurrences: Mapping[str, Occurrence]) -> str:
 
 def _known(view: IncidentView) -> dict[str, str]:
     return {"as_of": instants.text(view.as_of)} if view.as_known else {}
+
+
+def _window(view: IncidentView) -> dict[str, str]:
+    return {"from": instants.text(view.since), "to": instants.text(view.until)}
 
 
 def _slider(view: IncidentView) -> dict[str, int]:

@@ -21,6 +21,7 @@ from incidents.store import Store
 from incidents.views.source_view import Spooled
 from service import (
     clock,
+    exports_api,
     inbox,
     metrics,
     notices_api,
@@ -245,6 +246,7 @@ def _page_routes(app: web.Application) -> None:
         ("/incidents", people.incidents),
         ("/incidents/{incident}", people.incident),
         ("/incidents/{incident}/postmortem", postmortem_pages.show),
+        ("/incidents/{incident}/export", exports_api.export_form),
         ("/compare", review_pages.compare_page),
         ("/review", review_pages.review_page),
         ("/sources", source_pages.sources),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 import orjson
 import sqlalchemy as sa
@@ -12,7 +12,6 @@ from aiohttp import web
 
 from dashboards import documents, words
 from dashboards.figure import incident_figure
-from dashboards.svg import Preset
 from dashboards.tokens import Theme
 from incidents import acts, entries, instants, measurements
 from incidents.acts import ConflictError, NotFoundError
@@ -21,7 +20,7 @@ from incidents.model import Incident, Occurrence, Severity
 from incidents.views import incident_view, overview
 from incidents.views.incident_view import Asked
 from incidents.views.view import IncidentView
-from service import clock, exports
+from service import clock
 from service.asking import (
     AskingError,
     act,
@@ -42,8 +41,6 @@ from service.asking import (
 from service.keys import CONFIG, SETTINGS
 from service.problem import problem
 from service.records_api import occurrence_json
-
-FORMATS = ("svg", "png", "pdf", "html", "md", "csv", "json")
 
 
 async def list_incidents(request: web.Request) -> web.Response:
@@ -305,29 +302,6 @@ def lane_heights(view: IncidentView, width: int) -> dict[str, float]:
     """How high each lane of a view is drawn, in pixels."""
     lanes = incident_figure(view, width=width)["layout"]["meta"]["lanes"]
     return {name: bottom - top for name, (top, bottom) in lanes.items()}
-
-
-async def get_export(request: web.Request) -> web.Response:
-    form = request.match_info["format"]
-    if form not in FORMATS:
-        raise NotFoundError(f"exports are {', '.join(FORMATS)}")
-    theme = choice_of(request, "theme", exports.THEMES, "light")
-    preset = cast("Preset", choice_of(request, "preset", exports.PRESETS, "a4"))
-    view = await gather(request, asked_of(request))
-    address = f"{public_url(request)}/incidents/{view.incident.id}"
-    name, kind, content = await compute(
-        request, lambda: exports.export(view, form, theme=theme, preset=preset, address=address)
-    )
-    return web.Response(
-        body=content,
-        content_type=kind,
-        charset="utf-8" if exports.is_text(form) else None,
-        headers={
-            "Content-Disposition": f'inline; filename="{name}"',
-            "ETag": f'"{view.revision}-{form}-{theme}-{preset}"',
-            "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox",
-        },
-    )
 
 
 def public_url(request: web.Request) -> str:

@@ -28,18 +28,19 @@ MOST_COMPARED = 8
 async def review_page(request: web.Request) -> web.Response:
     """The page; its days are those of the reader's zone."""
     viewer = viewer_of(request)
-    seen = await _read(request, zone_of(request) or viewer.zone)
+    seen = await read_cohort(request, viewer.zone)
     return html(await compute(request, lambda: drawn.review_page(seen, viewer)))
 
 
 async def get_review(request: web.Request) -> web.Response:
     """The same numbers as JSON."""
-    seen = await _read(request, zone_of(request) or "UTC")
+    seen = await read_cohort(request)
     return answer(await compute(request, lambda: review_json(seen)))
 
 
-async def _read(request: web.Request, zone: str) -> Cohort:
-    now, config = clock.now(), request.app[CONFIG].now
+async def read_cohort(request: web.Request, default_zone: str = "UTC") -> Cohort:
+    """The incidents of the window, the site and the zone that a query asks for."""
+    zone, now, config = zone_of(request) or default_zone, clock.now(), request.app[CONFIG].now
     since, until = _window(request, now, zone)
     asked = ReviewAsked(now=now, since=since, until=until, zone=zone, site=site_of(request))
     return await read(request, lambda connection: review.read_review(connection, config, asked))

@@ -10,6 +10,7 @@ from aiohttp import web
 from service import (
     bundles_api,
     deliveries_api,
+    exports_api,
     incidents_api,
     notices_api,
     occurrences_api,
@@ -42,6 +43,7 @@ class Route:
 
 _WINDOW = ("as_of", "from", "to", "tz")
 _PAGE = ("limit", "cursor")
+_LOOK = ("theme", "preset", "scale")
 _VERSION = ("audience", "names", "revision", "tz")
 
 ROUTES: tuple[Route, ...] = (
@@ -192,10 +194,10 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "GET",
         "/incidents/{incident}/export.{format}",
-        incidents_api.get_export,
+        exports_api.get_export,
         "viewer",
-        "Its timeline as a file: svg, png, pdf, html, md, csv, json",
-        (*_WINDOW, "theme", "preset"),
+        "Its timeline as a file: svg, png, pdf, html, md, csv, json, ics",
+        (*_WINDOW, *_LOOK),
         media="application/octet-stream",
     ),
     Route(
@@ -240,7 +242,7 @@ ROUTES: tuple[Route, ...] = (
         "/incidents/{incident}/postmortem.{format}",
         postmortems_api.get_postmortem_file,
         "viewer",
-        "Its postmortem as a file: md, html, pdf, docx, zip, json",
+        "Its postmortem as a file: md, html, pdf, docx, zip, json, and its actions as ics",
         _VERSION,
         media="application/octet-stream",
     ),
@@ -286,6 +288,33 @@ ROUTES: tuple[Route, ...] = (
         "The incidents that opened in a window, seen together",
         ("from", "to", "site", "tz"),
         gives="Review",
+    ),
+    Route(
+        "GET",
+        "/review/{card}.{format}",
+        exports_api.get_review_chart,
+        "viewer",
+        "One card of the review as a file: svg, png, pdf",
+        ("from", "to", "site", "tz", *_LOOK),
+        media="application/octet-stream",
+    ),
+    Route(
+        "GET",
+        "/sites/map.{format}",
+        exports_api.get_map,
+        "viewer",
+        "The map of sites and hazards as a file: svg, png, pdf",
+        _LOOK,
+        media="application/octet-stream",
+    ),
+    Route(
+        "GET",
+        "/incidents.ics",
+        exports_api.get_calendar,
+        "viewer",
+        "Incidents as a calendar",
+        ("status", "severity", "site", "from", "to", "q"),
+        media="text/calendar",
     ),
     Route("GET", "/sites", records_api.list_sites, "viewer", "Sites"),
     Route("GET", "/sources", records_api.list_sources, "viewer", "Sources with their counters"),
