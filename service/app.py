@@ -9,10 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import aiohttp
 import orjson
-import sqlalchemy as sa
 from aiohttp import web
 from isal import isal_zlib
-from sqlalchemy.exc import SQLAlchemyError
 
 from incidents import configured
 from incidents.config import Config
@@ -35,12 +33,13 @@ from service.apply import apply
 from service.asking import zones
 from service.hub import Hub
 from service.inbox import BODIES, Bodies
+from service.instruments import Instruments
 from service.keys import (
     ACCESS,
     CONFIG,
     DEMO,
-    DURABILITY,
     HUB,
+    INSTRUMENTS,
     KEY_CHECKS,
     READERS,
     SETTINGS,
@@ -50,6 +49,7 @@ from service.keys import (
     Configured,
 )
 from service.listener import Listener
+from service.readiness import READINESS, Readiness, readyz
 from service.routes import ROUTES
 from service.seal import secret_key
 from service.settings import Settings
@@ -62,8 +62,6 @@ log = logging.getLogger(__name__)
 READER_THREADS = 4
 READ_CONNECTIONS = READER_THREADS + 4
 """Those of the readers, and some for key checks, streams, reloads and readiness, which never wait for a reader's."""
-ANSWER_SECONDS = 5.0
-"""How long the database may take to answer before we say that we are not ready."""
 
 
 def create_app(settings: Settings, store: Store, *, demo: bool = False) -> web.Application:
@@ -101,7 +99,6 @@ async def _configuration(app: web.Application) -> AsyncIterator[None]:
                 step.text,
             )
     app[CONFIG].now = await asyncio.to_thread(load)
-    app[DURABILITY] = await asyncio.to_thread(store.durability)
     await asyncio.to_thread(app[ACCESS].refresh)
     await asyncio.to_thread(zones)
     yield
@@ -110,12 +107,15 @@ async def _configuration(app: web.Application) -> AsyncIterator[None]:
 async def _intake(app: web.Application) -> AsyncIterator[None]:
     """The writer, the worker and the hub, in the order in which deliveries pass through them."""
     hub = app[HUB] = Hub(app[STORE])
-    worker = app[WORKER] = Worker(app[STORE], lambda: app[CONFIG].now, lambda _: hub.notify())
-    writer = app[WRITER] = Writer(app[STORE], worker.wake)
+    instruments = app[INSTRUMENTS] = Instruments()
+    worker = app[WORKER] = Worker(app[STORE], lambda: app[CONFIG].now, lambda _: hub.notify(), instruments)
+    writer = app[WRITER] = Writer(app[STORE], worker.wake, instruments)
+    readiness = app[READINESS] = Readiness(app[SETTINGS], app[STORE], writer, worker)
     listener = None if app[STORE].is_sqlite else Listener(app[STORE].url, hub.notify)
     worker.start()
     if listener:
         listener.start()
+    await readiness.checks()  # so that who asks while the database is away is told how it was
     async with asyncio.TaskGroup() as group:
         broadcasting = group.create_task(hub.run())
         yield
@@ -124,6 +124,7 @@ async def _intake(app: web.Application) -> AsyncIterator[None]:
         if listener:
             await asyncio.to_thread(listener.close)
         broadcasting.cancel()
+    readiness.close()
     app[READERS].shutdown()
     app[KEY_CHECKS].shutdown()
 
@@ -141,39 +142,6 @@ async def _unnamed(_request: web.Request, response: web.StreamResponse) -> None:
 async def livez(_request: web.Request) -> web.Response:
     """The process answers."""
     return web.json_response({"status": "ok"})
-
-
-async def readyz(request: web.Request) -> web.Response:
-    """Whether deliveries can be taken and read, with reasons that tell a stranger nothing of the database."""
-    writer, worker = request.app[WRITER], request.app[WORKER]
-    reasons = [
-        reason
-        for reason in (
-            "draining" if writer.draining else None,
-            None if writer.is_alive or writer.draining else "the thread that writes deliveries has ended",
-            None if worker.is_alive or writer.draining else "the thread that reads deliveries has ended",
-            f"deliveries cannot be written: {writer.failing}" if writer.failing else None,
-            f"deliveries cannot be read: {worker.failing}" if worker.failing else None,
-        )
-        if reason
-    ]
-    try:
-        async with asyncio.timeout(ANSWER_SECONDS):
-            await asyncio.to_thread(_answers, request.app[STORE])
-    except (SQLAlchemyError, OSError, TimeoutError) as error:
-        reasons.append(f"the database does not answer: {type(error).__name__}")
-    body = {
-        "status": "not ready" if reasons else "ready",
-        "reasons": reasons,
-        "durability": request.app[DURABILITY],
-        "waiting": writer.waiting,
-    }
-    return web.json_response(body, status=503 if reasons else 200)
-
-
-def _answers(store: Store) -> None:
-    with store.reading() as connection:
-        connection.execute(sa.select(1))
 
 
 async def openapi_document(_request: web.Request) -> web.Response:

@@ -11,6 +11,7 @@ from incidents.config import Config
 from incidents.store import Store
 from service.access import Access, Identity
 from service.hub import Hub
+from service.instruments import Instruments
 from service.settings import Settings
 from service.worker import Worker
 from service.writer import Writer
@@ -31,7 +32,7 @@ WRITER = web.AppKey("writer", Writer)
 WORKER = web.AppKey("worker", Worker)
 READERS = web.AppKey("readers", ThreadPoolExecutor)
 KEY_CHECKS = web.AppKey("key_checks", ThreadPoolExecutor)
-DURABILITY = web.AppKey("durability", dict[str, str])
+INSTRUMENTS = web.AppKey("instruments", Instruments)
 HUB = web.AppKey("hub", Hub)
 DEMO = web.AppKey("demo", bool)
 IDENTITY = web.RequestKey("identity", Identity)
