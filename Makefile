@@ -49,7 +49,7 @@ $(VENV)/.run: requirements-setup.lock requirements.lock pyproject.toml
 	@test -e $@ || $(PYTHON) -m venv --clear $(VENV) \
 	|| { echo "$(PYTHON) has no venv module; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
 	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements-setup.lock
-	@$(call install,requirements.lock,)
+	@$(call install,requirements.lock,--compile-bytecode)
 	@$(BIN)/python -m pip install --quiet --no-index --no-deps --no-build-isolation --editable .
 	@touch $@
 

@@ -22,10 +22,8 @@ from typing import Any, TypeVar
 import orjson
 import sqlalchemy as sa
 import sqlalchemy.exc
-from alembic import command
-from alembic.config import Config as AlembicConfig
-from sqlalchemy.dialects import postgresql, sqlite
 
+from incidents import schema
 from incidents.tables import Instant, Json, micros
 
 log = logging.getLogger(__name__)
@@ -246,6 +244,12 @@ class Store:
 
     def migrate(self) -> None:
         """Bring the schema to the newest revision; several processes may try at once, one does."""
+        with self.reading() as connection:
+            if schema.revision(connection) == schema.newest():
+                return
+        from alembic import command
+        from alembic.config import Config as AlembicConfig
+
         config = AlembicConfig()
         config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
         with self.gate.fold(), self._write.begin() as connection:
@@ -255,12 +259,15 @@ class Store:
 
     def durability(self) -> dict[str, str]:
         """The settings that law 1 rests on, as the database reports them."""
+        if self.is_sqlite:
+            # On a bare connection: a transaction of a writer's would wait for the fold that holds the gate.
+            bare = self._write.raw_connection()
+            try:
+                names = ("journal_mode", "synchronous")
+                return {name: str(bare.cursor().execute(f"PRAGMA {name}").fetchone()[0]) for name in names}
+            finally:
+                bare.close()
         with self._write.connect() as connection:
-            if self.is_sqlite:
-                return {
-                    name: str(connection.exec_driver_sql(f"PRAGMA {name}").scalar())
-                    for name in ("journal_mode", "synchronous")
-                }
             return {
                 name: str(connection.exec_driver_sql(f"SHOW {name}").scalar())
                 for name in ("fsync", "synchronous_commit", "full_page_writes")
@@ -315,7 +322,14 @@ def _lock_number(name: str) -> int:
 def insert(connection: sa.Connection, table: Any) -> Any:  # noqa: ANN401  # a table in, its dialect's Insert out
     """An INSERT of the connection's dialect: both know `on_conflict_do_nothing` and `on_conflict_do_update`."""
     target = table.__table__ if hasattr(table, "__table__") else table
-    return (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(target)
+    if connection.dialect.name == "sqlite":
+        from sqlalchemy.dialects import sqlite
+
+        return sqlite.insert(target)
+    # Only where it is spoken: loading it takes a tenth of a second, which every command would pay.
+    from sqlalchemy.dialects import postgresql
+
+    return postgresql.insert(target)
 
 
 def insert_many(connection: sa.Connection, table: Any, rows: Sequence[Mapping[str, Any]]) -> None:  # noqa: ANN401  # a table

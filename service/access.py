@@ -16,10 +16,11 @@ from typing import Any, Literal
 import sqlalchemy as sa
 
 from incidents.store import Store
-from incidents.views.overview import KEY
+from incidents.tables import KeyRow
 from service import clock
 from service.seal import keep, open_all
 
+KEY = KeyRow.__table__  # type: ignore[attr-defined]  # SQLModel adds it
 Role = Literal["viewer", "responder", "admin"]
 ROLES: tuple[Role, ...] = ("viewer", "responder", "admin")
 PREFIXES = {"ingest": "bk_", "token": "bt_", "session": "bs_", "sign_in": "bl_"}

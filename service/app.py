@@ -9,18 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import aiohttp
 import orjson
-import sqlalchemy as sa
 from aiohttp import web
 from isal import isal_zlib
-from sqlalchemy.exc import SQLAlchemyError
 
 from incidents import configured
 from incidents.config import Config
 from incidents.deliveries import BODY_BOUND
 from incidents.store import Store
-from incidents.views.source_view import Spooled
 from service import (
-    clock,
     exports_api,
     inbox,
     metrics,
@@ -40,12 +36,13 @@ from service.apply import apply
 from service.asking import zones
 from service.hub import Hub
 from service.inbox import BODIES, Bodies
+from service.instruments import Instruments
 from service.keys import (
     ACCESS,
     CONFIG,
     DEMO,
-    DURABILITY,
     HUB,
+    INSTRUMENTS,
     KEY_CHECKS,
     READERS,
     SETTINGS,
@@ -56,6 +53,7 @@ from service.keys import (
     Configured,
 )
 from service.listener import Listener
+from service.readiness import READINESS, Readiness, readyz
 from service.routes import ROUTES
 from service.seal import secret_key
 from service.settings import Settings
@@ -70,8 +68,6 @@ log = logging.getLogger(__name__)
 READER_THREADS = 4
 READ_CONNECTIONS = READER_THREADS + 4
 """Those of the readers, and some for key checks, streams, reloads and readiness, which never wait for a reader's."""
-ANSWER_SECONDS = 5.0
-"""How long the database may take to answer before we say that we are not ready."""
 
 
 def create_app(settings: Settings, store: Store, *, demo: bool = False) -> web.Application:
@@ -109,7 +105,6 @@ async def _configuration(app: web.Application) -> AsyncIterator[None]:
                 step.text,
             )
     app[CONFIG].now = await asyncio.to_thread(load)
-    app[DURABILITY] = await asyncio.to_thread(store.durability)
     await asyncio.to_thread(app[ACCESS].refresh)
     await asyncio.to_thread(zones)
     yield
@@ -118,16 +113,19 @@ async def _configuration(app: web.Application) -> AsyncIterator[None]:
 async def _intake(app: web.Application) -> AsyncIterator[None]:
     """The writer, the worker and the hub, in the order in which deliveries pass through them."""
     hub = app[HUB] = Hub(app[STORE])
-    worker = app[WORKER] = Worker(app[STORE], lambda: app[CONFIG].now, lambda _: hub.notify())
+    instruments = app[INSTRUMENTS] = Instruments()
+    worker = app[WORKER] = Worker(app[STORE], lambda: app[CONFIG].now, lambda _: hub.notify(), instruments)
     spool = app[SPOOL] = await asyncio.to_thread(_spool, app)
-    writer = app[WRITER] = Writer(app[STORE], worker.wake, spool)
+    writer = app[WRITER] = Writer(app[STORE], worker.wake, spool, instruments)
     drain = SpoolDrain(app[STORE], spool, worker.wake) if spool else None
+    readiness = app[READINESS] = Readiness(app[SETTINGS], app[STORE], writer, worker, spool)
     listener = None if app[STORE].is_sqlite else Listener(app[STORE].url, hub.notify)
     worker.start()
     if drain:
         drain.start()
     if listener:
         listener.start()
+    await readiness.checks()  # so that who asks while the database is away is told how it was
     async with asyncio.TaskGroup() as group:
         broadcasting = group.create_task(hub.run())
         yield
@@ -139,6 +137,7 @@ async def _intake(app: web.Application) -> AsyncIterator[None]:
         if listener:
             await asyncio.to_thread(listener.close)
         broadcasting.cancel()
+    readiness.close()
     app[READERS].shutdown()
     app[KEY_CHECKS].shutdown()
 
@@ -164,54 +163,6 @@ async def _unnamed(_request: web.Request, response: web.StreamResponse) -> None:
 async def livez(_request: web.Request) -> web.Response:
     """The process answers."""
     return web.json_response({"status": "ok"})
-
-
-async def readyz(request: web.Request) -> web.Response:
-    """Whether deliveries can be taken, with reasons that tell a stranger nothing of the database.
-
-    While the spool takes them a process whose database is away is as ready as any: who left it out would lose them.
-    """
-    writer, worker, spool = request.app[WRITER], request.app[WORKER], request.app[SPOOL]
-    reasons = [
-        reason
-        for reason in (
-            "draining" if writer.draining else None,
-            None if writer.is_alive or writer.draining else "the thread that writes deliveries has ended",
-            None if worker.is_alive or writer.draining else "the thread that reads deliveries has ended",
-            f"deliveries cannot be written: {writer.failing}" if writer.failing else None,
-            "the spool is nearly full" if spool and not spool.has_room else None,
-        )
-        if reason
-    ]
-    unread = [f"deliveries cannot be read: {worker.failing}"] if worker.failing else []
-    away: list[str] = []
-    try:
-        async with asyncio.timeout(ANSWER_SECONDS):
-            await asyncio.to_thread(_answers, request.app[STORE])
-    except (SQLAlchemyError, OSError, TimeoutError) as error:
-        away = [*unread, f"the database does not answer: {type(error).__name__}"]
-    else:
-        (away if worker.is_away else reasons).extend(unread)
-    is_ready = not reasons and (not away or spool is not None)
-    held = spool.depth() if spool else Spooled()
-    body = {
-        "status": "not ready" if not is_ready else "spooling" if away or held.deliveries else "ready",
-        "reasons": reasons + away,
-        "durability": request.app[DURABILITY],
-        "waiting": writer.waiting,
-        "spool": {
-            "deliveries": held.deliveries,
-            "bytes": held.bytes,
-            "age_seconds": round((clock.now() - held.since).total_seconds(), 1) if held.since else 0,
-            "aside": held.aside,
-        },
-    }
-    return web.json_response(body, status=200 if is_ready else 503)
-
-
-def _answers(store: Store) -> None:
-    with store.reading() as connection:
-        connection.execute(sa.select(1))
 
 
 async def openapi_document(_request: web.Request) -> web.Response:

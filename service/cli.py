@@ -164,7 +164,7 @@ def check() -> None:
     from incidents.adapters import adapters as known
     from incidents.config import config_of
     from service.apply import read_file
-    from service.serving import check_durability
+    from service.durability import check_durability
     from service.settings import SettingsError
 
     settings = settings_of()

@@ -8,9 +8,8 @@ import sqlalchemy as sa
 
 from incidents.config import ConfigError
 from incidents.configured import Step
-from incidents.views.overview import KEY
 from service import clock
-from service.access import digest, write_key
+from service.access import KEY, digest, write_key
 
 
 def plan(connection: sa.Connection, source: str, key: str) -> list[Step]:

@@ -23,10 +23,11 @@ from incidents.redaction import redact
 from incidents.store import Store
 from service import clock
 from service.app import READ_CONNECTIONS, create_app
+from service.durability import check_durability
 from service.keys import ACCESS
 from service.people import sign_in_link
 from service.replay import Player, story_of
-from service.settings import Settings, SettingsError
+from service.settings import Settings
 from service.shortcut import Shortcut
 
 log = logging.getLogger(__name__)
@@ -110,15 +111,6 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
         return None
     factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
     return factory
-
-
-def check_durability(store: Store) -> None:
-    """Refuse a database that forgets what it acknowledged."""
-    told = store.durability()
-    bad = {"fsync": "off", "synchronous_commit": "off", "synchronous": "0", "journal_mode": "off"}
-    for name, value in told.items():
-        if value == bad.get(name):
-            raise SettingsError(f"DATABASE_URL: {name} is {value}: what is acknowledged could be lost")
 
 
 def demo_file(settings: Settings) -> str:

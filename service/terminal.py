@@ -52,9 +52,8 @@ def opened(settings: Settings | None = None) -> Iterator[Store]:
     """The migrated store of the settings; exit 6 when the database does not answer."""
     import sqlalchemy.exc
 
-    from incidents.rebuild import refill
+    from incidents import schema
     from incidents.store import Store
-    from service import clock
 
     settings = settings or settings_of()
     if not settings.names_a_database and (settings.data_dir / "demo.db").exists():
@@ -67,7 +66,13 @@ def opened(settings: Settings | None = None) -> Iterator[Store]:
     store = Store(settings.database_url)
     try:
         store.migrate()
-        refill(store, clock.now())
+        with store.reading() as connection:
+            is_due = schema.is_refill_due(connection)
+        if is_due:
+            from incidents.rebuild import refill
+            from service import clock
+
+            refill(store, clock.now())
         yield store
     except sqlalchemy.exc.OperationalError as error:
         raise fail(f"the database does not answer: {error.orig}", UNAVAILABLE) from None
