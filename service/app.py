@@ -20,6 +20,7 @@ from incidents.deliveries import BODY_BOUND
 from incidents.store import Store
 from service import (
     inbox,
+    incident_forms,
     metrics,
     occurrences_api,
     openapi,
@@ -225,11 +226,14 @@ def _page_routes(app: web.Application) -> None:
     for path, form, role in (
         ("/incidents", people.open_form, "responder"),
         ("/incidents/{incident}/status", people.status_form, "responder"),
-        ("/incidents/{incident}/entries", people.entry_form, "responder"),
-        (r"/incidents/{incident}/entries/{entry:\d{1,18}}/correct", people.correct_form, "responder"),
+        ("/incidents/{incident}/milestone", incident_forms.milestone, "responder"),
+        ("/incidents/{incident}/windows", incident_forms.windows, "responder"),
+        ("/incidents/{incident}/undo", incident_forms.undone, "responder"),
+        ("/incidents/{incident}/entries", incident_forms.note, "responder"),
+        (r"/incidents/{incident}/entries/{entry:\d{1,18}}/correct", incident_forms.correct, "responder"),
         (r"/incidents/{incident}/entries/{entry:\d{1,18}}/retract", people.retract_form, "responder"),
         ("/incidents/{incident}/links/{link}/verdict", people.verdict_form, "responder"),
-        ("/incidents/{incident}/patch", people.patch_form, "responder"),
+        ("/incidents/{incident}/patch", incident_forms.patch, "responder"),
         ("/incidents/{incident}/postmortem", postmortem_pages.save_form, "responder"),
         ("/incidents/{incident}/postmortem/state", postmortem_pages.state_form, "responder"),
         ("/sources", source_pages.create_source, "admin"),
