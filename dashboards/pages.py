@@ -152,6 +152,7 @@ def incident_page(
         permalink="?" + urlencode(_frozen(view, query, frozen_at or view.as_of)),
         following=_STEPS[incident.status],
         amended=amended,
+        query=query,
         windows=incident.impact_windows,
         places=lines_shown.places_between(view.lines, view.zone),
         prefill=query.get("at", "")[:19],

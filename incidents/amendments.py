@@ -98,12 +98,15 @@ def _wording(entry: Entry, by: Entry, *, is_withdrawn: bool) -> Wording:
 
 
 def withdrawn(log: Sequence[Entry]) -> tuple[Withdrawal, ...]:
-    """What does not hold, the latest withdrawal first; a retraction taken back is told by the entry that is back."""
+    """What does not hold, the latest withdrawal first.
+
+    A retraction taken back is told by the entry that is back, a correction among the wordings of its entry.
+    """
     entries = {entry.id: entry for entry in log}
     pairs = [
         Withdrawal(entries[number], by)
         for number, by in withdrawals(log).items()
-        if number in entries and entries[number].kind != "retraction"
+        if number in entries and entries[number].kind not in ("retraction", "correction")
     ]
     return tuple(sorted(pairs, key=lambda pair: pair.retraction.id, reverse=True))
 

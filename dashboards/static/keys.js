@@ -93,6 +93,7 @@
       if (field && !dialog?.open) field.blur();
       return;
     }
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && event.target.matches?.("textarea")) { event.target.form?.requestSubmit(); return; }
     if (turnedOff() || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
     if (event.target.closest?.("input:not([type=checkbox], [type=radio], [type=range]), textarea, select, [contenteditable]")) return;
     const act = ACTS[event.key];
