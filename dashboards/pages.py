@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-from dashboards import tracks, words
+from dashboards import lines_shown, tracks, words
 from dashboards.coverage import coverage_rows
 from dashboards.paper import bar_scale, by_phase, render, standing
 from dashboards.paper import signed_in as _page
@@ -17,6 +17,7 @@ from dashboards.plates import Card
 from dashboards.senders import troubles
 from dashboards.strips import UNHEARD, is_unheard, unknown_words
 from incidents import instants, provider_lag, revisions, spoken_times
+from incidents.amendments import Amendments
 from incidents.geography.sites import survey
 from incidents.model import Incident, Link, Moment, Occurrence, Site
 from incidents.views.now_view import NowView
@@ -25,8 +26,6 @@ from incidents.views.view import IncidentRow, IncidentView, Line, OccurrenceView
 
 ROWS = 200
 """Lines of a timeline on one page."""
-BOOKKEEPING = frozenset({"alerts_joined", "alerts_left", "link_proposed"})
-"""Entries that tell how the record was kept; what they tell stands elsewhere on the page."""
 EXPORTS = (
     ("pdf", "PDF, A4"),
     ("svg", "SVG"),
@@ -37,6 +36,8 @@ EXPORTS = (
     ("json", "JSON"),
     ("ics", "Calendar"),
 )
+_NOTHING: Mapping[str, str] = {}
+_UNAMENDED = Amendments()
 _STEPS = {"open": "acknowledged", "acknowledged": "mitigated", "mitigated": "resolved", "resolved": "open"}
 _ZONE_BY = {
     "given": "given",
@@ -115,17 +116,22 @@ def incident_page(
     alt: str,
     figure_url: str,
     figure_height: int = 760,
-    all_lines: bool = False,
-    page: int = 1,
+    query: Mapping[str, str] = _NOTHING,
+    amended: Amendments = _UNAMENDED,
+    frozen_at: datetime | None = None,
 ) -> str:
     """`phone_svg` is SVG of our own making; `figure_url` answers with a Plotly figure for `?theme=&width=`.
 
-    The rules' bookkeeping among the lines is shown when `all_lines` asks for it; `page` counts from 1.
+    `query` is the address's own: the page counted from 1, the sorts of lines that are hidden, where a new entry
+    would stand (`at`). A permalink tells what was known at `frozen_at`.
     """
-    incident, whole = view.incident, view.lines
-    kept = whole if all_lines else tuple(line for line in whole if line.kind not in BOOKKEEPING)
-    shown = kept[(page - 1) * ROWS : page * ROWS]
-    view = replace(view, lines=shown, more_lines=str(page + 1) if len(kept) > page * ROWS else None)
+    incident = view.incident
+    found = lines_shown.shown(view.lines, {**query, **_known(view)}, f"/incidents/{incident.id}")
+    kept = found.lines
+    page = lines_shown.page_of(kept, query, ROWS)
+    view = replace(
+        view, lines=kept[(page - 1) * ROWS : page * ROWS], more_lines=str(page + 1) if len(kept) > page * ROWS else None
+    )
     weighty = sorted((link for link in incident.links if _is_weighty(link)), key=standing)
     pinned = sum(line.pinned for line in kept)
     last = tuple(reversed(kept[-5:]))
@@ -147,19 +153,26 @@ def incident_page(
         exports=EXPORTS,
         export_query="?" + urlencode({"tz": view.zone, **_known(view)}),
         export_kept=tuple({"tz": view.zone, **_known(view), **_window(view)}.items()),
-        permalink="?" + urlencode({**_window(view), **_known(view)}),
+        permalink="?" + urlencode(_frozen(view, query, frozen_at or view.as_of)),
         following=_STEPS[incident.status],
+        amended=amended,
+        query=query,
+        windows=incident.impact_windows,
+        places=lines_shown.places_between(view.lines, view.zone),
+        prefill=query.get("at", "")[:19],
+        diff_of=revisions.diff,
+        text_of=lines_shown.text_of,
+        undo_words=_undo_words(amended),
         groups=by_phase(view.lines, view.phases),
         phase_words=lambda phase: _phase_words(phase, view),
         new_days=_new_days(view.lines, view.zone),
         last=last,
         last_days=_new_days(last, view.zone),
         line_count=len(kept),
-        hidden=len(whole) - len(kept),
-        all_lines_href=_href(view, {"lines": "all"}) + "#timeline",
+        found=found,
         pinned_only=pinned >= 3 and len(kept) > 40,
         timeline_words=_timeline_words(len(kept), pinned),
-        more=_href(view, {"page": str(page + 1), **({"lines": "all"} if all_lines else {})}) + "#timeline",
+        more=_href(view, {**_without(query, "line", "at"), "page": str(page + 1)}) + "#timeline",
         weighty=weighty,
         slight=[link for link in incident.links if not _is_weighty(link)],
         scale=bar_scale(weighty),
@@ -167,7 +180,7 @@ def incident_page(
         link_title=lambda link: _link_title(link, occurrences),
         lag_of=lambda link: _lag(incident, occurrences.get(link.id)),
         slider=_slider(view),
-        local_input=lambda at: f"{words.wall(at, view.zone):%Y-%m-%dT%H:%M:%S}" if at else "",
+        local_input=lambda at: lines_shown.local_input(at, view.zone),
         **_moves(view),
     )
 
@@ -259,7 +272,9 @@ def _facts(view: IncidentView) -> list[dict[str, Any]]:
         known: Moment | None = getattr(incident, field)
         if known is None:
             missing = "not recorded" if incident.status == "resolved" or key == "impact" else "not yet"
-            facts.append({"key": key, "name": name, "value": "", "beside": missing, "at": None})
+            facts.append(
+                {"key": key, "name": name, "field": field, "value": "", "beside": missing, "at": None, "until": None}
+            )
             continue
         first = start is None
         start = start or known
@@ -267,7 +282,9 @@ def _facts(view: IncidentView) -> list[dict[str, Any]]:
             {
                 "key": key,
                 "name": name,
+                "field": field,
                 "at": known.at,
+                "until": known.until,
                 "value": _clocks(known, view.zone),
                 "beside": _beside_fact(known, start, view.zone, first=first),
             }
@@ -346,6 +363,21 @@ def _window(view: IncidentView) -> dict[str, str]:
     return {"from": instants.text(view.since), "to": instants.text(view.until)}
 
 
+def _frozen(view: IncidentView, query: Mapping[str, str], at: datetime) -> dict[str, str]:
+    """What a permalink says: the sorts that are shown, and every time and zone as it is now, absolute."""
+    kept = {name: query[name] for name in ("hide", "lines", "page") if name in query}
+    times = {"from": view.since, "to": view.until, "as_of": view.as_of if view.as_known else at}
+    return {**kept, "tz": view.zone, **{name: instants.text(value) for name, value in times.items()}}
+
+
+def _undo_words(amended: Amendments) -> str:
+    """What the reader did last, in a sentence; nothing where that cannot be undone."""
+    if not amended.last_act:
+        return ""
+    told = [words.sentence(entry.kind, entry.params) for entry in amended.last_act]
+    return told[0] if len(told) == 1 else f"{told[0]}, and {words.count(len(told) - 1, 'more entry', 'more entries')}"
+
+
 def _slider(view: IncidentView) -> dict[str, int]:
     """The known-at track in seconds of the epoch, over the figure's own range; its end means everything."""
     least, most = math.floor(view.since.timestamp()), math.ceil(view.until.timestamp())
@@ -354,7 +386,12 @@ def _slider(view: IncidentView) -> dict[str, int]:
     return {"least": least, "most": least + -(-(most - least) // step) * step, "step": step, "value": value}
 
 
+def _without(query: Mapping[str, str], *names: str) -> dict[str, str]:
+    return {name: value for name, value in query.items() if name not in names}
+
+
 def _href(view: IncidentView, query: Mapping[str, str]) -> str:
+    """The page with what `query` asks for and nothing else, but for the moment of knowledge."""
     asked = {name: value for name, value in {**query, **_known(view)}.items() if value}
     return f"/incidents/{view.incident.id}" + (f"?{urlencode(asked)}" if asked else "")
 

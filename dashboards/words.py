@@ -274,8 +274,10 @@ def _changed(params: Mapping[str, Any]) -> str:
     field = called(_text(params, "field")).capitalize()
     was, now = _value(params.get("was")), _value(params.get("now"))
     if not now:
-        return f"{field} removed, was {was}" if was else f"{field} removed"
-    return f"{field} changed from {was} to {now}" if was else f"{field} set to {now}"
+        told = f"{field} removed, was {was}" if was else f"{field} removed"
+    else:
+        told = f"{field} changed from {was} to {now}" if was else f"{field} set to {now}"
+    return _with(told, _text(params, "reason"))
 
 
 def _value(value: object) -> str:

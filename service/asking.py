@@ -15,7 +15,7 @@ import orjson
 import sqlalchemy as sa
 from aiohttp import web
 
-from incidents import instants
+from incidents import clock_words
 from incidents.acts import Acting
 from incidents.entries import Changes
 from incidents.model import Site
@@ -27,6 +27,9 @@ from service.keys import CONFIG, HUB, IDENTITY, READERS, STORE, WORKER
 T = TypeVar("T")
 MOST_LISTED = 500
 BODY_SECONDS = 10.0
+ENDS = ("to", "until")
+"""The parameters that end a window: what is rounded there goes to the end of its unit."""
+ASKED_AT = "asked_at"
 
 
 class AskingError(ValueError):
@@ -111,15 +114,28 @@ def limit_of(request: web.Request, default: int = 100) -> int:
 
 
 def instant_of(request: web.Request, name: str, zone: str | None = None) -> datetime | None:
-    """An instant of the query, a zoneless one in `zone` or UTC; None where it is absent."""
+    """An instant of the query, in the grammar of `clock_words`; None where it is absent.
+
+    Zoneless times and rounding are those of `zone`, else of the query's `tz`, else UTC; `to` and `until` end a window.
+    """
     text = request.query.get(name)
-    if not text:
+    if not text or text == "0":  # Grafana's word for the beginning of all
         return None
+    # A plus sign that was not encoded arrives as a space.
+    text = text.replace(" ", "+") if text[10:11] == "T" or clock_words.is_relative(text) else text
+    zone = zone or zone_of(request) or "UTC"
     try:
-        # A plus sign that was not encoded arrives as a space.
-        return instants.parse(text.replace(" ", "+") if text[10:11] == "T" else text, zone=zone)
+        return clock_words.read(text, now=asked_at(request), zone=zone, end=name in ENDS)
     except ValueError as error:
         raise AskingError(f"{name}: {error}") from None
+
+
+def asked_at(request: web.Request) -> datetime:
+    """The `now` of a request: the same for both ends of its window."""
+    at: datetime | None = request.get(ASKED_AT)
+    if at is None:
+        at = request[ASKED_AT] = clock.now()
+    return at
 
 
 @cache

@@ -17,6 +17,7 @@ from incidents import acts, entries, instants, measurements
 from incidents.acts import ConflictError, NotFoundError
 from incidents.incident_fold import STATUSES
 from incidents.model import Incident, Occurrence, Severity
+from incidents.undoing import undo
 from incidents.views import incident_view, overview
 from incidents.views.incident_view import Asked
 from incidents.views.view import IncidentView
@@ -25,6 +26,7 @@ from service.asking import (
     AskingError,
     act,
     answer,
+    asked_at,
     body_of,
     choice_of,
     compute,
@@ -159,6 +161,20 @@ async def retract_entry(request: web.Request) -> web.Response:
     return answer({"entry": number, "supersedes": _entry(request)})
 
 
+async def undo_act(request: web.Request) -> web.Response:
+    name, fields = request.match_info["incident"], await fields_of(request)
+    number = fields.get("entry")
+    if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number < 10**18:
+        raise AskingError("entry: the number of an entry is expected")
+
+    def deed(acting: acts.Acting) -> Incident:
+        undo(acting, name, number)
+        return acting.seen(name)
+
+    incident = await act(request, deed)
+    return answer(incident_json(incident), headers={"ETag": etag(incident)})
+
+
 async def merge_incident(request: web.Request) -> web.Response:
     name, fields = request.match_info["incident"], await fields_of(request)
     into = fields.get("into")
@@ -238,7 +254,7 @@ def asked_of(request: web.Request, *, zone: str | None = None) -> Asked:
     since, until = instant_of(request, "from", zone), instant_of(request, "to", zone)
     if since and until and until <= since:
         raise AskingError("to: lies before from")
-    return Asked(clock.now(), as_of=instant_of(request, "as_of", zone), since=since, until=until, zone=zone)
+    return Asked(asked_at(request), as_of=instant_of(request, "as_of", zone), since=since, until=until, zone=zone)
 
 
 async def gather_still(request: web.Request, asked: Asked) -> tuple[IncidentView, IncidentView | None]:
@@ -311,14 +327,7 @@ def public_url(request: web.Request) -> str:
 
 async def grafana_annotations(request: web.Request) -> web.Response:
     """Incidents as annotations of Grafana's JSON data sources: epoch milliseconds."""
-
-    def at(name: str) -> Any:  # noqa: ANN401
-        text = request.query.get(name)
-        if text and not text.lstrip("-").isdecimal():
-            return instant_of(request, name)
-        return instants.parse(int(text)) if text and len(text) < 16 else None
-
-    wanted = overview.IncidentFilter(since=at("from"), until=at("to"))
+    wanted = overview.IncidentFilter(since=instant_of(request, "from"), until=instant_of(request, "to"))
     found = await read(request, lambda c: overview.list_incidents(c, wanted, 500))
 
     def ms(value: Any) -> int:  # noqa: ANN401  # datetime

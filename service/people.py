@@ -19,6 +19,7 @@ from dashboards.strips import strips_svg
 from dashboards.svg import phone_svg
 from incidents import entries, instants
 from incidents.views import overview
+from incidents.views.amended import read_amendments
 from incidents.views.view import Viewer
 from service import clock
 from service.access import LINK, SESSION, Identity
@@ -77,11 +78,16 @@ async def incidents(request: web.Request) -> web.Response:
 async def incident(request: web.Request) -> web.Response:
     viewer = viewer_of(request)
     zone = await shown_zone(request)
-    view, _ = await gather_still(request, asked_of(request, zone=zone))
+    asked = asked_of(request, zone=zone)
+    view, _ = await gather_still(request, asked)
     viewer = replace(viewer, zone=view.zone)
-    kept = {k: request.query[k] for k in ("from", "to", "as_of", "tz") if k in request.query}
-    kept.setdefault("tz", zone)
-    page = request.query.get("page", "1")
+    amended = await read(
+        request,
+        lambda c: read_amendments(c, view.incident.id, identity(request).actor, asked.now, as_of=asked.as_of),
+    )
+    # The figure is asked for what this page shows, whatever the clock says by then.
+    ends = {"from": asked.since, "to": asked.until, "as_of": asked.as_of}
+    kept = {name: instants.text(at) for name, at in ends.items() if at} | {"tz": zone}
     figure_url = f"/api/v1/incidents/{view.incident.id}/figure" + (f"?{urlencode(kept)}" if kept else "")
 
     def draw() -> str:
@@ -91,8 +97,9 @@ async def incident(request: web.Request) -> web.Response:
             phone_svg=phone_svg(view),
             alt=captions.described(view),
             figure_url=figure_url,
-            all_lines=request.query.get("lines") == "all",
-            page=max(1, int(page[:6])) if page.isdecimal() else 1,
+            query=request.query,
+            amended=amended,
+            frozen_at=asked.now,
         )
 
     return html(await compute(request, draw))
@@ -253,20 +260,6 @@ async def status_form(request: web.Request) -> web.StreamResponse:
     return back(name)
 
 
-async def entry_form(request: web.Request) -> web.StreamResponse:
-    name = request.match_info["incident"]
-    fields = placed(await form_of(request), await shown_zone(request))
-    number = await act(request, lambda acting: acting.note(name, fields))
-    return back(name, f"#e{number}")
-
-
-async def correct_form(request: web.Request) -> web.StreamResponse:
-    name, number = request.match_info["incident"], int(request.match_info["entry"])
-    fields = placed(await form_of(request), await shown_zone(request))
-    await act(request, lambda acting: acting.correct(name, number, fields))
-    return back(name, f"#e{number}")
-
-
 async def retract_form(request: web.Request) -> web.StreamResponse:
     name, number = request.match_info["incident"], int(request.match_info["entry"])
     await form_of(request)
@@ -279,20 +272,6 @@ async def verdict_form(request: web.Request) -> web.StreamResponse:
     fields = placed(await form_of(request), "UTC")
     await act(request, lambda acting: acting.judge(name, link, fields))
     return back(name, "#links")
-
-
-async def patch_form(request: web.Request) -> web.StreamResponse:
-    name = request.match_info["incident"]
-    form = await form_of(request)
-    fields = placed(form, await shown_zone(request))
-    version = form.get("version", "")
-
-    def change(acting: Any) -> Any:  # noqa: ANN401  # Acting in, Incident out
-        acting.seen(name, expected=int(version) if version.isdecimal() else None)
-        return acting.patch(name, fields)
-
-    await act(request, change)
-    return back(name)
 
 
 async def zone_form(request: web.Request) -> web.StreamResponse:

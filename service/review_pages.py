@@ -10,7 +10,7 @@ from aiohttp import web
 
 from dashboards import comparison as side_by_side
 from dashboards import review as drawn
-from incidents import instants
+from incidents import clock_words, instants
 from incidents.acts import NotFoundError
 from incidents.measurements import PAIRS
 from incidents.views import cohort, comparison, durations, review
@@ -50,7 +50,7 @@ def _window(request: web.Request, now: datetime, zone: str) -> tuple[datetime, d
     """From and to of the query; a `to` that is a day alone holds that day."""
     first, last = review.default_window(now, zone)
     since, until = instant_of(request, "from", zone), instant_of(request, "to", zone)
-    if until is not None and len(request.query["to"].strip()) == 10:
+    if until is not None and _is_day(request.query["to"].strip()):
         wall = until.astimezone(ZoneInfo(zone)).replace(tzinfo=None) + timedelta(days=1)
         until = wall.replace(tzinfo=ZoneInfo(zone)).astimezone(now.tzinfo) - timedelta(microseconds=1)
     until = until or last
@@ -58,6 +58,10 @@ def _window(request: web.Request, now: datetime, zone: str) -> tuple[datetime, d
     if since >= until:
         raise AskingError("from: lies after to")
     return since, until
+
+
+def _is_day(text: str) -> bool:
+    return len(text) == len("2026-03-01") and not clock_words.is_relative(text)
 
 
 async def compare_page(request: web.Request) -> web.Response:

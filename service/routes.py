@@ -112,6 +112,15 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(
         "POST",
+        "/incidents/{incident}/undo",
+        incidents_api.undo_act,
+        "responder",
+        "Undo the act that an entry belongs to, by appending",
+        body="Undoing",
+        gives="Incident",
+    ),
+    Route(
+        "POST",
         "/incidents/{incident}/merge",
         incidents_api.merge_incident,
         "responder",

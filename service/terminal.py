@@ -99,18 +99,16 @@ def told() -> Iterator[None]:
 
 
 def instant(_context: click.Context, parameter: click.Parameter, value: str | None) -> datetime | None:
-    """An instant on the command line."""
-    from incidents import instants
+    """An instant on the command line, in the grammar of `clock_words`, in UTC."""
+    from incidents import clock_words
+    from service import clock
 
     if value is None:
         return None
     try:
-        at = instants.parse(value)
+        return clock_words.read(value, now=clock.now(), end=parameter.name == "until")
     except ValueError as error:
         raise click.BadParameter(plain(error), param=parameter) from None
-    if at is None:
-        raise click.BadParameter("an instant such as 2022-09-05T07:00:00Z is expected", param=parameter)
-    return at
 
 
 JSON_OPTION = click.option("--json", "json_", is_flag=True, help="Print JSON.")

@@ -99,7 +99,15 @@ def test_names_follow_prometheus() -> None:
 def test_readiness_tells_each_check(barograph: StartBarograph, database_url: str) -> None:
     told = barograph(CONFIG, database_url=database_url).json("/readyz")
     assert (told["status"], told["reasons"]) == ("ready", [])
-    assert set(told["checks"]) - {"spool"} == {"writer", "worker", "database", "durability", "schema", "backlog", "disk"}
+    assert set(told["checks"]) - {"spool"} == {
+        "writer",
+        "worker",
+        "database",
+        "durability",
+        "schema",
+        "backlog",
+        "disk",
+    }
     assert all(check["ok"] for check in told["checks"].values())
     assert told["checks"]["schema"]["revision"] == schema.newest()
     assert told["checks"]["backlog"]["unread"] == 0

@@ -557,7 +557,7 @@ def test_news_is_counted_and_moves_nothing(opened: tuple[window.Window, Site, in
     page.wait_for_selector(".live-chip button")
     assert page.inner_text(".live-chip button").startswith("1 new")
     assert page.evaluate("getComputedStyle(document.querySelector('.live-chip')).position") == "fixed"
-    assert page.locator("#e12 details").get_attribute("open") is not None
+    assert page.locator("#e12 > details").get_attribute("open") is not None
     for path, news in (("/", 2), ("/sources", 3)):
         page = private.open(HOST + path)
         page.wait_for_selector(f".live-chip:has-text('{news} new')")

@@ -1,4 +1,4 @@
-// What the pages do beyond plain HTML: draw the figure, say what is new, copy, and keys. Every page works without it.
+// What the pages do beyond plain HTML: draw the figure, say what is new, and copy; keys.js has the shortcuts. Every page works without it.
 "use strict";
 (() => {
   const WIDE = matchMedia("(min-width: 640px)");
@@ -352,23 +352,6 @@
     const list = document.getElementById("zones");
     if (!list.children.length && Intl.supportedValuesOf) list.append(...["UTC", ...Intl.supportedValuesOf("timeZone")].map((name) => new Option("", name)));
   });
-  const shortcuts = document.getElementById("shortcuts");
-  if (shortcuts) {
-    shortcuts.checked = localStorage.getItem("shortcuts") !== "off";
-    shortcuts.addEventListener("change", () => localStorage.setItem("shortcuts", shortcuts.checked ? "on" : "off"));
-  }
-  addEventListener("keydown", (event) => {
-    if (event.key === "Escape") for (const menu of all("details.menu[open]")) { menu.open = false; one("summary", menu).focus(); }
-    const typing = event.target.closest?.("input, textarea, select, [contenteditable]");
-    if (!shortcuts?.checked || typing || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.key === "/") { event.preventDefault(); document.getElementById("search")?.focus(); return; }
-    const target = /^[a-z]$/.test(event.key) && one(`[data-key="${event.key}"]`);
-    if (!target) return;
-    event.preventDefault();
-    target.click();
-    if (event.key === "e") document.getElementById("text")?.focus({ preventScroll: true });
-  });
-
   function openTarget() {
     const node = location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1)));
     if (!node) return;
