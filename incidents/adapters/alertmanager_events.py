@@ -46,8 +46,7 @@ event_recorder:
         authorization:
           credentials: {key}
 """,
-            "note": "Start Alertmanager with `--enable-feature=event-recorder`. If it refuses `webhook_outputs`, this"
-            " is how it is written there.",
+            "note": "For an Alertmanager that has the feature and refuses `webhook_outputs`.",
         },
     ],
     "facts": [
@@ -59,10 +58,7 @@ event_recorder:
         ["Time zone", "UTC"],
         [
             "Releases",
-            (
-                "0.34 has it; 0.25, which Debian 12 ships and our tests run, has not, so that this format is held to"
-                " samples written after its documentation and not to a running Alertmanager"
-            ),
+            "0.34 has it; 0.25, Debian 12's, with which we test, has not: this format is held to our own samples alone",
         ],
     ],
 }
