@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dashboards import captions, gaps, weather
+from dashboards import captions, gaps, grid, weather
 from dashboards.axis import ticks, zone_letters
 from dashboards.canvas import Canvas, inline
 from dashboards.items import Item, of_bar, of_mark, tip_of
 from dashboards.marks import SHAPE_SIZES, Box, Glyph, Line, Rule, Scene, Text
 from dashboards.scene import LANES, frame_of, silence_of
 from dashboards.tokens import PHASE_TINTS, Paint
-from dashboards.typeface import clean, longest, width
+from dashboards.typeface import clean, longest, width, wrap
 from dashboards.words import phase_called, phase_lasting
 from incidents.instants import length
 from incidents.model import Lane
@@ -20,6 +20,7 @@ from incidents.views.view import IncidentView
 WIDTH = 328
 _ROW = 22
 _WEATHER = 88
+_GRID = 64
 _LABELLED: tuple[Lane, ...] = ("warnings",)
 
 
@@ -104,6 +105,8 @@ def _lane(scene: Scene, view: IncidentView, lane: Lane, top: float) -> float:
         items += [of_mark(mark, scene.frame) for mark in view.marks]
     drawn = sorted((item for item in reversed(items) if item is not None), key=lambda item: (item.rank, -item.x))
     name = lane.capitalize()
+    if lane == "grid" and grid.height(view, _GRID):
+        return _grid(scene, view, drawn, merged, top)
     if not drawn and not merged:
         silence = clean(silence_of(view, lane))
         scene.texts.append(Text(0, top + 11, name, "ink3"))
@@ -126,6 +129,25 @@ def _lane(scene: Scene, view: IncidentView, lane: Lane, top: float) -> float:
     _row(scene, drawn, top + _ROW / 2)
     gaps.draw(scene, merged, top + (_ROW - scene.sizes.bar) / 2, named=False)
     return top + _ROW
+
+
+def _grid(scene: Scene, view: IncidentView, drawn: Sequence[Item], merged: Sequence[gaps.Hatch], top: float) -> float:
+    """The grid's bars and gaps in a row of their own, its first curves beneath, and what they are."""
+    whose = ", ".join(dict.fromkeys(one.whose for one in merged))
+    if drawn or merged:
+        scene.texts.append(
+            Text(0, top + 10, longest((f"Grid, no answer of {whose}" if merged else "Grid",), WIDTH), "ink")
+        )
+        top += 16
+        _row(scene, drawn, top + _ROW / 2)
+        gaps.draw(scene, merged, top + (_ROW - scene.sizes.bar) / 2, named=False)
+        top += _ROW
+    grid.draw(scene, view, top, _GRID, most=1, values=False)
+    bottom = top + _GRID
+    for words in wrap(f"Grid: {grid.note(view, most=1)}", WIDTH - 4, 2):
+        scene.texts.append(Text(0, bottom + 7, words, "ink3"))
+        bottom += 14
+    return bottom + 4
 
 
 def _row(scene: Scene, drawn: Sequence[Item], y: float) -> None:

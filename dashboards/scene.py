@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
-from dashboards import intervals, weather
+from dashboards import grid, intervals, weather
 from dashboards.axis import Tick, clock, clock_changes, day, ticks, zone_letters, zone_of, zone_words
 from dashboards.counts import bins_of
 from dashboards.gaps import feeds_of
@@ -142,30 +142,39 @@ def _lane(
     """Draws one lane and returns where it ends."""
     if lane == "weather" and weather.drawn_series(view):
         return _weather(scene, view, top)
+    curves = grid.height(view, scene.sizes.weather * grid.HIGH) if lane == "grid" else 0
     items = _items(scene, view, lane, bars)
     kind = bars[0].occurrence.kind if bars else "entry" if lane == "people" else "alert"
     packed = pack(
-        items, gaps, scene.frame, most=rows, kind=kind, silence=silence_of(view, lane),
+        items, gaps, scene.frame, most=rows, kind=kind, silence="" if curves else silence_of(view, lane),
         density=bins_of(view.density, lane), by_service=lane == "platform", feeds=feeds_of(view.coverage, lane),
         standing=view.standing.get(lane, 0),
     )  # fmt: skip
     draw(scene, packed, top)
-    bottom = top + packed.height(scene.sizes)
+    bottom = top + (packed.height(scene.sizes) if items or gaps or not curves else 0)
+    if curves:
+        scene.lanes[lane] = (top, bottom + curves)
+        grid.draw(scene, view, bottom, scene.sizes.weather * grid.HIGH)
+        return _noted(scene, lane, grid.note(view), top, bottom + curves)
     _gutter(scene, lane, _note(lane, bars), top, bottom, room=scene.gutter - 10)
     return bottom
 
 
 def _weather(scene: Scene, view: IncidentView, top: float) -> float:
-    """The lane of curves; in a narrow figure its note, which names the basis, stands beneath them."""
+    """The lane of the sky's curves."""
     bottom = top + scene.sizes.weather
     weather.draw(scene, view, top, bottom)
-    note = weather.note(view)
+    return _noted(scene, "weather", weather.note(view), top, bottom)
+
+
+def _noted(scene: Scene, lane: Lane, note: str, top: float, bottom: float) -> float:
+    """Ends a lane of curves; in a narrow figure its note, which names the basis, stands beneath them."""
     if scene.gutter < GUTTER:
         room = scene.frame.right - scene.frame.left - 8
         for words in wrap(note, room, 3):
             scene.texts.append(Text(scene.frame.left, bottom + 7, words, "ink3", shift=4))
             bottom += 14
-    _gutter(scene, "weather", note, top, bottom, room=scene.gutter - 56)
+    _gutter(scene, lane, note, top, bottom, room=scene.gutter - 56)
     return bottom
 
 

@@ -200,7 +200,12 @@ def strange_views(draw: st.DrawFn) -> IncidentView:
         bars=tuple(bars),
         marks=marks,
         gaps=gaps,
-        series=(Series("temperature_c", "lon", points, basis, limit=limit, limit_name="dry_bulb_c"),) if points else (),
+        series=(
+            Series("temperature_c", "lon", points, basis, limit=limit, limit_name="dry_bulb_c"),
+            Series(draw(st.sampled_from(["grid_demand_mw", "grid_frequency_hz"])), "lon", points, basis, station="GB"),
+        )
+        if points
+        else (),
         until=minutes(span),
         as_of=minutes(draw(st.sampled_from([span / 3, span, span * 2]))),
         as_known=draw(st.booleans()),
