@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC
 from zoneinfo import ZoneInfo
 
-from dashboards.axis import DASH, clock, day, day_in_full, length, span, zone_letters, zone_of, zone_words
+from dashboards.axis import DASH, clock, day, day_in_full, length, moment, span, zone_letters, zone_of, zone_words
 from dashboards.typeface import clean
 from dashboards.words import phase_lasting
 from incidents.views.view import IncidentView
@@ -71,8 +71,11 @@ def described(view: IncidentView) -> str:
         f"Timeline of {title(view)}, {span(view.since, view.until, zone, view.as_of)} {zone_words(view.since, zone)}: "
     )
     words += ", ".join(parts) + "."
+    if view.cascade and view.cascade.steps:
+        told = [f"{step.words} {moment(step.at, zone, view.since)}" for step in view.cascade.steps]
+        words += f" In the order of time: {', '.join(told)}."
     phases = [
-        phase_lasting(phase.name, view.incident, length((phase.until - phase.since).total_seconds()))
+        phase_lasting(phase.name, view.incident, length(phase.seconds))
         for phase in view.phases
         if phase.name in {"impact", "mitigated"}
     ]
