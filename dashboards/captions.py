@@ -97,7 +97,7 @@ def contents(view: IncidentView) -> str:
 def phases(view: IncidentView) -> str:
     """The phases with their lengths: "impact 1 h 39 min, mitigated 8 h 12 min"; nothing where there is neither."""
     return ", ".join(
-        phase_lasting(phase.name, view.incident, length((phase.until - phase.since).total_seconds()))
+        phase_lasting(phase.name, view.incident, length(phase.seconds))
         for phase in view.phases
         if phase.name in {"impact", "mitigated"}
     )
@@ -116,6 +116,9 @@ def at_length(view: IncidentView) -> str:
     told = footer(view, address="", exported="")
     measured = [f"{called(each.name)}: {measured_words(each)}" for each in view.measurements]
     lines = [described(view), subtitle(view)]
+    if view.cascade and view.cascade.steps:
+        steps = [f"{step.words} {moment(step.at, zone, view.since)}" for step in view.cascade.steps]
+        lines.append(f"In the order of time: {', '.join(steps)}.")
     lines += [f"Measured: {'; '.join(measured)}."] if measured else []
     lines += [f"Clock change {moment(each.at, zone, view.since)}: {each.words}." for each in _changes(view)]
     lines += [" ".join(told.made), " ".join((told.sources[0], _every_source(view))), CLOSING]

@@ -167,7 +167,7 @@ class _Block:
                 continue
             tint, ink = PHASE_TINTS[phase.name]
             name = phase_called(phase.name, self.one.incident)
-            lasted = length((phase.until - phase.since).total_seconds())
+            lasted = length(phase.seconds)
             self.plate.box(Box(left, top, max(right - 1.5, left + 1), top + 14, tint, f"{name}, {lasted}"))
             said = next((s for s in (f"{name} {lasted}", name) if width(s) <= right - left - 8), "")
             if said:

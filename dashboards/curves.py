@@ -149,6 +149,17 @@ def first_crossing(curve: Curve, limit: float) -> datetime | None:
     return None
 
 
+def seconds_above(curve: Curve, limit: float) -> float:
+    """How long the line is seen above the limit, by straight lines between readings; nothing is assumed of gaps."""
+    total = 0.0
+    for run in curve.runs:
+        for (_, before), (_, after) in pairwise(run):
+            high, low = max(before.value, after.value) - limit, min(before.value, after.value) - limit
+            share = 1.0 if low >= 0 < high else high / (high - low) if high > 0 else 0.0
+            total += share * (after.at - before.at).total_seconds()
+    return total
+
+
 def scale_of(  # what is scaled, where to, and within what
     shown: Sequence[Series], frame: Frame, top: float, bottom: float, *, sane: float = SANE_C, narrowest: float = 1
 ) -> Scale:

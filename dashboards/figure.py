@@ -220,7 +220,7 @@ class _Drawing:
             "zone": view.zone,
             "zone_words": zone_words(view.since, self.frame.zone),
             "site_zone": view.sites[0].timezone if view.sites else None,
-            "range_words": words.span(view.since, view.until, view.zone),
+            "range_words": words.window(view.since, view.until, view.zone),
             "axis": {
                 "left": self.frame.left,
                 "right": self.frame.right,

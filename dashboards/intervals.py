@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 
 from dashboards.axis import DASH
 from dashboards.marks import Frame, Glyph, Line, Rule, Scene, Sizes, Text
 from dashboards.typeface import width
+from incidents.cascade import CascadeStep
 from incidents.instants import length
 from incidents.measurements import PAIRS
 from incidents.model import Incident, Measurement, Moment
@@ -40,6 +42,35 @@ def steps(view: IncidentView) -> list[Step]:
     """The recorded and pending measurements that can be placed on the axis, earliest first."""
     placed = [_step(measurement, view) for measurement in view.measurements]
     return sorted((step for step in placed if step is not None), key=lambda step: (step.since, step.until))
+
+
+def cascade_steps(view: IncidentView) -> list[Step]:
+    """What passed between each two known steps that followed one another; it says nothing of what led to what."""
+    known = view.cascade.steps if view.cascade else ()
+    return [
+        Step(
+            before.at,
+            max(after.at, before.at),
+            after.until,
+            _between(before, after),
+            f"{before.words} \u2192 {after.words}",
+            pending=False,
+        )
+        for before, after in pairwise(known)
+    ]
+
+
+def _between(before: CascadeStep, after: CascadeStep) -> str:
+    least = max(0.0, (after.at - (before.until or before.at)).total_seconds())
+    most = ((after.until or after.at) - before.at).total_seconds()
+    words = length(least)
+    return words if length(most) == words else f"{words} {DASH} {length(most)}"
+
+
+def unknown_words(view: IncidentView) -> str:
+    """The steps that are left out, each with why."""
+    unknown = view.cascade.unknown if view.cascade else ()
+    return "not known: " + "; ".join(f"{name} ({why})" for name, why in unknown) if unknown else ""
 
 
 def height(count: int, sizes: Sizes) -> int:

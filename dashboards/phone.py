@@ -75,7 +75,7 @@ def _strip(scene: Scene, view: IncidentView, top: float) -> float:
             continue
         tint, ink = PHASE_TINTS[phase.name]
         scene.boxes.append(Box(left, top, max(right - 1.5, left + 1), top + 18, tint))
-        lasted = length((phase.until - phase.since).total_seconds())
+        lasted = length(phase.seconds)
         variants = (
             (phase.name,)
             if phase.name == "before"

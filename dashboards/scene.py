@@ -41,6 +41,7 @@ BRIEF: Mapping[str, str] = {
     "providers": "status posts",
     "platform": "our alerts",
     "intervals": "of milestones",
+    "cascade": "order in time",
 }
 """Notes that fit beside the name of a lane of one row, where the longer ones do not."""
 _SILENCE: Mapping[str, str] = {"weather": "no readings near the site", "intervals": "no two milestones recorded yet"}
@@ -75,6 +76,8 @@ def compose(
         y = _close(scene, lane, bottom, heights)
     scene.body = (top + _STRIP, y)
     y = _close(scene, "intervals", _intervals(scene, view, y), heights)
+    if view.cascade is not None:
+        y = _close(scene, "cascade", _cascade(scene, view, y), heights)
     _phases(scene, view, top)
     _axis(scene, view, top + _STRIP, y)
     scene.bottom_axis = y + 12
@@ -232,6 +235,24 @@ def _intervals(scene: Scene, view: IncidentView, top: float) -> float:
     return bottom
 
 
+def _cascade(scene: Scene, view: IncidentView, top: float) -> float:
+    """What passed between the known steps from the warning to the recovery, and which are not known."""
+    found = intervals.cascade_steps(view)
+    room = scene.frame.right - scene.frame.left - 10
+    said = wrap(intervals.unknown_words(view), room, 2 if scene.gutter >= GUTTER else 4)
+    if not found and view.cascade is not None and view.cascade.steps:
+        only = view.cascade.steps[0]
+        said = wrap(f"{only.words} alone is known; {intervals.unknown_words(view)}", room, 2)
+    drawn = len(found) * scene.sizes.step
+    for number, words in enumerate(said):
+        y = top + scene.sizes.pad + drawn + (number + 0.5) * 14
+        scene.texts.append(Text(scene.frame.left, y, words, "ink3", shift=8))
+    bottom = top + max(scene.sizes.least, drawn + len(said) * 14 + 2 * scene.sizes.pad)
+    _gutter(scene, "cascade", "what followed what, not what came of what", top, bottom, room=scene.gutter - 10)
+    intervals.draw(scene, found, top)
+    return bottom
+
+
 def _phases(scene: Scene, view: IncidentView, top: float) -> None:
     """The strip above the lanes, and the bands of impact and mitigated behind them."""
     frame, bottom = scene.frame, top + _STRIP
@@ -242,7 +263,7 @@ def _phases(scene: Scene, view: IncidentView, top: float) -> None:
         left, right = frame.inside(phase.since), frame.inside(phase.until)
         tint, ink = PHASE_TINTS[phase.name]
         scene.boxes.append(Box(left, top, max(right - 1.5, left + 1), bottom - 1, tint))
-        lasted = length((phase.until - phase.since).total_seconds())
+        lasted = length(phase.seconds)
         variants: tuple[str, ...] = (
             phase_lasting(phase.name, view.incident, lasted),
             phase_lasting(phase.name, view.incident, lasted.removesuffix(" min")),

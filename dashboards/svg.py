@@ -105,6 +105,8 @@ def _fitted(view: IncidentView, room: float, available: float) -> tuple[Scene, f
         scene = compose(view, width=int(room), rows=rows, sizes=sizes)
         if not available or scene.height <= available:
             return _filled(view, scene, rows, available), 1
+    if view.cascade is not None:  # type that can be read goes before it; the file's description has its steps
+        return _fitted(replace(view, cascade=None), room, available)
     scene = compose(view, width=int(room * scene.height / available), rows=1, sizes=TIGHT)
     return scene, min(1.0, available / scene.height, room / scene.width)
 

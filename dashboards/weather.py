@@ -9,7 +9,7 @@ from statistics import median
 
 from dashboards import gaps as gapping
 from dashboards.axis import DEGREE, clock, moment, zone_letters
-from dashboards.curves import SANE_C, Curve, Scale, above, first_crossing, runs_of, scale_of
+from dashboards.curves import SANE_C, Curve, Scale, above, first_crossing, runs_of, scale_of, seconds_above
 from dashboards.marks import Anchor, Area, Frame, Glyph, Line, Rule, Scene, Text
 from dashboards.placer import ANCHORS, Placer
 from dashboards.typeface import clean, width
@@ -62,7 +62,7 @@ def draw(scene: Scene, view: IncidentView, top: float, bottom: float, *, values:
         _fill(scene, curve, scale)
     for curve in curves:
         _line(scene, curve)
-    _limits(placer, scene, shown, scale)
+    _limits(placer, scene, curves, scale)
     for curve in curves:
         if curve.series.variable == "temperature_c":
             _peak_and_crossing(placer, scene, curve, scale)
@@ -142,21 +142,29 @@ def _line(scene: Scene, curve: Curve) -> None:
             scene.glyphs += [Glyph(x, y, "dot", ink) for (x, y), point in run if point.at in read]
 
 
-def _limits(placer: Placer, scene: Scene, shown: Sequence[Series], scale: Scale) -> None:
+def _limits(placer: Placer, scene: Scene, curves: Sequence[Curve], scale: Scale) -> None:
+    """Each design limit with its name, and how long the curve that it is held against is seen above it."""
     frame = scene.frame
     limits = {
-        series.limit: (series, INKS[series.variable])
-        for series in reversed(shown)
-        if series.limit is not None and abs(series.limit) <= SANE_C
+        curve.series.limit: (curve, INKS[curve.series.variable])
+        for curve in reversed(curves)
+        if curve.series.limit is not None and abs(curve.series.limit) <= SANE_C
     }
-    for limit, (series, ink) in limits.items():
+    for limit, (curve, ink) in limits.items():
+        series = curve.series
         y = scale.y(limit)
         scene.rules.append(Rule(frame.left, y, frame.right, y, ink, 1, "5,3"))
         placer.avoid(y)
         name = clean(series.limit_name or "", 24).replace("_c", "").replace("_", " ")
         degrees = _degrees(limit)
+        seconds = seconds_above(curve, limit)
+        above_it = f"above it {length(seconds)} in view" if seconds >= 60 else "not above it in view"
         variants = [f"site design limit {degrees}, {name}", f"design limit {degrees}", f"limit {degrees}"]
-        for words in variants if name else variants[1:]:
+        variants[1:1] = [f"design limit {degrees}, {above_it}", f"limit {degrees}, {above_it}"]
+        variants.insert(0, f"{variants[0]}; {above_it}")
+        if not name:
+            variants = variants[2:]
+        for words in variants:
             spots = _spots(frame, width(words), (0.8, 0.6, 0.4, 0.2, 0.9, 0.05))
             if any(placer.put(Text(x, y + dy, words, ink)) for dy in (-8.5, 8.5) for x in spots):
                 break

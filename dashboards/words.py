@@ -134,6 +134,13 @@ def span(since: datetime, until: datetime, zone: str) -> str:
     return f"{instant_at(since, zone)} – {_beside(until, zone, since)}"
 
 
+def window(since: datetime, until: datetime, zone: str) -> str:
+    """A span that is looked at: of less than ten minutes with its seconds, "19 Jul 2022 09:00:10 – 09:00:45"."""
+    if until - since >= timedelta(minutes=10):
+        return span(since, until, zone)
+    return f"{day(since, zone)} {wall(since, zone):%H:%M:%S} – {wall(until, zone):%H:%M:%S}"
+
+
 def begun(incident: Incident) -> datetime:
     """When an incident's length is counted from: the impact, else the detection, else its first occurrence."""
     known = incident.impact_started_at or incident.detected_at

@@ -274,8 +274,11 @@ def window(incident: Incident, items: Iterable[Known], now: datetime) -> tuple[d
     return since - margin * 2, min(until + margin, max(now, until)) if incident.status != "resolved" else until + margin
 
 
-def phases(incident: Incident, since: datetime, until: datetime) -> tuple[Phase, ...]:
-    """The phase strip over [since, until]: before, impact, mitigated, resolved, each cut to the window."""
+def phases(incident: Incident, since: datetime, until: datetime, now: datetime | None = None) -> tuple[Phase, ...]:
+    """The phase strip over [since, until]: before, impact, mitigated, resolved, each cut to the window.
+
+    What is still going on lasts up to `now`, which may lie beyond the window.
+    """
     impact = incident.impact_started_at or incident.detected_at
     begins = impact.at if impact else incident.opened_at
     steps = [("before", since), ("impact", begins)]
@@ -289,5 +292,6 @@ def phases(incident: Incident, since: datetime, until: datetime) -> tuple[Phase,
         end = until if last else steps[n + 1][1]
         left, right = max(start, since), min(end, until)
         if left < right:
-            found.append(Phase(name, left, right, open_ended=last and name != "resolved"))  # type: ignore[arg-type]  # the four names above
+            whole = max(now or end, end) - start if last else end - start
+            found.append(Phase(name, left, right, last and name != "resolved", whole))  # type: ignore[arg-type]  # the four names above
     return tuple(found)

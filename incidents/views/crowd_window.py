@@ -47,10 +47,10 @@ def crowd(connection: sa.Connection, row: Any, since: datetime, until: datetime)
     """The crowd of an incident as it is now: one by one what began in the window where that is few enough."""
     counts = density(connection, row.id, since, until)
     standing = _standing(connection, row, since)
-    before = _occurrences(connection, row.id, [one.id for one in standing[:STANDING]])
+    before = occurrences(connection, row.id, [one.id for one in standing[:STANDING]])
     left = Counter(one.lane for one in standing[STANDING:])
     if counts.total > FEW:
-        return Crowd((*before, *_occurrences(connection, row.id, gravest(connection, row, counts))), counts, left)
+        return Crowd((*before, *occurrences(connection, row.id, gravest(connection, row, counts))), counts, left)
     return Crowd((*before, *_begun(connection, row.id, since, until)), None, left)
 
 
@@ -60,7 +60,7 @@ def _standing(connection: sa.Connection, row: Any, since: datetime) -> list[Any]
         GROUP.c.group_key == row.group_key,
         GROUP.c.ends_at > micros(since),
         GROUP.c.starts_at < micros(since),
-        _is_member(row.id),
+        is_member(row.id),
     )
     return list(connection.execute(before.order_by(GROUP.c.severity.desc(), GROUP.c.starts_at)))
 
@@ -92,7 +92,7 @@ def begun_at(
     return list(connection.execute(query).scalars())
 
 
-def _is_member(incident: str) -> sa.ColumnElement[bool]:
+def is_member(incident: str) -> sa.ColumnElement[bool]:
     """That a row of `alert_group` is a member of an incident now."""
     members = counting.current_members(incident).where(MEMBER.c.occurrence_id == GROUP.c.occurrence_id)
     return members.correlate(GROUP).exists()
@@ -104,7 +104,7 @@ def _begun(connection: sa.Connection, incident: str, since: datetime, until: dat
     return [occurrence_of(row) for row in connection.execute(query.order_by(OCCURRENCE.c.starts_at))]
 
 
-def _occurrences(connection: sa.Connection, incident: str, names: Sequence[str]) -> list[Occurrence]:
+def occurrences(connection: sa.Connection, incident: str, names: Sequence[str]) -> list[Occurrence]:
     """Those of these alerts that are members of an incident now."""
     return [
         occurrence_of(row)

@@ -12,6 +12,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from incidents import counting, entries, fold, incident_fold, measurements, timeline
+from incidents.cascade import Cascade, Found
+from incidents.cascade import cascade as cascade_of
 from incidents.config import Config
 from incidents.configured import CONFIGURED
 from incidents.deliveries import DELIVERY
@@ -19,14 +21,14 @@ from incidents.entries import INCIDENT, MEMBER, OCCURRENCE
 from incidents.feeds.coverage import coverage
 from incidents.feeds.silence import gaps_at, silence_of, source_gaps
 from incidents.geography.places import SiteMatcher
-from incidents.lanes import reading_lane
-from incidents.model import Entry, Incident, Members, Severity, Site
+from incidents.lanes import lane_of, reading_lane
+from incidents.model import Entry, Incident, Members, Occurrence, Severity, Site
 from incidents.records import members_of, said_of
 from incidents.retelling import telling
 from incidents.statements import EVENT, holds
 from incidents.store import chunks, receipt_of
 from incidents.timeline import Known, Sentence
-from incidents.views import crowd_window
+from incidents.views import cascades, crowd_window
 from incidents.views.crowd_window import Crowd
 from incidents.views.crowds import MARKS, density, runs
 from incidents.views.series import credits_of, grid_series, series
@@ -93,6 +95,7 @@ class _Gathering:
         series = tuple(found for site in sites for found in self._series(site, since, until))
         heard = {bar.lane for bar in bars} | {reading_lane(s.variable) for s in series} | ({"people"} if own else set())
         covered = self._coverage(incident, bars, series, (since, min(until, self.as_of)))
+        cascade = self._cascade(row, incident, shown if alerts or not crowd else None, context, own)
         zone = self.asked.zone or (sites[0].timezone if sites else "UTC")
         return self._finish(
             IncidentView(
@@ -110,7 +113,8 @@ class _Gathering:
                 gaps=self._gaps(sites, since, until),
                 density=crowd.density if crowd else None,
                 standing=crowd.standing if crowd else {},
-                phases=timeline.phases(incident, since, on_until),
+                cascade=cascade,
+                phases=timeline.phases(incident, since, on_until, None if incident.status == "resolved" else shown_at),
                 measurements=measurements.measure(incident),
                 lines=tuple(lines),
                 recorded=_recorded(lines, bars),
@@ -265,6 +269,43 @@ class _Gathering:
         members = counting.members_at(self.connection, row.id, as_of).where(MEMBER.c.occurrence_id.in_(found))
         then = self._known(list(self.connection.execute(members).scalars()))
         return Crowd(tuple(item.occurrence for item in then), counts, {})
+
+    def _cascade(
+        self,
+        row: Any,  # noqa: ANN401  # IncidentRow's columns
+        incident: Incident,
+        alerts: Sequence[Occurrence] | None,
+        context: Iterable[Known],
+        own: Sequence[Line],
+    ) -> Cascade:
+        """The steps of the whole incident; `alerts` is None where they are a crowd."""
+        if alerts is None:
+            names = cascades.first_alerts(self.connection, row)
+            alerts = (
+                crowd_window.occurrences(self.connection, row.id, names)
+                if self.asked.as_of is None
+                else [item.occurrence for item in self._known(names)]
+            )
+        linked = {link.id for link in incident.links if link.state != "rejected"}
+        others = [(lane_of(item.occurrence), item.occurrence) for item in context if item.occurrence.id in linked]
+        weather = [
+            found
+            for name in incident.sites
+            if (site := self.config.site(name))
+            for found in series(
+                self.connection, site, *cascades.span_of(incident, self.as_of), as_of=self.as_of, config=self.config
+            )
+        ]
+        crossing, why = cascades.crossing(incident, weather)
+        found = Found(
+            warnings=[one for lane, one in others if lane == "warnings"],
+            crossing=crossing,
+            why_no_crossing=why,
+            alerts=[(lane_of(one), one) for one in alerts],
+            acts=cascades.acts(own),
+            providers=[one for lane, one in others if lane == "providers"],
+        )
+        return cascade_of(incident, found)
 
     def _series(self, site: Site, since: datetime, until: datetime) -> list[Series]:
         near = series(self.connection, site, since, until, as_of=self.as_of, config=self.config)

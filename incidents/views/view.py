@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from incidents.cascade import Cascade
 from incidents.model import Credit, Incident, Lane, Link, Measurement, Occurrence, Said, Severity, Site
 from incidents.revisions import Backdating, Revision
 
@@ -161,12 +162,19 @@ class Density:
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """One stretch of the incident's life."""
+    """One stretch of the incident's life, cut to the window."""
 
     name: PhaseName
     since: datetime
     until: datetime
     open_ended: bool = False
+    lasts: timedelta | None = None
+    """How long it lasts in all, in the window or not, up to now where it is still going on; None: what is seen."""
+
+    @property
+    def seconds(self) -> float:
+        """Its whole length."""
+        return (self.until - self.since if self.lasts is None else self.lasts).total_seconds()
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +197,8 @@ class IncidentView:
     series: tuple[Series, ...] = ()
     gaps: tuple[Gap, ...] = ()
     density: Density | None = None
+    cascade: Cascade | None = None
+    """What is known of the steps from the warning to the recovery, whatever the window; None where nobody looked."""
     standing: Mapping[Lane, int] = field(default_factory=dict)
     """By lane, how many more alerts were on from before the window, neither among the bars nor counted in `density`."""
     phases: tuple[Phase, ...] = ()
