@@ -23,6 +23,7 @@ import sqlalchemy as sa
 import sqlalchemy.exc
 from alembic import command
 from alembic.config import Config as AlembicConfig
+from alembic.script import ScriptDirectory
 from sqlalchemy.dialects import postgresql, sqlite
 
 from incidents.tables import Instant, Json, micros
@@ -243,14 +244,25 @@ class Store:
                 "LOCK TABLE reading_count, occurrence, reach, alert_group, member_count, incident IN EXCLUSIVE MODE"
             )
 
-    def migrate(self) -> None:
-        """Bring the schema to the newest revision; several processes may try at once, one does."""
-        config = AlembicConfig()
-        config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    def migrate(self, revision: str = "head") -> None:
+        """Bring the schema up to a revision; several processes may try at once, one does."""
+        config = _alembic()
         with self.gate.fold(), self._write.begin() as connection:
             self.lock(connection, ["migrate"])
             config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            command.upgrade(config, revision)
+
+    def unmake(self) -> None:
+        """Take every step of the schema back: whatever the tables hold is gone."""
+        config = _alembic()
+        with self.gate.fold(), self._write.begin() as connection:
+            config.attributes["connection"] = connection
+            command.downgrade(config, "base")
+
+    @staticmethod
+    def knows(revision: str) -> bool:
+        """Whether this version has a step to that revision of the schema."""
+        return revision in {step.revision for step in ScriptDirectory.from_config(_alembic()).walk_revisions()}
 
     def durability(self) -> dict[str, str]:
         """The settings that law 1 rests on, as the database reports them."""
@@ -264,6 +276,12 @@ class Store:
                 name: str(connection.exec_driver_sql(f"SHOW {name}").scalar())
                 for name in ("fsync", "synchronous_commit", "full_page_writes")
             }
+
+
+def _alembic() -> AlembicConfig:
+    config = AlembicConfig()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    return config
 
 
 def _driver_url(url: str) -> sa.URL:
