@@ -17,16 +17,26 @@ _DUE = sa.table("rebuild_due", sa.column("revision"))
 
 
 @cache
+def steps() -> frozenset[str]:
+    """Every revision that this version has a step to."""
+    return frozenset(name for what, name in _named() if what == "revision")
+
+
+@cache
 def newest() -> str:
     """The revision that no other follows."""
-    revisions: set[str] = set()
-    followed: set[str] = set()
-    for file in files("incidents.migrations.versions").iterdir():
-        if file.name.endswith(".py"):
-            for what, name in _NAMED.findall(file.read_text(encoding="utf-8")):
-                (revisions if what == "revision" else followed).add(name)
-    (head,) = revisions - followed
+    (head,) = steps() - {name for what, name in _named() if what == "down_revision"}
     return head
+
+
+def _named() -> list[tuple[str, str]]:
+    versions = files("incidents.migrations.versions").iterdir()
+    return [
+        pair
+        for file in versions
+        if file.name.endswith(".py")
+        for pair in _NAMED.findall(file.read_text(encoding="utf-8"))
+    ]
 
 
 def revision(connection: sa.Connection) -> str | None:

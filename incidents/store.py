@@ -17,7 +17,7 @@ from datetime import datetime
 from functools import lru_cache
 from itertools import chain
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
 import sqlalchemy as sa
@@ -25,6 +25,9 @@ import sqlalchemy.exc
 
 from incidents import schema
 from incidents.tables import Instant, Json, micros
+
+if TYPE_CHECKING:
+    from alembic.config import Config as AlembicConfig
 
 log = logging.getLogger(__name__)
 
@@ -242,20 +245,32 @@ class Store:
                 "LOCK TABLE reading_count, occurrence, reach, alert_group, member_count, incident IN EXCLUSIVE MODE"
             )
 
-    def migrate(self) -> None:
-        """Bring the schema to the newest revision; several processes may try at once, one does."""
+    def migrate(self, revision: str = "head") -> None:
+        """Bring the schema up to a revision; several processes may try at once, one does."""
         with self.reading() as connection:
-            if schema.revision(connection) == schema.newest():
+            if schema.revision(connection) == (schema.newest() if revision == "head" else revision):
                 return
         from alembic import command
-        from alembic.config import Config as AlembicConfig
 
-        config = AlembicConfig()
-        config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+        config = _alembic()
         with self.gate.fold(), self._write.begin() as connection:
             self.lock(connection, ["migrate"])
             config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            command.upgrade(config, revision)
+
+    def unmake(self) -> None:
+        """Take every step of the schema back: whatever the tables hold is gone."""
+        from alembic import command
+
+        config = _alembic()
+        with self.gate.fold(), self._write.begin() as connection:
+            config.attributes["connection"] = connection
+            command.downgrade(config, "base")
+
+    @staticmethod
+    def knows(revision: str) -> bool:
+        """Whether this version has a step to that revision of the schema."""
+        return revision in schema.steps()
 
     def durability(self) -> dict[str, str]:
         """The settings that law 1 rests on, as the database reports them."""
@@ -272,6 +287,14 @@ class Store:
                 name: str(connection.exec_driver_sql(f"SHOW {name}").scalar())
                 for name in ("fsync", "synchronous_commit", "full_page_writes")
             }
+
+
+def _alembic() -> AlembicConfig:
+    from alembic.config import Config as AlembicConfig
+
+    config = AlembicConfig()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    return config
 
 
 def _driver_url(url: str) -> sa.URL:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 
-from service import cli_bundles, cli_feeds, cli_incidents, cli_keys, cli_notices, cli_reread, cli_sites
+from service import cli_backup, cli_bundles, cli_feeds, cli_incidents, cli_keys, cli_notices, cli_reread, cli_sites
 from service.terminal import (
     JSON_OPTION,
     NOT_FOUND,
@@ -200,6 +200,8 @@ def rebuild() -> None:
 
 
 for command in (
+    cli_backup.backup,
+    cli_backup.restore,
     cli_bundles.bundle,
     cli_bundles.verify,
     cli_reread.reread,
