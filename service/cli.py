@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 
-from service import cli_bundles, cli_feeds, cli_incidents, cli_keys, cli_reread, cli_sites
+from service import cli_audit, cli_bundles, cli_feeds, cli_incidents, cli_keys, cli_reread, cli_sites
 from service.terminal import (
     JSON_OPTION,
     NOT_FOUND,
@@ -25,6 +25,7 @@ from service.terminal import (
     fail,
     instant,
     opened,
+    operator,
     plain,
     plain_lines,
     settings_of,
@@ -154,7 +155,7 @@ def apply(file: Path, *, prune: bool, dry_run: bool) -> None:
 
     settings = settings_of()
     with told(), opened(settings) as store:
-        for step in run(store, file, secret_key=secret_key(settings), prune=prune, dry_run=dry_run):
+        for step in run(store, file, secret_key=secret_key(settings), prune=prune, dry_run=dry_run, by=operator()):
             click.echo(step.text)
 
 
@@ -200,6 +201,7 @@ def rebuild() -> None:
 
 
 for command in (
+    cli_audit.audit,
     cli_bundles.bundle,
     cli_bundles.verify,
     cli_reread.reread,

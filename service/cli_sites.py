@@ -16,7 +16,18 @@ if TYPE_CHECKING:
     from incidents.model import Site
     from incidents.store import Store
 
-from service.terminal import JSON_OPTION, NOT_FOUND, as_json, config_in, fail, opened, plain, plain_lines, told
+from service.terminal import (
+    JSON_OPTION,
+    NOT_FOUND,
+    as_json,
+    config_in,
+    fail,
+    opened,
+    operator,
+    plain,
+    plain_lines,
+    told,
+)
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -146,12 +157,14 @@ def _written(sites: Sequence[Site]) -> list[Step]:
     from incidents import configured
     from incidents.config import Config
     from service import clock
+    from service.apply import tell
 
     config = Config(sites=tuple(sites))
     with told(), opened() as store, store.writing() as connection:
         store.lock(connection, ["apply"])
         steps = configured.plan(connection, config, owner="page", prune=False)
         configured.write(connection, config, steps, owner="page", now=clock.now())
+        tell(connection, steps, by=operator())
     return [step for step in steps if step.act != "absent"]
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from dashboards.audiences import AUDIENCES
 from incidents.incident_fold import MILESTONES
 from incidents.postmortem import SECTIONS, STATES
+from incidents.views.audit_view import ACTS
 from service.problem import PROBLEMS
 from service.routes import Route
 
@@ -252,6 +253,17 @@ SCHEMAS: dict[str, Any] = {
         instants={"type": "object", "additionalProperties": _MOMENT},
         measurements=_list(_ref("Measurement")),
     ),
+    "Act": _object(
+        ("id", "recorded_at", "act", "actor", "subject", "text", "params", "address"),
+        id={"type": "integer"},
+        recorded_at=_INSTANT,
+        act={"enum": list(ACTS)},
+        actor=_TEXT,
+        subject=_TEXT,
+        text=_TEXT,
+        params={"type": "object"},
+        address=_MAYBE_TEXT,
+    ),
     "Revision": _object(
         ("subject", "recorded_at", "was", "now", "diff"),
         subject={"enum": ["post", "text", "title", "severity", "start", "end"]},
@@ -380,6 +392,7 @@ for _name in (
     "Revision",
     "ProviderLag",
     "PostmortemRevision",
+    "Act",
 ):
     SCHEMAS["TimelinePage" if _name == "Line" else f"{_name}Page"] = _page(_name)
 SCHEMAS["RevisionPage"]["properties"] |= {
@@ -407,7 +420,7 @@ PARAMETERS: dict[str, Any] = {
     "lane": _TEXT,
     "raw": {"enum": ["0", "1"], "description": "1: deliveries as they came, for the role admin"},
     "tz": {"type": "string", "description": "a time zone of the IANA database"},
-    "format": {"enum": ["svg", "png", "pdf", "html", "md", "csv", "json", "docx", "zip"]},
+    "format": {"enum": ["svg", "png", "pdf", "html", "md", "csv", "json", "docx", "zip", "jsonl"]},
     "audience": _AUDIENCE,
     "names": {"enum": ["0", "1"]},
     "revision": _COUNT,

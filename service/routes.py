@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from service import (
+    audit_api,
     bundles_api,
     deliveries_api,
     incidents_api,
@@ -321,6 +322,24 @@ ROUTES: tuple[Route, ...] = (
         "admin",
         "Read a delivery again",
         status=202,
+    ),
+    Route(
+        "GET",
+        "/audit",
+        audit_api.list_audit,
+        "admin",
+        "Who did what to the service itself, newest first",
+        ("act", "actor", "from", "to", *_PAGE),
+        gives="ActPage",
+    ),
+    Route(
+        "GET",
+        "/audit/export.{format}",
+        audit_api.export_audit,
+        "admin",
+        "The audit log as a file: csv or jsonl",
+        ("act", "actor", "from", "to"),
+        media="application/octet-stream",
     ),
     Route("GET", "/stream", stream.stream, "viewer", "What changes, as server-sent events", media="text/event-stream"),
     Route(
