@@ -17,6 +17,7 @@ from incidents.config import Config
 from incidents.deliveries import BODY_BOUND
 from incidents.store import Store
 from service import (
+    audit_api,
     exports_api,
     inbox,
     incident_forms,
@@ -35,6 +36,7 @@ from service import (
 from service.access import Access
 from service.apply import apply
 from service.asking import zones
+from service.auditing import AUDITING, Auditing
 from service.hub import Hub
 from service.inbox import BODIES, Bodies
 from service.instruments import Instruments
@@ -66,6 +68,7 @@ from service.writer import Writer
 
 log = logging.getLogger(__name__)
 
+ADMIN_PAGES = ("/audit",)
 READER_THREADS = 4
 READ_CONNECTIONS = READER_THREADS + 4
 """Those of the readers, and some for key checks, streams, reloads and readiness, which never wait for a reader's."""
@@ -80,6 +83,7 @@ def create_app(settings: Settings, store: Store, *, demo: bool = False) -> web.A
     # Of its own: a sender who waits behind somebody's exports until its key is checked would give up.
     app[KEY_CHECKS] = ThreadPoolExecutor(1, thread_name_prefix="key-check")
     app[BODIES] = Bodies()
+    app[AUDITING] = Auditing(store)
     app[CONFIG] = Configured(Config())
     app[ACCESS] = Access(store, admin_token=settings.admin_token, secret_key=secret_key(settings))
     app.cleanup_ctx.extend([_configuration, _intake, polling.running, sending.running, schedule.running])
@@ -210,10 +214,13 @@ def _page_routes(app: web.Application) -> None:
         ("/sites", people.sites),
         ("/settings", people.settings),
         ("/destinations", notices_api.destinations),
+        ("/audit", audit_api.audit_log),
         ("/sign-in", people.sign_in),
         ("/static/{name:.+}", people.static),
     ):
-        router.add_get(path, page)
+        resource = router.add_get(path, page).resource
+        if path in ADMIN_PAGES:
+            resource.least_role = {"GET": "admin", "HEAD": "admin"}  # type: ignore[union-attr]  # read by the shell
     for path, form, role in (
         ("/incidents", people.open_form, "responder"),
         ("/incidents/{incident}/status", people.status_form, "responder"),

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from incidents import configured
+import sqlalchemy as sa
+
+from incidents import audit, configured
 from incidents.adapters import adapters
 from incidents.config import LEAST_KEY_LENGTH, Config, ConfigError, config_of
 from incidents.configured import Step
 from incidents.proofs.signatures import secrets_in
 from incidents.store import Store
 from service import clock, file_keys
-from service.seal import keep
+from service.seal import keep, open_all
 
 
 def read_file(path: Path) -> dict[str, Any]:
@@ -27,7 +29,9 @@ def read_file(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: {error}") from None
 
 
-def apply(store: Store, path: Path, *, secret_key: bytes, prune: bool = False, dry_run: bool = False) -> list[Step]:
+def apply(
+    store: Store, path: Path, *, secret_key: bytes, prune: bool = False, dry_run: bool = False, by: str = "system"
+) -> list[Step]:
     """Apply a file; the plan that was carried out. Raises ConfigError before anything is written."""
     document = read_file(path)
     _take_addresses(document, path)
@@ -48,14 +52,29 @@ def apply(store: Store, path: Path, *, secret_key: bytes, prune: bool = False, d
         about_keys = [step for source, key in given.items() for step in file_keys.plan(connection, source, key)]
         if not dry_run:
             configured.write(connection, config, steps, owner="file", now=clock.now())
+            tell(connection, steps, by=by)
             for source, key in given.items():
-                file_keys.write(connection, source, key)
-            for source, found in secrets.items():
-                if source not in taken:
-                    keep(connection, secret_key, source, found)
-            for destination, found in sealed.items():
-                keep(connection, secret_key, destination, found)
+                file_keys.write(connection, source, key, by=by)
+            shared = {source: found for source, found in secrets.items() if source not in taken} | sealed
+            _keep_secrets(connection, secret_key, shared, by)
     return steps + about_keys
+
+
+def tell(connection: sa.Connection, steps: Sequence[Step], *, by: str) -> None:
+    """Write down what a plan changed."""
+    for step in steps:
+        if step.act in ("add", "change", "retire"):
+            told = {"step": step.act, "why": step.why or None}
+            audit.append(connection, "configured", by=by, of=f"{step.kind} {step.name}", now=clock.now(), **told)
+
+
+def _keep_secrets(connection: sa.Connection, secret_key: bytes, given: Mapping[str, list[str]], by: str) -> None:
+    """Keep the secrets that differ from those that are kept."""
+    kept = open_all(connection, secret_key) if given else {}
+    for source, found in given.items():
+        if kept.get(source) != tuple(found):
+            keep(connection, secret_key, source, found)
+            audit.append(connection, "secrets_kept", by=by, of=source, now=clock.now(), count=len(found))
 
 
 def _known_sites(config: Config, known: set[str]) -> None:

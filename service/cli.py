@@ -15,7 +15,17 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 
-from service import cli_backup, cli_bundles, cli_feeds, cli_incidents, cli_keys, cli_notices, cli_reread, cli_sites
+from service import (
+    cli_audit,
+    cli_backup,
+    cli_bundles,
+    cli_feeds,
+    cli_incidents,
+    cli_keys,
+    cli_notices,
+    cli_reread,
+    cli_sites,
+)
 from service.terminal import (
     JSON_OPTION,
     NOT_FOUND,
@@ -25,6 +35,7 @@ from service.terminal import (
     fail,
     instant,
     opened,
+    operator,
     plain,
     plain_lines,
     settings_of,
@@ -154,7 +165,7 @@ def apply(file: Path, *, prune: bool, dry_run: bool) -> None:
 
     settings = settings_of()
     with told(), opened(settings) as store:
-        for step in run(store, file, secret_key=secret_key(settings), prune=prune, dry_run=dry_run):
+        for step in run(store, file, secret_key=secret_key(settings), prune=prune, dry_run=dry_run, by=operator()):
             click.echo(step.text)
 
 
@@ -202,6 +213,7 @@ def rebuild() -> None:
 for command in (
     cli_backup.backup,
     cli_backup.restore,
+    cli_audit.audit,
     cli_bundles.bundle,
     cli_bundles.verify,
     cli_reread.reread,

@@ -25,6 +25,7 @@ from service.terminal import (
     config_in,
     fail,
     opened,
+    operator,
     plain,
     plain_lines,
     settings_of,
@@ -175,12 +176,14 @@ def _written(sites: Sequence[Site]) -> list[Step]:
     from incidents import configured
     from incidents.config import Config
     from service import clock
+    from service.apply import tell
 
     config = Config(sites=tuple(sites))
     with told(), opened() as store, store.writing() as connection:
         store.lock(connection, ["apply"])
         steps = configured.plan(connection, config, owner="page", prune=False)
         configured.write(connection, config, steps, owner="page", now=clock.now())
+        tell(connection, steps, by=operator())
     return [step for step in steps if step.act != "absent"]
 
 

@@ -12,6 +12,7 @@ from incidents.incident_fold import MILESTONES
 from incidents.notices.destinations import KINDS, STATES, WHAT
 from incidents.postmortem import SECTIONS
 from incidents.postmortem import STATES as POSTMORTEM_STATES
+from incidents.views.audit_view import ACTS
 from service.problem import PROBLEMS
 from service.routes import Route
 
@@ -256,6 +257,17 @@ SCHEMAS: dict[str, Any] = {
         instants={"type": "object", "additionalProperties": _MOMENT},
         measurements=_list(_ref("Measurement")),
     ),
+    "Act": _object(
+        ("id", "recorded_at", "act", "actor", "subject", "text", "params", "address"),
+        id={"type": "integer"},
+        recorded_at=_INSTANT,
+        act={"enum": list(ACTS)},
+        actor=_TEXT,
+        subject=_TEXT,
+        text=_TEXT,
+        params={"type": "object"},
+        address=_MAYBE_TEXT,
+    ),
     "Revision": _object(
         ("subject", "recorded_at", "was", "now", "diff"),
         subject={"enum": ["post", "text", "title", "severity", "start", "end"]},
@@ -421,6 +433,7 @@ for _name in (
     "PostmortemRevision",
     "Destination",
     "Notice",
+    "Act",
 ):
     SCHEMAS["TimelinePage" if _name == "Line" else f"{_name}Page"] = _page(_name)
 SCHEMAS["RevisionPage"]["properties"] |= {
@@ -448,7 +461,7 @@ PARAMETERS: dict[str, Any] = {
     "lane": _TEXT,
     "raw": {"enum": ["0", "1"], "description": "1: deliveries as they came, for the role admin"},
     "tz": {"type": "string", "description": "a time zone of the IANA database"},
-    "format": {"enum": ["svg", "png", "pdf", "html", "md", "csv", "json", "docx", "zip"]},
+    "format": {"enum": ["svg", "png", "pdf", "html", "md", "csv", "json", "docx", "zip", "jsonl"]},
     "audience": _AUDIENCE,
     "names": {"enum": ["0", "1"]},
     "revision": _COUNT,

@@ -24,6 +24,7 @@ from incidents.views.view import Viewer
 from service import clock
 from service.access import LINK, SESSION, Identity
 from service.asking import BODY_SECONDS, AskingError, act, compute, cursor_text, identity, read, zone_of, zones
+from service.auditing import AUDITING
 from service.incidents_api import asked_of, gather_still, incident_filter
 from service.keys import ACCESS, CONFIG, DEMO, SETTINGS
 from service.settings import shown
@@ -131,8 +132,9 @@ async def sign_in(request: web.Request) -> web.StreamResponse:
     following = inside(request.query.get("next", "/"))
     if not token:
         return html(pages.sign_in_page(error=None, next=following))
-    key = await compute(request, lambda: request.app[ACCESS].use_link(token))
+    key = await compute(request, lambda: request.app[ACCESS].use_link(token, address=request.remote))
     if key is None:
+        request.app[AUDITING].note("sign_in_refused", "nobody", "sign-in", request.remote, reason="link")
         return html(
             pages.sign_in_page(
                 error="This link was used or has expired. Ask for another with `barograph sign-in`, or give a token.",
@@ -150,11 +152,14 @@ async def sign_in_form(request: web.Request) -> web.StreamResponse:
     access = request.app[ACCESS]
     found = await compute(request, lambda: access.check(token)) if token else None
     if found is None or found.kind != "token":
+        request.app[AUDITING].note("sign_in_refused", "nobody", "sign-in", request.remote, reason="token")
         return html(pages.sign_in_page(error="This token is not known.", next=following), 401)
     token_of = found
     key, _ = await compute(
         request,
-        lambda: access.make("session", role=token_of.role, name=token_of.name, lasts=SESSION, parent=token_of),
+        lambda: access.make(
+            "session", role=token_of.role, name=token_of.name, lasts=SESSION, parent=token_of, address=request.remote
+        ),
     )
     return _signed_in(request, key, following)
 
@@ -177,7 +182,7 @@ def _signed_in(request: web.Request, key: str, following: str) -> web.Response:
 async def sign_out(request: web.Request) -> web.StreamResponse:
     who = identity(request)
     if who.kind == "session":
-        await compute(request, lambda: request.app[ACCESS].revoke(who.key))
+        await compute(request, lambda: request.app[ACCESS].revoke(who.key, by=who.actor, address=request.remote))
     answer = web.Response(status=303, headers={"Location": "/sign-in"})
     answer.del_cookie(SESSION_COOKIE, path="/")
     return answer
@@ -310,7 +315,7 @@ async def static(request: web.Request) -> web.StreamResponse:
     )
 
 
-def sign_in_link(access: Any, base: str) -> str:  # noqa: ANN401  # Access
+def sign_in_link(access: Any, base: str, *, by: str = "system") -> str:  # noqa: ANN401  # Access
     """A one-time link that signs an admin in."""
-    token, _ = access.make("sign_in", role="admin", name="admin", lasts=LINK)
+    token, _ = access.make("sign_in", role="admin", name="admin", lasts=LINK, by=by)
     return f"{base}/sign-in?token={token}"

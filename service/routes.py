@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from service import (
+    audit_api,
     bundles_api,
     deliveries_api,
     exports_api,
@@ -394,6 +395,24 @@ ROUTES: tuple[Route, ...] = (
         "Send a notice again that was not sent",
         gives="Notice",
         status=202,
+    ),
+    Route(
+        "GET",
+        "/audit",
+        audit_api.list_audit,
+        "admin",
+        "Who did what to the service itself, newest first",
+        ("act", "actor", "from", "to", *_PAGE),
+        gives="ActPage",
+    ),
+    Route(
+        "GET",
+        "/audit/export.{format}",
+        audit_api.export_audit,
+        "admin",
+        "The audit log as a file: csv or jsonl",
+        ("act", "actor", "from", "to"),
+        media="application/octet-stream",
     ),
     Route("GET", "/stream", stream.stream, "viewer", "What changes, as server-sent events", media="text/event-stream"),
     Route(

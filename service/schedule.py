@@ -19,6 +19,7 @@ from incidents.pulses import PULSE
 from incidents.settling import settle_due
 from incidents.store import Store, insert
 from service import clock
+from service.auditing import AUDITING
 from service.keys import ACCESS, CONFIG, HUB, KEY_CHECKS, STORE, WORKER
 from service.polling import POLLING
 from service.sending import SENDING
@@ -106,6 +107,7 @@ def _reload_configuration(app: web.Application) -> None:
 
 async def _keep_house(app: web.Application) -> None:
     """Write down what was refused; what cannot be written is counted on and tried again at the next tick."""
+    await app[AUDITING].flush()
     refusals, last = app[WORKER].take_refusals(), dict(app[WORKER].last_refusals)
     try:
         await asyncio.to_thread(_keep_house_now, app[STORE], refusals, last)

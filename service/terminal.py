@@ -111,6 +111,26 @@ def instant(_context: click.Context, parameter: click.Parameter, value: str | No
         raise click.BadParameter(plain(error), param=parameter) from None
 
 
+def operator() -> str:
+    """Who runs the command, for the audit log: the user of the operating system."""
+    import os
+    import pwd
+
+    try:
+        return f"cli:{pwd.getpwuid(os.getuid()).pw_name}"
+    except KeyError:  # a container's user need not have a name
+        return f"cli:{os.getuid()}"
+
+
+def audited(store: Store, act: str, of: str, **params: str) -> None:
+    """Write down what the command does."""
+    from incidents import audit
+    from service import clock
+
+    with store.writing() as connection:
+        audit.append(connection, act, by=operator(), of=of, now=clock.now(), **params)
+
+
 JSON_OPTION = click.option("--json", "json_", is_flag=True, help="Print JSON.")
 
 

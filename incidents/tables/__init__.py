@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from sqlmodel import SQLModel
 
+from incidents.tables.audit import AuditRow
 from incidents.tables.caches import AlertGroupRow, IncidentRow, OccurrenceRow, RebuildDueRow
 from incidents.tables.columns import Instant, Json, instant, micros
 from incidents.tables.connections import MemberRow, SightingRow, StampRow, SupersessionRow, UnreadRow
@@ -28,6 +29,7 @@ __all__ = [
     "METADATA",
     "AlertGroupRow",
     "AskedRow",
+    "AuditRow",
     "DeliveryRow",
     "EntryRow",
     "EventRow",
