@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 
-from service import cli_bundles, cli_feeds, cli_incidents, cli_keys, cli_reread, cli_sites
+from service import cli_bundles, cli_feeds, cli_incidents, cli_keys, cli_reports, cli_reread, cli_sites
 from service.terminal import (
     JSON_OPTION,
     NOT_FOUND,
@@ -202,6 +202,7 @@ def rebuild() -> None:
 for command in (
     cli_bundles.bundle,
     cli_bundles.verify,
+    cli_reports.report,
     cli_reread.reread,
     cli_incidents.incident,
     cli_incidents.export,
