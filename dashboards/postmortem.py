@@ -31,6 +31,11 @@ class Paragraph:
     text: str
     lead: str = ""
 
+    @property
+    def begun(self) -> str:
+        """The lead as it stands before the text: with a full stop, where it asks nothing."""
+        return self.lead if not self.lead or self.lead.endswith("?") else f"{self.lead}."
+
 
 @dataclass(frozen=True, slots=True)
 class Bullets:
@@ -43,6 +48,8 @@ class Table:
 
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    shares: tuple[int, ...] = ()
+    """How the width is shared out among the columns; none where the columns' names say it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +60,15 @@ class Quote:
     speaker: str
 
 
-Block = Paragraph | Bullets | Table | Quote
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A drawing of our own making, as SVG with literal colours, and what it shows in words."""
+
+    svg: str
+    alt: str
+
+
+Block = Paragraph | Bullets | Table | Quote | Picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +97,8 @@ class Document:
     at: datetime
     drawing: str = ""
     alt: str = ""
+    foot: str = ""
+    """What every page says at its foot; the standing without its authors where it is not given."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -179,7 +179,8 @@ def _resolved(seen: Cohort) -> Card:
 def _noticed(seen: Cohort) -> Card:
     question = "Who noticed first, and how late?"
     gaps = cohort.detection_gaps(seen.incidents)
-    note = f"Impact began to first signal to first person, the {len(gaps)} longest."
+    which = f"the {len(gaps)} longest" if len(gaps) > 1 else "the only one known"
+    note = f"Impact began to first signal to first person, {which}."
     if not gaps:
         return Card("noticed", question, note, empty="No incident of this window says when its impact began.")
     told = f"The longest: {length(gaps[0].to_person or gaps[0].to_signal)}."

@@ -122,7 +122,7 @@ def _draw_table(canvas: Canvas, card: Card, ends: tuple[float, float], top: floa
     fitting = int((bottom - top) // _ROW) - 1
     if fitting < 3 or not card.rows:
         return
-    rows = [[_text(cell) for cell in row] for row in card.rows]
+    rows = [[cell_text(cell) for cell in row] for row in card.rows]
     shown = rows if len(rows) <= fitting else rows[: fitting - 1]
     left, right = ends
     wide = _widths([list(card.columns), *shown], right - left)
@@ -164,11 +164,18 @@ def _drawing(card: Card) -> tuple[str, float, float]:
 def _at_length(card: Card, said: Surroundings) -> str:
     """What the drawing says in words: its notes, and its table as far as forty rows."""
     named = (zip(card.columns, row, strict=True) for row in card.rows)
-    rows = ["; ".join(f"{name}: {_text(cell)}" for name, cell in row) for row in named]
+    rows = ["; ".join(f"{name}: {cell_text(cell)}" for name, cell in row) for row in named]
     more = [f"{len(rows) - 40} more rows"] if len(rows) > 40 else []
     parts: Sequence[str] = (card.note, card.foot or card.empty, *said.lines, *rows[:40], *more)
     return " ".join(f"{part.rstrip('.')}." for part in (*parts, " ".join(said.footer.sources)) if part)
 
 
-def _text(cell: str | tuple[str, str]) -> str:
+def size_of(drawing: str) -> tuple[float, float]:
+    """Width and height of a drawing for a page, in pixels."""
+    root = _ROOT.match(drawing)
+    assert root is not None
+    return float(root[1]), float(root[2])
+
+
+def cell_text(cell: str | tuple[str, str]) -> str:
     return cell if isinstance(cell, str) else cell[0]

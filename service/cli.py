@@ -23,6 +23,7 @@ from service import (
     cli_incidents,
     cli_keys,
     cli_notices,
+    cli_reports,
     cli_reread,
     cli_sites,
 )
@@ -216,6 +217,7 @@ for command in (
     cli_audit.audit,
     cli_bundles.bundle,
     cli_bundles.verify,
+    cli_reports.report,
     cli_reread.reread,
     cli_incidents.incident,
     cli_incidents.export,

@@ -13,11 +13,10 @@ from dashboards.palettes import Ink
 from dashboards.sheets import Surroundings
 from dashboards.svg import Preset
 from incidents.acts import NotFoundError
-from incidents.config import Config
 from incidents.model import Incident
 from incidents.views import overview
 from incidents.views.series import source_credit
-from service import clock, exports
+from service import clock, exports, reports
 from service.asking import AskingError, choice_of, compute, read
 from service.exports import HEADERS, KINDS, Look
 from service.incidents_api import asked_of, gather, incident_filter, public_url
@@ -77,7 +76,7 @@ async def get_review_chart(request: web.Request) -> web.Response:
     form = _chart_form(request)
     look, wanted = look_of(request), request.match_info["card"]
     seen = await read_cohort(request)
-    credits_, address = credits_in(request.app[CONFIG].now), f"{public_url(request)}/review"
+    credits_, address = reports.credits_in(request.app[CONFIG].now), f"{public_url(request)}/review"
 
     def draw() -> bytes | None:
         card = next((card for card in review.cards(seen) if card.name == wanted), None)
@@ -97,11 +96,6 @@ def _chart_form(request: web.Request) -> str:
     if form not in CHARTS:
         raise NotFoundError(f"charts are {', '.join(CHARTS)}")
     return form
-
-
-def credits_in(config: Config) -> list[str]:
-    """Whom to name beneath what may rest on anything that the sources say."""
-    return sorted({line for source in config.sources if (line := source_credit(config, source.name))})
 
 
 async def get_map(request: web.Request) -> web.Response:

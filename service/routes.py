@@ -17,6 +17,7 @@ from service import (
     occurrences_api,
     postmortems_api,
     records_api,
+    reports_api,
     review_pages,
     stream,
 )
@@ -306,6 +307,15 @@ ROUTES: tuple[Route, ...] = (
         "viewer",
         "One card of the review as a file: svg, png, pdf",
         ("from", "to", "site", "tz", *_LOOK),
+        media="application/octet-stream",
+    ),
+    Route(
+        "GET",
+        "/report.{format}",
+        reports_api.get_report,
+        "viewer",
+        "The report of a period as a file: pdf, html, docx, md",
+        ("period", "from", "to", "site", "provider", "tz"),
         media="application/octet-stream",
     ),
     Route(

@@ -18,9 +18,9 @@ from incidents.proofs.repeats import REFUSAL
 from incidents.pulses import PULSE
 from incidents.settling import settle_due
 from incidents.store import Store, insert
-from service import clock
+from service import clock, reports
 from service.auditing import AUDITING
-from service.keys import ACCESS, CONFIG, HUB, KEY_CHECKS, STORE, WORKER
+from service.keys import ACCESS, CONFIG, HUB, KEY_CHECKS, SETTINGS, STORE, WORKER
 from service.polling import POLLING
 from service.sending import SENDING
 
@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 
 RULES_SECONDS = 5
 """How often the rules' clock ticks."""
+REPORT_SECONDS = 60
+"""How often it is looked whether a period has ended of which no report is written."""
 POLL_SECONDS = 1
 """How often it is looked whose turn it is to be asked."""
 SEND_SECONDS = 1
@@ -47,6 +49,7 @@ async def running(app: web.Application) -> AsyncIterator[None]:
         (HOUSE_SECONDS, _keep_house),
         (POLL_SECONDS, _poll),
         (SEND_SECONDS, _send),
+        *(((REPORT_SECONDS, _report),) if app[SETTINGS].report_dir else ()),
     )
     for seconds, tick in ticks:
         # A late tick still runs, and only once however many were missed.
@@ -86,6 +89,17 @@ async def _poll(app: web.Application) -> None:
 
 async def _send(app: web.Application) -> None:
     await app[SENDING].tick()
+
+
+async def _report(app: web.Application) -> None:
+    """Write what is due: whichever process claims a period first writes it."""
+    settings = app[SETTINGS]
+    assert settings.report_dir
+    address = f"{settings.public_url}/report" if settings.public_url else ""
+    plan = reports.Plan(
+        settings.report_dir, settings.report_every, settings.report_formats, settings.report_zone, address
+    )
+    await asyncio.to_thread(reports.write_due, app[STORE], plan, clock.now())
 
 
 async def _reload(app: web.Application) -> None:

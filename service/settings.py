@@ -9,8 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
+from zoneinfo import available_timezones
+
+from incidents.periods import EVERY, Every
 
 PREFIX = "BAROGRAPH_"
+REPORT_FORMATS = ("pdf", "html", "docx", "md")
 
 
 class SettingsError(ValueError):
@@ -46,6 +50,10 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("OUTBOUND_PROXY", "", "http://HOST:PORT, a proxy that outbound requests go through"),
     Setting("POLL_FEEDS", "true", "false asks no feed; `backfill` and `import` still work"),
     Setting("LOG_FORMAT", "console", "console or json"),
+    Setting("REPORT_DIR", "", "A folder into which a report of each period is written; none is written without it"),
+    Setting("REPORT_EVERY", "month", "month, quarter or year"),
+    Setting("REPORT_FORMATS", "pdf", "Of pdf, html, docx, md, separated by commas"),
+    Setting("REPORT_ZONE", "UTC", "The time zone by whose days a period begins and ends"),
     Setting("OPEN_METRICS", "false", "true opens /metrics without a token"),
 )
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
@@ -69,6 +77,10 @@ class Settings:
     outbound_proxy: str
     poll_feeds: bool
     log_format: str
+    report_dir: Path | None
+    report_every: Every
+    report_formats: tuple[str, ...]
+    report_zone: str
     open_metrics: bool
     origins: Mapping[str, str]
     """Where each came from: flag, environment, file or default."""
@@ -133,6 +145,7 @@ def _checked(values: Mapping[str, str], origins: dict[str, str]) -> Settings:
             ipaddress.ip_network(network)
         except ValueError as error:
             raise SettingsError(f"ALLOW_PRIVATE_NETWORKS: {error}") from None
+    formats = _report_formats(values)
     url = values["DATABASE_URL"]
     if url and not url.startswith(("sqlite:///", "postgresql://", "postgres://", "postgresql+psycopg://")):
         raise SettingsError("DATABASE_URL: sqlite:///FILE or postgresql://… is expected")
@@ -151,6 +164,10 @@ def _checked(values: Mapping[str, str], origins: dict[str, str]) -> Settings:
         outbound_proxy=values["OUTBOUND_PROXY"],
         poll_feeds=values["POLL_FEEDS"] == "true",
         log_format=values["LOG_FORMAT"],
+        report_dir=Path(values["REPORT_DIR"]) if values["REPORT_DIR"] else None,
+        report_every=values["REPORT_EVERY"],  # type: ignore[arg-type]  # checked above
+        report_formats=formats,
+        report_zone=values["REPORT_ZONE"],
         open_metrics=values["OPEN_METRICS"] == "true",
         origins=origins,
     )
@@ -160,6 +177,18 @@ def _number(name: str, text: str, *, most: int) -> int:
     if not (text.isascii() and text.isdecimal() and len(text) < 10 and int(text) <= most):
         raise SettingsError(f"{name}: {text[:40]!r} is not a number up to {most}")
     return int(text)
+
+
+def _report_formats(values: Mapping[str, str]) -> tuple[str, ...]:
+    """The formats of scheduled reports, with the rest of the schedule checked."""
+    if values["REPORT_EVERY"] not in EVERY:
+        raise SettingsError(f"REPORT_EVERY: one of {', '.join(EVERY)} is expected")
+    if values["REPORT_ZONE"] not in available_timezones():
+        raise SettingsError(f"REPORT_ZONE: {values['REPORT_ZONE'][:60]!r} is not a time zone of the IANA database")
+    formats = tuple(dict.fromkeys(word.strip() for word in values["REPORT_FORMATS"].split(",") if word.strip()))
+    if not formats or set(formats) - set(REPORT_FORMATS):
+        raise SettingsError(f"REPORT_FORMATS: of {', '.join(REPORT_FORMATS)}, separated by commas")
+    return formats
 
 
 def shown(settings: Settings) -> list[tuple[str, str, str]]:

@@ -20,6 +20,7 @@ from incidents.tables.polls import AskedRow, PollHostRow, PollRow
 from incidents.tables.postmortems import PostmortemRevisionRow
 from incidents.tables.proofs import SeenProofRow
 from incidents.tables.reach import ReachRow, ReadingCountRow
+from incidents.tables.reports import ReportRow
 from incidents.tables.settings import KeyRow, PulseRow, RefusalRow, SecretRow, SettingRow
 from incidents.tables.shares import ShareRow
 
@@ -51,6 +52,7 @@ __all__ = [
     "ReadingRow",
     "RebuildDueRow",
     "RefusalRow",
+    "ReportRow",
     "SecretRow",
     "SeenProofRow",
     "SettingRow",
