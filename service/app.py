@@ -28,6 +28,7 @@ from service import (
     polling,
     postmortem_pages,
     review_pages,
+    saved_views,
     schedule,
     source_pages,
 )
@@ -219,6 +220,7 @@ def _page_routes(app: web.Application) -> None:
         ("/occurrences/{occurrence}", occurrences_api.occurrence),
         ("/sites", people.sites),
         ("/settings", people.settings),
+        ("/views", saved_views.show),
         ("/sign-in", people.sign_in),
         ("/static/{name:.+}", people.static),
     ):
@@ -242,6 +244,9 @@ def _page_routes(app: web.Application) -> None:
         ("/sources/{source}/test", source_pages.test_source, "admin"),
         ("/sources/{source}/reread", source_pages.reread_all, "admin"),
         ("/deliveries/{receipt}/reread", source_pages.reread_form, "admin"),
+        ("/views", saved_views.save_form, "viewer"),
+        ("/views/{view}/remove", saved_views.remove_form, "viewer"),
+        ("/views/{view}/back", saved_views.back_form, "viewer"),
         ("/zone", people.zone_form, "viewer"),
         ("/theme", people.theme_form, "viewer"),
         ("/sign-in", people.sign_in_form, "viewer"),

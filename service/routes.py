@@ -15,6 +15,7 @@ from service import (
     postmortems_api,
     records_api,
     review_pages,
+    saved_views,
     stream,
 )
 from service.access import Role
@@ -331,6 +332,25 @@ ROUTES: tuple[Route, ...] = (
         "Read a delivery again",
         status=202,
     ),
+    Route(
+        "GET",
+        "/views",
+        saved_views.list_views,
+        "viewer",
+        "Saved views, one's own and the shared",
+        gives="SavedViewPage",
+    ),
+    Route(
+        "POST",
+        "/views",
+        saved_views.save_view,
+        "viewer",
+        "Save a view: a name for an address of ours",
+        body="ViewSaving",
+        gives="SavedView",
+        status=201,
+    ),
+    Route("DELETE", "/views/{view}", saved_views.remove_view, "viewer", "Take a saved view out"),
     Route("GET", "/stream", stream.stream, "viewer", "What changes, as server-sent events", media="text/event-stream"),
     Route(
         "GET",

@@ -19,6 +19,7 @@ from incidents.tables.postmortems import PostmortemRevisionRow
 from incidents.tables.proofs import SeenProofRow
 from incidents.tables.reach import ReachRow, ReadingCountRow
 from incidents.tables.settings import KeyRow, PulseRow, RefusalRow, SecretRow, SettingRow
+from incidents.tables.views import SavedViewRow
 
 METADATA = SQLModel.metadata
 
@@ -45,6 +46,7 @@ __all__ = [
     "ReadingRow",
     "RebuildDueRow",
     "RefusalRow",
+    "SavedViewRow",
     "SecretRow",
     "SeenProofRow",
     "SettingRow",
