@@ -13,6 +13,7 @@ from dashboards.paper import count_of
 from dashboards.plates import Card
 from dashboards.postmortem import Block, Bullets, Document, Paragraph, Picture, Section, Table
 from incidents import measurements
+from incidents.instants import length
 from incidents.model import Incident
 from incidents.periods import Period
 from incidents.views.cohort import Cohort
@@ -205,7 +206,7 @@ def _not_known(report: Report) -> Section:
         (
             words.plain(gap.source, 60),
             words.span(gap.since, gap.until, seen.zone),
-            words.length((gap.until - gap.since).total_seconds()),
+            length((gap.until - gap.since).total_seconds()),
             words.plain(gap.reason or "not known", 80),
         )
         for gap in unknowns.gaps

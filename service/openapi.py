@@ -95,6 +95,16 @@ SCHEMAS: dict[str, Any] = {
         impact_windows=_list(_MOMENT),
         reason=_TEXT,
     ),
+    "ViewSaving": _object(("name", "address"), name=_TEXT, address=_TEXT, shared=_FLAG),
+    "SavedView": _object(
+        ("id", "name", "address", "owner", "shared", "saved_at"),
+        id=_COUNT,
+        name=_TEXT,
+        address={"type": "string", "description": "a path of ours with its query"},
+        owner=_TEXT,
+        shared=_FLAG,
+        saved_at=_INSTANT,
+    ),
     "Undoing": _object(("entry",), entry=_COUNT),
     "StatusChange": _object(("status",), status=_STATUS, happened_at=_MOMENT, note=_TEXT),
     "Note": _object(("text",), text=_TEXT, happened_at=_INSTANT, happened_until=_INSTANT, pinned=_FLAG),
@@ -434,6 +444,7 @@ for _name in (
     "Destination",
     "Notice",
     "Act",
+    "SavedView",
 ):
     SCHEMAS["TimelinePage" if _name == "Line" else f"{_name}Page"] = _page(_name)
 SCHEMAS["RevisionPage"]["properties"] |= {

@@ -55,7 +55,9 @@ def read(connection: sa.Connection, config: Config, wanted: Wanted, now: datetim
         seen = period.of_provider(seen, wanted.provider)
     unknowns = read_unknowns(connection, config, since, max(since, min(until, now)))
     if wanted.site:
-        unknowns = replace(unknowns, gaps=tuple(g for g in unknowns.gaps if g.site in (None, wanted.site.name)))
+        unknowns = replace(
+            unknowns, gaps=tuple(g for g in unknowns.gaps if g.sites is None or wanted.site.name in g.sites)
+        )
     return Report(wanted.period, seen, unknowns, wanted.provider, credits_in(config), wanted.address)
 
 

@@ -19,6 +19,7 @@ from service import (
     records_api,
     reports_api,
     review_pages,
+    saved_views,
     stream,
 )
 from service.access import Role
@@ -424,6 +425,25 @@ ROUTES: tuple[Route, ...] = (
         ("act", "actor", "from", "to"),
         media="application/octet-stream",
     ),
+    Route(
+        "GET",
+        "/views",
+        saved_views.list_views,
+        "viewer",
+        "Saved views, one's own and the shared",
+        gives="SavedViewPage",
+    ),
+    Route(
+        "POST",
+        "/views",
+        saved_views.save_view,
+        "viewer",
+        "Save a view: a name for an address of ours",
+        body="ViewSaving",
+        gives="SavedView",
+        status=201,
+    ),
+    Route("DELETE", "/views/{view}", saved_views.remove_view, "viewer", "Take a saved view out"),
     Route("GET", "/stream", stream.stream, "viewer", "What changes, as server-sent events", media="text/event-stream"),
     Route(
         "GET",

@@ -84,7 +84,7 @@ def test_tasks_1_to_3_list_the_keys_find_an_incident_and_read_its_evidence(
     page = shown(desk, service, "/")
     press(page, "?")
     expect(page.locator("#keys")).to_be_visible()
-    for key in "/jkcuytmwsadf":
+    for key in "/jkcuytvmwsadf":
         assert page.locator(f"#keys kbd >> text='{key}'").count() == 1, key
     press(page, "?")
     expect(page.locator("#keys")).to_be_hidden()

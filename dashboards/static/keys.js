@@ -84,6 +84,7 @@
     c: () => write(here()?.dataset.at || ""),
     y: () => press("y"),
     m: () => press("m"),
+    v: () => { if (views?.checkVisibility()) { views.open = true; one("#view-name").focus(); } else location.assign("/views"); },
   };
 
   addEventListener("keydown", (event) => {
@@ -101,6 +102,28 @@
     event.preventDefault();
     act();
   });
+
+  // ---- saved views ------------------------------------------------------------------------------------------------
+  const views = one("[data-views]");
+  views?.addEventListener("toggle", async () => {
+    if (!views.open) return;
+    one("[name=address]", views).value = location.pathname + location.search;
+    const list = one("[data-views-list]", views);
+    try {
+      const answer = await fetch("/api/v1/views", { credentials: "same-origin" });
+      if (!answer.ok) return;
+      list.replaceChildren(...(await answer.json()).items.slice(0, 12).map((view) => {
+        const link = document.createElement("a");
+        link.href = view.address;
+        link.textContent = view.name;
+        const item = document.createElement("li");
+        item.append(link);
+        return item;
+      }));
+      list.hidden = !list.children.length;
+    } catch { /* the link beneath leads to the whole list */ }
+  });
+
   addEventListener("click", (event) => {
     if (event.target.closest?.("[data-keys-help]")) dialog?.showModal();
     else if (event.target === dialog || event.target.closest?.("[data-keys-close]")) dialog?.close();

@@ -23,6 +23,7 @@ from incidents.tables.reach import ReachRow, ReadingCountRow
 from incidents.tables.reports import ReportRow
 from incidents.tables.settings import KeyRow, PulseRow, RefusalRow, SecretRow, SettingRow
 from incidents.tables.shares import ShareRow
+from incidents.tables.views import SavedViewRow
 
 METADATA = SQLModel.metadata
 
@@ -53,6 +54,7 @@ __all__ = [
     "RebuildDueRow",
     "RefusalRow",
     "ReportRow",
+    "SavedViewRow",
     "SecretRow",
     "SeenProofRow",
     "SettingRow",

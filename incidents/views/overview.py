@@ -30,6 +30,7 @@ from incidents.statements import READING
 from incidents.store import chunks, receipt_of
 from incidents.tables import KeyRow, instant, micros
 from incidents.views.crowds import bin_seconds
+from incidents.views.finding import found_by
 from incidents.views.now_view import NowView, SiteStrip
 from incidents.views.series import WEATHER, credits_of, series
 from incidents.views.source_view import QuarantineRow, SourceHealth
@@ -73,7 +74,7 @@ def list_incidents(connection: sa.Connection, wanted: IncidentFilter, limit: int
         words = INCIDENT.c.title.icontains(wanted.q, autoescape=True) | INCIDENT.c.id.contains(
             wanted.q, autoescape=True
         )
-        query = query.where(words)
+        query = query.where(words | INCIDENT.c.id.in_(found_by(connection, wanted.q)))
     if wanted.after:
         at, name = wanted.after
         query = query.where((INCIDENT.c.opened_at < at) | ((INCIDENT.c.opened_at == at) & (INCIDENT.c.id < name)))
