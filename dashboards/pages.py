@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -11,6 +10,7 @@ from urllib.parse import urlencode
 
 from dashboards import tracks, words
 from dashboards.coverage import coverage_rows
+from dashboards.figure import slider_of
 from dashboards.paper import bar_scale, by_phase, render, standing
 from dashboards.paper import signed_in as _page
 from dashboards.plates import Card
@@ -162,7 +162,7 @@ def incident_page(
         occurrence_of=lambda link: occurrences.get(link.id),
         link_title=lambda link: _link_title(link, occurrences),
         lag_of=lambda link: _lag(incident, occurrences.get(link.id)),
-        slider=_slider(view),
+        slider=slider_of(view),
         local_input=lambda at: f"{words.wall(at, view.zone):%Y-%m-%dT%H:%M:%S}" if at else "",
         **_moves(view),
     )
@@ -329,14 +329,6 @@ def _link_title(link: Link, occurrences: Mapping[str, Occurrence]) -> str:
 
 def _known(view: IncidentView) -> dict[str, str]:
     return {"as_of": instants.text(view.as_of)} if view.as_known else {}
-
-
-def _slider(view: IncidentView) -> dict[str, int]:
-    """The known-at track in seconds of the epoch, over the figure's own range; its end means everything."""
-    least, most = math.floor(view.since.timestamp()), math.ceil(view.until.timestamp())
-    step = max(60, (most - least) // 240 // 60 * 60)
-    value = min(max(int(view.as_of.timestamp()), least), most) if view.as_known else most
-    return {"least": least, "most": least + -(-(most - least) // step) * step, "step": step, "value": value}
 
 
 def _href(view: IncidentView, query: Mapping[str, str]) -> str:
