@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from html import escape
@@ -49,13 +50,21 @@ def incident_figure(
 
     `lane_heights` keeps lanes at least so high: those of the full view when the reader moves back in time.
     `layout.meta` says what the page needs beside it: the sentence for readers who cannot see it (`alt`), the
-    zone, the lanes as [top, bottom], and where the known-at track lies (`left`, `right`, `y`), all in pixels; the
-    ends of the axis in pixels and in milliseconds of the epoch, and the range in words. A bar of counts has the two
-    ends of its stretch of time as `customdata`.
+    zone, the lanes as [top, bottom], and where the known-at track lies (`left`, `right`, `y`), all in pixels, with
+    what it spans in seconds of the epoch; the ends of the axis in pixels and in milliseconds of the epoch, and the
+    range in words. A bar of counts has the two ends of its stretch of time as `customdata`.
     """
     scene = compose(view, width=width, track=True, lane_heights=lane_heights)
     drawing = _Drawing(scene, theme)
     return {"data": drawing.traces(), "layout": drawing.layout(view)}
+
+
+def slider_of(view: IncidentView) -> dict[str, int]:
+    """The known-at track in seconds of the epoch, over the figure's own range; its end means everything."""
+    least, most = math.floor(view.since.timestamp()), math.ceil(view.until.timestamp())
+    step = max(60, (most - least) // 240 // 60 * 60)
+    value = min(max(int(view.as_of.timestamp()), least), most) if view.as_known else most
+    return {"least": least, "most": least + -(-(most - least) // step) * step, "step": step, "value": value}
 
 
 class _Drawing:
@@ -230,7 +239,8 @@ class _Drawing:
             "lanes": {name: [top, bottom] for name, (top, bottom) in scene.lanes.items()},
         }
         if scene.known_at is not None:
-            meta["known_at"] = {"left": self.frame.left, "right": self.frame.right, "y": scene.known_at}
+            place = {"left": self.frame.left, "right": self.frame.right, "y": scene.known_at}
+            meta["known_at"] = place | slider_of(view)
         return meta
 
     def _band(self, box: Box) -> _Figure:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -11,6 +10,7 @@ from urllib.parse import urlencode
 
 from dashboards import lines_shown, tracks, words
 from dashboards.coverage import coverage_rows
+from dashboards.figure import slider_of
 from dashboards.paper import bar_scale, by_phase, render, standing
 from dashboards.paper import signed_in as _page
 from dashboards.plates import Card
@@ -179,7 +179,7 @@ def incident_page(
         occurrence_of=lambda link: occurrences.get(link.id),
         link_title=lambda link: _link_title(link, occurrences),
         lag_of=lambda link: _lag(incident, occurrences.get(link.id)),
-        slider=_slider(view),
+        slider=slider_of(view),
         local_input=lambda at: lines_shown.local_input(at, view.zone),
         **_moves(view),
     )
@@ -376,14 +376,6 @@ def _undo_words(amended: Amendments) -> str:
         return ""
     told = [words.sentence(entry.kind, entry.params) for entry in amended.last_act]
     return told[0] if len(told) == 1 else f"{told[0]}, and {words.count(len(told) - 1, 'more entry', 'more entries')}"
-
-
-def _slider(view: IncidentView) -> dict[str, int]:
-    """The known-at track in seconds of the epoch, over the figure's own range; its end means everything."""
-    least, most = math.floor(view.since.timestamp()), math.ceil(view.until.timestamp())
-    step = max(60, (most - least) // 240 // 60 * 60)
-    value = min(max(int(view.as_of.timestamp()), least), most) if view.as_known else most
-    return {"least": least, "most": least + -(-(most - least) // step) * step, "step": step, "value": value}
 
 
 def _without(query: Mapping[str, str], *names: str) -> dict[str, str]:

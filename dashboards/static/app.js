@@ -116,12 +116,6 @@
       if (!answer.ok) throw new Error(answer.status);
       const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
       if (turn !== wanted) return;
-      const slider = one("[data-known]");
-      const next = one("[data-known]", fresh);
-      if (slider && next) {
-        slider.min = next.min; slider.max = next.max; slider.step = next.step; slider.value = next.getAttribute("value");
-        fillSlider(slider);
-      }
       for (const part of parts) one(part)?.replaceWith(one(part, fresh));
       reveal();
     } catch (error) {
@@ -142,6 +136,7 @@
   window.barograph = { show: (address) => show(address, RANGE_PARTS), draw };
 
   // ---- known at ---------------------------------------------------------------------------------------------------
+  let sliding = 0;
   function placeSlider(layout) {
     const slider = one("[data-known]");
     const track = layout.meta?.known_at;
@@ -152,6 +147,10 @@
     slider.style.left = `${track.left - 8}px`;
     slider.style.width = `${track.right - track.left + 16}px`;
     slider.style.top = `${track.y - 12}px`;
+    // The track is the figure's own axis, so the figure says what it spans; not while a hand is on it.
+    if (track.most !== undefined && !sliding) {
+      slider.min = track.least; slider.max = track.most; slider.step = track.step; slider.value = track.value;
+    }
     fillSlider(slider);
   }
   function fillSlider(slider) {
@@ -170,11 +169,11 @@
     if (told) told.textContent = knownWords(slider);
     fillSlider(slider);
   });
-  let sliding = 0;
   slider?.addEventListener("change", () => {
     // Each press of an arrow key is a change; the record is asked once the hand rests.
     clearTimeout(sliding);
     sliding = setTimeout(() => {
+      sliding = 0;
       const address = new URL(location.href);
       address.hash = "";
       if (Number(slider.value) >= Number(slider.max)) address.searchParams.delete("as_of");
