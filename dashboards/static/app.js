@@ -60,7 +60,7 @@
     const width = Math.round(holder.clientWidth);
     holder.dataset.drawnWidth = width;
     if (!holder.classList.contains("js-plotly-plot")) holder.style.minHeight = `${holder.dataset.height}px`;
-    const slow = setTimeout(() => say(holder, "Reading the record."), 200);
+    const slow = setTimeout(() => { if (turn === asked) say(holder, "Reading the record."); }, 200);
     try {
       const address = new URL(holder.dataset.figure, location.href);
       address.searchParams.set("theme", theme());
@@ -68,7 +68,7 @@
       const [answer, library] = await Promise.all([fetch(address, { credentials: "same-origin", headers: { Accept: "application/json" } }), loadPlotly(holder)]);
       if (!answer.ok) throw new Error(`the service answered ${answer.status}${answer.headers.get("X-Request-Id") ? `, request ${answer.headers.get("X-Request-Id")}` : ""}`);
       const figure = await answer.json();
-      if (turn !== asked) return;
+      if (turn !== asked) { clearTimeout(slow); return; }
       await library.react(holder, figure.data, { ...figure.layout, width, autosize: false }, { ...CONFIG, ...figure.config });
       placeSlider(figure.layout);
       holder.dispatchEvent(new CustomEvent("barograph:drawn", { bubbles: true, detail: figure.layout.meta }));
