@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dashboards import captions, gaps, weather
+from dashboards import counts as counting
 from dashboards.axis import length, ticks, zone_letters
 from dashboards.canvas import Canvas, inline
+from dashboards.counts import bins_of
 from dashboards.items import Item, of_bar, of_mark, tip_of
 from dashboards.marks import SHAPE_SIZES, Box, Glyph, Line, Rule, Scene, Text
 from dashboards.scene import LANES, frame_of, silence_of
@@ -14,7 +16,7 @@ from dashboards.tokens import PHASE_TINTS, Paint
 from dashboards.typeface import clean, longest, width
 from dashboards.words import phase_called, phase_lasting
 from incidents.model import Lane
-from incidents.views.view import IncidentView
+from incidents.views.view import Density, IncidentView
 
 WIDTH = 328
 _ROW = 22
@@ -102,6 +104,9 @@ def _lane(scene: Scene, view: IncidentView, lane: Lane, top: float) -> float:
         items += [of_mark(mark, scene.frame) for mark in view.marks]
     drawn = sorted((item for item in reversed(items) if item is not None), key=lambda item: (item.rank, -item.x))
     name = lane.capitalize()
+    density, standing = bins_of(view.density, lane), view.standing.get(lane, 0)
+    if density is not None or standing:
+        return _crowd(scene, drawn, density, top, name=name, standing=standing)
     if not drawn and not merged:
         silence = clean(silence_of(view, lane))
         scene.texts.append(Text(0, top + 11, name, "ink3"))
@@ -121,6 +126,19 @@ def _lane(scene: Scene, view: IncidentView, lane: Lane, top: float) -> float:
         scene.texts.append(Text(0, top + 11, longest((name,), WIDTH - 4), "ink", shift=4 if lane in _LABELLED else 0))
     _row(scene, drawn, top + _ROW / 2)
     gaps.draw(scene, merged, top + (_ROW - scene.sizes.bar) / 2)
+    return top + _ROW
+
+
+def _crowd(
+    scene: Scene, drawn: Sequence[Item], density: Density | None, top: float, *, name: str, standing: int
+) -> float:
+    """A lane of more than has room: how many in words, and the stacked counts beneath."""
+    counts = counting.count(drawn, density, scene.frame, kind="alert", left_out=0, standing=standing)
+    said = longest((f"{name}: {counts.words}", f"{name}: {counts.brief}"), WIDTH)
+    scene.texts.append(Text(0, top + 10, said, "ink"))
+    if counts.bins:
+        counting.draw(scene, counts, top + 18, top + 18 + _ROW, words=False)
+        return top + 22 + _ROW
     return top + _ROW
 
 
