@@ -101,7 +101,7 @@
   // once it stands and the hand rests, the page, whose parts below replace those shown here.
   const RANGE_PARTS = [".toolbar", ".table-view", ".phone-figure", ".known", ".provenance"];
   const MOMENT_PARTS = [...RANGE_PARTS, ".actions", "[data-known-notice]", ".facts", ".last-lines", "#timeline", ".links"];
-  const RESTS_MS = 250;
+  const RESTS_MS = 1000;
   let wanted = 0;
   let asking = null;
   async function show(address, parts, push = true) {
