@@ -128,7 +128,8 @@ def draw_item(scene: Scene, item: Item, y: float) -> None:
         scene.texts.append(Text(mark, y, item.label, item.label_ink, anchor=item.anchor, shift=item.label_x - mark))
     if item.tail:
         scene.texts.append(Text(item.end, y, item.tail, "ink2", anchor="end", shift=-13))
-    if item.goes_on:
+    # What is not known yet has no mark in it: there the line itself ends what is too short for an arrow.
+    if item.goes_on and (item.arrow_x <= item.end or scene.frame.edge >= scene.frame.right):
         scene.glyphs.append(Glyph(item.arrow_x, y, "right", "ink2"))
 
 

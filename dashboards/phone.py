@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dashboards import captions, gaps, grid, weather
+from dashboards import counts as counting
 from dashboards.axis import ticks, zone_letters
 from dashboards.canvas import Canvas, inline
+from dashboards.counts import bins_of
 from dashboards.items import Item, of_bar, of_mark, tip_of
 from dashboards.marks import SHAPE_SIZES, Box, Glyph, Line, Rule, Scene, Text
 from dashboards.scene import LANES, frame_of, silence_of
@@ -15,7 +17,7 @@ from dashboards.typeface import clean, longest, width, wrap
 from dashboards.words import phase_called, phase_lasting
 from incidents.instants import length
 from incidents.model import Lane
-from incidents.views.view import IncidentView
+from incidents.views.view import Density, IncidentView
 
 WIDTH = 328
 _ROW = 22
@@ -107,6 +109,9 @@ def _lane(scene: Scene, view: IncidentView, lane: Lane, top: float) -> float:
     name = lane.capitalize()
     if lane == "grid" and grid.height(view, _GRID):
         return _grid(scene, view, drawn, merged, top)
+    density, standing = bins_of(view.density, lane), view.standing.get(lane, 0)
+    if density is not None or standing:
+        return _crowd(scene, drawn, density, top, name=name, standing=standing)
     if not drawn and not merged:
         silence = clean(silence_of(view, lane))
         scene.texts.append(Text(0, top + 11, name, "ink3"))
@@ -148,6 +153,19 @@ def _grid(scene: Scene, view: IncidentView, drawn: Sequence[Item], merged: Seque
         scene.texts.append(Text(0, bottom + 7, words, "ink3"))
         bottom += 14
     return bottom + 4
+
+
+def _crowd(
+    scene: Scene, drawn: Sequence[Item], density: Density | None, top: float, *, name: str, standing: int
+) -> float:
+    """A lane of more than has room: how many in words, and the stacked counts beneath."""
+    counts = counting.count(drawn, density, scene.frame, kind="alert", left_out=0, standing=standing)
+    said = longest((f"{name}: {counts.words}", f"{name}: {counts.brief}"), WIDTH)
+    scene.texts.append(Text(0, top + 10, said, "ink"))
+    if counts.bins:
+        counting.draw(scene, counts, top + 18, top + 18 + _ROW, words=False)
+        return top + 22 + _ROW
+    return top + _ROW
 
 
 def _row(scene: Scene, drawn: Sequence[Item], y: float) -> None:

@@ -52,6 +52,12 @@ def test_what_began_a_moment_ago_has_its_arrow_behind_it() -> None:
     assert label.box[0] > arrow or label.box[2] < box.left
 
 
+def test_right_of_the_known_at_line_stands_no_arrow() -> None:
+    fresh = bar("platform", "Disk full", Severity.ERROR, 599, None)
+    scene = compose(open_view(bars=(fresh,), as_known=True), width=1440)
+    assert not [x for x in arrows(scene) if x > scene.frame.edge]
+
+
 def test_an_interval_that_is_still_open_ends_with_an_arrow_and_without_a_cap() -> None:
     scene = compose(open_view(bars=()), width=1440)
     at = scene.frame.x(NOW)

@@ -180,6 +180,10 @@ def test_a_clock_change_is_marked_with_both_offsets() -> None:
 
 def test_a_crowd_says_how_many_it_is_and_what_was_on_from_before() -> None:
     said = " ".join(text.words for text in compose(VIEWS["100,000 alerts"], width=1440).texts)
+    on_phone = " ".join(text.words for text in compose_phone(VIEWS["100,000 alerts"]).texts)
+    assert "Site: 28,560 alerts, 12,000 more on from before" in on_phone
+    assert "Network: 20,000 more on from before" in on_phone
+    assert "nothing recorded" not in on_phone.partition("Site:")[2].partition("Providers")[0]
     assert "12,000 more on from before" in said
     assert "20,000 more on from before" in said
     assert "28,560 alerts, 1 bar = 10 min" in said

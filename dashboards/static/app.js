@@ -66,6 +66,7 @@
       address.searchParams.set("theme", theme());
       address.searchParams.set("width", width);
       const [answer, library] = await Promise.all([fetch(address, { credentials: "same-origin", headers: { Accept: "application/json" } }), loadPlotly(holder)]);
+      if (answer.status === 404 && address.searchParams.has("as_of")) throw Object.assign(new Error(), { name: "Unknown" });
       if (!answer.ok) throw new Error(`the service answered ${answer.status}${answer.headers.get("X-Request-Id") ? `, request ${answer.headers.get("X-Request-Id")}` : ""}`);
       const figure = await answer.json();
       if (turn !== asked) { clearTimeout(slow); return; }
@@ -79,6 +80,7 @@
     } catch (error) {
       clearTimeout(slow);
       const last = holder.dataset.drawnAt;
+      if (error.name === "Unknown") { say(holder, "Nothing was recorded of this incident at that moment yet. What stands here is of another one."); return; }
       say(holder, `The figure could not be drawn: ${error.message}. ${last ? `What stands here is from ${last.slice(11, 16)} UTC. ` : ""}The timeline and the table below still work.`);
       if (!last) holder.style.minHeight = "";
     }
@@ -99,7 +101,7 @@
   // once it stands and the hand rests, the page, whose parts below replace those shown here.
   const RANGE_PARTS = [".toolbar", ".table-view", ".phone-figure", ".known", ".provenance"];
   const MOMENT_PARTS = [...RANGE_PARTS, ".actions", "[data-known-notice]", ".facts", ".last-lines", "#timeline", ".links"];
-  const RESTS_MS = 250;
+  const RESTS_MS = 1000;
   let wanted = 0;
   let asking = null;
   async function show(address, parts, push = true) {
@@ -113,6 +115,7 @@
       await new Promise((rested) => { setTimeout(rested, RESTS_MS); });
       if (turn !== wanted) return;
       const answer = await fetch(address, { credentials: "same-origin", headers: { Accept: "text/html" }, signal: asking.signal });
+      if (answer.status === 404 && new URL(address, location.href).searchParams.has("as_of")) return;
       if (!answer.ok) throw new Error(answer.status);
       const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
       if (turn !== wanted) return;

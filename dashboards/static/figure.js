@@ -8,6 +8,7 @@
   const holder = one("[data-figure]");
   if (!holder || !window.barograph) return;
   let meta = null;
+  let asked = null;
 
   // ---- another window ---------------------------------------------------------------------------------------------
   const instant = (words) => new Date(`${String(words).replace(" ", "T").replace(/Z?$/, "Z")}`);
@@ -18,6 +19,7 @@
       if (at) address.searchParams.set(name, at.toISOString());
       else address.searchParams.delete(name);
     }
+    asked = ends && { since: ends[0].getTime(), until: ends[1].getTime() };
     window.barograph.show(address.href);
   }
   // Dragging over the drawing asks the server for that window: it lays its labels out anew, and counts become marks.
@@ -33,6 +35,19 @@
     if (Array.isArray(bin)) ask(bin.map(instant));
   }
   const fit = () => ask(null);
+  // The controls' own addresses are of the page that was last read; what is asked for by now may be two steps further.
+  const MOVES = { earlier: [-0.5, -0.5], later: [0.5, 0.5], closer: [0.25, -0.25], further: [-0.5, 0.5] };
+  function moved(event) {
+    const move = MOVES[event.target.closest?.("a[data-move]")?.dataset.move];
+    const now = asked || meta?.axis;
+    if (!move || !now || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    const length = now.until - now.since;
+    const since = now.since + move[0] * length;
+    ask([new Date(since), new Date(Math.max(now.until + move[1] * length, since + LEAST_MS))]);
+  }
+  addEventListener("click", moved, true);
 
   // ---- three clocks -----------------------------------------------------------------------------------------------
   const viewers = Intl.DateTimeFormat().resolvedOptions().timeZone;
@@ -78,6 +93,7 @@
   holder.addEventListener("barograph:drawn", (event) => {
     const first = meta === null;
     meta = event.detail;
+    asked = null;
     leave();
     const range = one("[data-range-words]");
     if (range && meta.range_words) range.textContent = meta.range_words;

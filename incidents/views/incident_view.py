@@ -22,7 +22,7 @@ from incidents.feeds.coverage import coverage
 from incidents.feeds.silence import gaps_at, silence_of, source_gaps
 from incidents.geography.places import SiteMatcher
 from incidents.lanes import lane_of, reading_lane
-from incidents.model import Entry, Incident, Members, Occurrence, Severity, Site
+from incidents.model import Entry, Incident, Lane, Members, Occurrence, Severity, Site
 from incidents.records import members_of, said_of
 from incidents.retelling import telling
 from incidents.statements import EVENT, holds
@@ -94,6 +94,7 @@ class _Gathering:
         lines = self._lines(row.id, own, alerts, context, crowded=crowded or long or quick)
         series = tuple(found for site in sites for found in self._series(site, since, until))
         heard = {bar.lane for bar in bars} | {reading_lane(s.variable) for s in series} | ({"people"} if own else set())
+        heard |= _counted_lanes(crowd) if crowd else set()
         covered = self._coverage(incident, bars, series, (since, min(until, self.as_of)))
         cascade = self._cascade(row, incident, shown if alerts or not crowd else None, context, own)
         zone = self.asked.zone or (sites[0].timezone if sites else "UTC")
@@ -323,6 +324,11 @@ class _Gathering:
             sa.select(CONFIGURED.c.spec).where(CONFIGURED.c.kind == "story", CONFIGURED.c.name == name)
         ).scalar()
         return str(spec["provenance"]) if spec else None
+
+
+def _counted_lanes(crowd: Crowd) -> set[Lane]:
+    """The lanes of which a crowd has something to say without a bar."""
+    return {bin_.lane for bin_ in crowd.density.bins} | set(crowd.standing) if crowd.density else set(crowd.standing)
 
 
 def _recorded(lines: Iterable[Line], bars: Iterable[Bar]) -> tuple[datetime, ...]:
