@@ -68,6 +68,10 @@ def _add_feeds(registry: CollectorRegistry, feeds: Mapping[str, FeedHealth]) -> 
             ("stale", "1 while what a feed last said may be out of date"),
             ("circuit_open", "1 while a feed has failed so often that it is asked only once in a while"),
             ("failing_requests", "Documents of a feed that did not answer last time"),
+            (
+                "documents_waiting",
+                "Documents that a feed's index points to and that are not read, given up ones included",
+            ),
             ("answer_age_seconds", "How long ago a feed last answered"),
         )
     }
@@ -75,5 +79,6 @@ def _add_feeds(registry: CollectorRegistry, feeds: Mapping[str, FeedHealth]) -> 
         gauges["stale"].labels(source).set(int(feed.stale_since is not None))
         gauges["circuit_open"].labels(source).set(int(feed.circuit != "closed"))
         gauges["failing_requests"].labels(source).set(feed.failing)
+        gauges["documents_waiting"].labels(source).set(feed.waiting + feed.given_up)
         if feed.answered_at is not None:
             gauges["answer_age_seconds"].labels(source).set((now - feed.answered_at).total_seconds())

@@ -14,7 +14,7 @@ from incidents.tables.columns import Instant, Json, instant, micros
 from incidents.tables.connections import MemberRow, SightingRow, StampRow, SupersessionRow, UnreadRow
 from incidents.tables.counts import MemberCountRow
 from incidents.tables.logs import DeliveryRow, EntryRow, EventRow, ReadingRow
-from incidents.tables.polls import AskedRow, PollHostRow, PollRow
+from incidents.tables.polls import AskedRow, LinkedRow, PollHostRow, PollRow
 from incidents.tables.postmortems import PostmortemRevisionRow
 from incidents.tables.proofs import SeenProofRow
 from incidents.tables.reach import ReachRow, ReadingCountRow
@@ -33,6 +33,7 @@ __all__ = [
     "Instant",
     "Json",
     "KeyRow",
+    "LinkedRow",
     "MemberCountRow",
     "MemberRow",
     "OccurrenceRow",
