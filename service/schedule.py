@@ -13,13 +13,14 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from sqlalchemy.exc import SQLAlchemyError
 
 from incidents import configured
+from incidents.feeds.retention import keep_bounded
 from incidents.proofs import repeats
 from incidents.proofs.repeats import REFUSAL
 from incidents.pulses import PULSE
 from incidents.settling import settle_due
 from incidents.store import Store, insert
 from service import clock
-from service.keys import ACCESS, CONFIG, HUB, KEY_CHECKS, STORE, WORKER
+from service.keys import ACCESS, CONFIG, HUB, KEY_CHECKS, SETTINGS, STORE, WORKER
 from service.polling import POLLING
 
 log = logging.getLogger(__name__)
@@ -31,6 +32,8 @@ POLL_SECONDS = 1
 RELOAD_SECONDS = 2
 """How long a configuration or a key that another process wrote may go unnoticed; well under FRESH_SECONDS."""
 HOUSE_SECONDS = 30
+ASKED_SECONDS = 3600
+"""How often the log of askings is kept within its bounds."""
 PULSES_KEPT = timedelta(days=1)
 
 
@@ -42,6 +45,7 @@ async def running(app: web.Application) -> AsyncIterator[None]:
         (RELOAD_SECONDS, _reload),
         (HOUSE_SECONDS, _keep_house),
         (POLL_SECONDS, _poll),
+        (ASKED_SECONDS, _sum_asked),
     )
     for seconds, tick in ticks:
         # A late tick still runs, and only once however many were missed.
@@ -77,6 +81,15 @@ async def _settle(app: web.Application) -> None:
 
 async def _poll(app: web.Application) -> None:
     await app[POLLING].tick()
+
+
+async def _sum_asked(app: web.Application) -> None:
+    settings = app[SETTINGS]
+    gone = await asyncio.to_thread(
+        keep_bounded, app[STORE], clock.now(), days=settings.asked_days, rows=settings.asked_rows
+    )
+    if gone:
+        log.info("askings of feeds: %d rows were summed into others", gone)
 
 
 async def _reload(app: web.Application) -> None:

@@ -40,6 +40,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("CONTACT", "", "An address or URL at which feeds may reach you; sent to them in User-Agent"),
     Setting("OUTBOUND_PROXY", "", "http://HOST:PORT, a proxy that outbound requests go through"),
     Setting("POLL_FEEDS", "true", "false asks no feed; `backfill` and `import` still work"),
+    Setting("ASKED_DAYS", "30", "Older askings of feeds are summed where they went alike; 1 to 3650"),
+    Setting("ASKED_ROWS", "200000", "Above that the oldest are summed by the day, then in all; at least 1000"),
     Setting("LOG_FORMAT", "console", "console or json"),
     Setting("OPEN_METRICS", "false", "true opens /metrics without a token"),
 )
@@ -62,6 +64,8 @@ class Settings:
     contact: str
     outbound_proxy: str
     poll_feeds: bool
+    asked_days: int
+    asked_rows: int
     log_format: str
     open_metrics: bool
     origins: Mapping[str, str]
@@ -144,10 +148,18 @@ def _checked(values: Mapping[str, str], origins: dict[str, str]) -> Settings:
         contact=values["CONTACT"],
         outbound_proxy=values["OUTBOUND_PROXY"],
         poll_feeds=values["POLL_FEEDS"] == "true",
+        asked_days=_number("ASKED_DAYS", values["ASKED_DAYS"], 1, 3_650),
+        asked_rows=_number("ASKED_ROWS", values["ASKED_ROWS"], 1_000, 10**9),
         log_format=values["LOG_FORMAT"],
         open_metrics=values["OPEN_METRICS"] == "true",
         origins=origins,
     )
+
+
+def _number(name: str, text: str, least: int, most: int) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) < 12 and least <= int(text) <= most):
+        raise SettingsError(f"{name}: a number from {least:,} to {most:,} is expected, not {text[:40]!r}")
+    return int(text)
 
 
 def shown(settings: Settings) -> list[tuple[str, str, str]]:
