@@ -31,6 +31,11 @@ def coverage_words(row: Coverage, view: IncidentView) -> str:
     """Such as "asked, nothing found", "not asked: no such source", "feed down 10:05–11:40; else asked, 2 found"."""
     if row.source is None:
         return "not asked: no such source"
+    unread = f"; {words.count(row.unread, 'document')} of its index not read" if row.unread else ""
+    return _asked(row, view) + unread
+
+
+def _asked(row: Coverage, view: IncidentView) -> str:
     since, until = view.since, min(view.until, view.as_of) if view.as_known else view.until
     found = f"{row.found} found" if row.found else "nothing found"
     missing = [_missing(gap, view) for gap in row.gaps]

@@ -209,3 +209,6 @@ def _of_feeds(feeds: Mapping[str, FeedHealth]) -> Iterator[Metric]:
     yield _by(GaugeMetricFamily, "feed_failing_requests", doc, ("source",), failing)
     ages = {name: (now - feed.answered_at).total_seconds() for name, feed in feeds.items() if feed.answered_at}
     yield _by(GaugeMetricFamily, "feed_answer_age_seconds", "How long ago a feed last answered", ("source",), ages)
+    waiting = {name: float(feed.waiting + feed.given_up) for name, feed in feeds.items()}
+    doc = "Documents that a feed's index points to and that are not read, given up ones included"
+    yield _by(GaugeMetricFamily, "feed_documents_waiting", doc, ("source",), waiting)

@@ -13,6 +13,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from sqlalchemy.exc import SQLAlchemyError
 
 from incidents import configured
+from incidents.feeds.retention import keep_bounded
 from incidents.proofs import repeats
 from incidents.proofs.repeats import REFUSAL
 from incidents.pulses import PULSE
@@ -37,6 +38,8 @@ SEND_SECONDS = 1
 RELOAD_SECONDS = 2
 """How long a configuration or a key that another process wrote may go unnoticed; well under FRESH_SECONDS."""
 HOUSE_SECONDS = 30
+ASKED_SECONDS = 3600
+"""How often the log of askings is kept within its bounds."""
 PULSES_KEPT = timedelta(days=1)
 
 
@@ -50,6 +53,7 @@ async def running(app: web.Application) -> AsyncIterator[None]:
         (POLL_SECONDS, _poll),
         (SEND_SECONDS, _send),
         *(((REPORT_SECONDS, _report),) if app[SETTINGS].report_dir else ()),
+        (ASKED_SECONDS, _sum_asked),
     )
     for seconds, tick in ticks:
         # A late tick still runs, and only once however many were missed.
@@ -100,6 +104,15 @@ async def _report(app: web.Application) -> None:
         settings.report_dir, settings.report_every, settings.report_formats, settings.report_zone, address
     )
     await asyncio.to_thread(reports.write_due, app[STORE], plan, clock.now())
+
+
+async def _sum_asked(app: web.Application) -> None:
+    settings = app[SETTINGS]
+    gone = await asyncio.to_thread(
+        keep_bounded, app[STORE], clock.now(), days=settings.asked_days, rows=settings.asked_rows
+    )
+    if gone:
+        log.info("askings of feeds: %d rows were summed into others", gone)
 
 
 async def _reload(app: web.Application) -> None:

@@ -22,9 +22,9 @@ from incidents.proofs.signatures import standard_headers
 from incidents.redaction import redact
 from incidents.store import Store
 from service import clock
+from service.answers import masked_text
 from service.keys import ACCESS, CONFIG, SETTINGS, STORE, WRITER
 from service.outbound import Fetched, FetchError, Outbound
-from service.polling import masked_text
 
 log = logging.getLogger(__name__)
 

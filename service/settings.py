@@ -49,6 +49,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("CONTACT", "", "An address or URL at which feeds may reach you; sent to them in User-Agent"),
     Setting("OUTBOUND_PROXY", "", "http://HOST:PORT, a proxy that outbound requests go through"),
     Setting("POLL_FEEDS", "true", "false asks no feed; `backfill` and `import` still work"),
+    Setting("ASKED_DAYS", "30", "Older askings of feeds are summed where they went alike; 1 to 3650"),
+    Setting("ASKED_ROWS", "200000", "Above that the oldest are summed by the day, then in all; at least 1000"),
     Setting("LOG_FORMAT", "console", "console or json"),
     Setting("REPORT_DIR", "", "A folder into which a report of each period is written; none is written without it"),
     Setting("REPORT_EVERY", "month", "month, quarter or year"),
@@ -76,6 +78,8 @@ class Settings:
     contact: str
     outbound_proxy: str
     poll_feeds: bool
+    asked_days: int
+    asked_rows: int
     log_format: str
     report_dir: Path | None
     report_every: Every
@@ -125,8 +129,8 @@ def _secret_file(name: str, path: str) -> str:
 
 def _checked(values: Mapping[str, str], origins: dict[str, str]) -> Settings:
     data_dir = Path(values["DATA_DIR"])
-    port = _number("PORT", values["PORT"], most=65535)
-    spool_mib = _number("SPOOL_MIB", values["SPOOL_MIB"], most=1 << 20)
+    port = _number("PORT", values["PORT"], 0, 65535)
+    spool_mib = _number("SPOOL_MIB", values["SPOOL_MIB"], 0, 1 << 20)
     if values["LOG_FORMAT"] not in ("console", "json"):
         raise SettingsError(f"LOG_FORMAT: {values['LOG_FORMAT'][:40]!r} is neither console nor json")
     for name in ("OPEN_METRICS", "POLL_FEEDS"):
@@ -163,6 +167,8 @@ def _checked(values: Mapping[str, str], origins: dict[str, str]) -> Settings:
         contact=values["CONTACT"],
         outbound_proxy=values["OUTBOUND_PROXY"],
         poll_feeds=values["POLL_FEEDS"] == "true",
+        asked_days=_number("ASKED_DAYS", values["ASKED_DAYS"], 1, 3_650),
+        asked_rows=_number("ASKED_ROWS", values["ASKED_ROWS"], 1_000, 10**9),
         log_format=values["LOG_FORMAT"],
         report_dir=Path(values["REPORT_DIR"]) if values["REPORT_DIR"] else None,
         report_every=values["REPORT_EVERY"],  # type: ignore[arg-type]  # checked above
@@ -173,9 +179,9 @@ def _checked(values: Mapping[str, str], origins: dict[str, str]) -> Settings:
     )
 
 
-def _number(name: str, text: str, *, most: int) -> int:
-    if not (text.isascii() and text.isdecimal() and len(text) < 10 and int(text) <= most):
-        raise SettingsError(f"{name}: {text[:40]!r} is not a number up to {most}")
+def _number(name: str, text: str, least: int, most: int) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) < 12 and least <= int(text) <= most):
+        raise SettingsError(f"{name}: a number from {least:,} to {most:,} is expected, not {text[:40]!r}")
     return int(text)
 
 

@@ -28,7 +28,7 @@ from incidents.model import Request, Site, Source
 from incidents.statements import EVENT
 from incidents.store import Store
 from incidents.tables import METADATA
-from service import backfill, cli, polling, settings
+from service import answers, backfill, cli, settings
 from service.backfill import Backfill, Tally
 from service.outbound import Outbound
 from tests import hostile
@@ -169,7 +169,7 @@ def test_no_word_and_no_row_holds_the_key(store: Store, feed: Feed, archive: Map
         held = [list(connection.execute(sa.select(table))) for table in METADATA.sorted_tables]
     assert SECRET not in repr(held)
     assert SECRET not in repr(ran)
-    assert polling.KEY in repr(held)
+    assert answers.KEY in repr(held)
 
 
 def test_the_senders_own_times_place_what_came_late(store: Store, feed: Feed, archive: Mapping[str, Adapter]) -> None:

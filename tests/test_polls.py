@@ -32,7 +32,7 @@ from incidents.ingest import Ingest
 from incidents.model import Request
 from incidents.store import Store
 from incidents.views.view import Coverage, Gap
-from service import polling
+from service import answers
 from service.outbound import Fetched
 from tests import hostile
 from tests.conftest import StartBarograph
@@ -466,15 +466,15 @@ def test_gaps_that_touch_are_one_for_all_their_sites() -> None:
 
 
 def test_a_key_stands_in_a_request_only_and_is_hidden_in_what_comes_back() -> None:
-    url, headers = polling.with_key("http://a/?k={key}", {"X-Key": "Bearer {key}"}, ["a secret&more"])
+    url, headers = answers.with_key("http://a/?k={key}", {"X-Key": "Bearer {key}"}, ["a secret&more"])
     assert url == "http://a/?k=a%20secret%26more"
     assert headers == {"X-Key": "Bearer a secret&more"}
-    body, hidden = polling.masked(b'{"asked": "a%20secret%26more", "key": "a secret&more"}', ["a secret&more"])
+    body, hidden = answers.masked(b'{"asked": "a%20secret%26more", "key": "a secret&more"}', ["a secret&more"])
     assert (body, hidden) == (b'{"asked": "{key}", "key": "{key}"}', 2)
-    with pytest.raises(polling.MissingSecretError):
-        polling.with_key("http://a/?k={key}", {}, [])
-    with pytest.raises(polling.MissingSecretError):
-        polling.with_key("http://a/", {"X": "{key}"}, ["a\nb"])
+    with pytest.raises(answers.MissingSecretError):
+        answers.with_key("http://a/?k={key}", {}, [])
+    with pytest.raises(answers.MissingSecretError):
+        answers.with_key("http://a/", {"X": "{key}"}, ["a\nb"])
 
 
 @pytest.mark.parametrize(
@@ -485,12 +485,12 @@ def test_a_key_stands_in_a_request_only_and_is_hidden_in_what_comes_back() -> No
     ],
 )  # fmt: skip
 def test_a_key_is_hidden_however_it_is_written(written: str) -> None:
-    assert polling.masked(f'{{"key": "{written}"}}'.encode(), ['k/y+"é&1~=']) == (b'{"key": "{key}"}', 1)
+    assert answers.masked(f'{{"key": "{written}"}}'.encode(), ['k/y+"é&1~=']) == (b'{"key": "{key}"}', 1)
 
 
 def test_a_key_is_hidden_in_the_headers_that_are_stored() -> None:
     found = Fetched(200, b"[]", f"text/plain; k={SECRET}", f'"{SECRET}"', None)
-    assert polling.without_keys(found, [SECRET]) == Fetched(200, b"[]", "text/plain; k={key}", '"{key}"', None)
+    assert answers.without_keys(found, [SECRET]) == Fetched(200, b"[]", "text/plain; k={key}", '"{key}"', None)
 
 
 # The service itself

@@ -14,6 +14,7 @@ from incidents.config import Config
 from incidents.configured import owners
 from incidents.deliveries import STAMP
 from incidents.entries import OCCURRENCE
+from incidents.feeds import indexes
 from incidents.feeds.asked import Record, Span, filled_of, gaps_in, joined, records_of, without
 from incidents.feeds.polls import ASKED, NOT_ASKED, POLL
 from incidents.feeds.scope import is_feed, tells_of
@@ -110,7 +111,8 @@ class Asked:
         unasked = without([(since, min(first, until))] if first > since else [], holes)
         gaps = joined(gaps_in(records, filled, source.name, lane or OTHER, self.window))
         heard = any(record.heard for record in records) or bool(holes)
-        return Coverage(lane, source.name, tuple(gaps), tuple(unasked), heard=heard)
+        unread = sum(indexes.unread(self.connection, source.name, as_of=until))
+        return Coverage(lane, source.name, tuple(gaps), tuple(unasked), heard=heard, unread=unread)
 
 
 def _concerns(source: Source, sites: Sequence[Site]) -> bool:

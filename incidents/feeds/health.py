@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from incidents.adapters import adapters
 from incidents.config import Config
 from incidents.deliveries import STAMP
+from incidents.feeds import indexes
 from incidents.feeds.asked import answered_at, began_at, failure_of
 from incidents.feeds.polls import NOT_ASKED, PATIENCE, POLL, every_of
 from incidents.feeds.scope import is_feed
@@ -43,6 +44,7 @@ def _health(connection: sa.Connection, source: Source, rows: list[Any], now: dat
     failing = [row for row in rows if _failure(row) or _is_overdue(row, now)]
     told = max((row for row in failing if _failure(row)), key=lambda row: row.asked_at, default=None)
     answered = [row.answered_at for row in rows if row.answered_at is not None]
+    waiting, given_up = indexes.unread(connection, source.name)
     stale = [_good_until(connection, row) for row in failing]
     open_until = [row.open_until for row in rows if row.open_until is not None]
     return FeedHealth(
@@ -57,6 +59,8 @@ def _health(connection: sa.Connection, source: Source, rows: list[Any], now: dat
         circuit=_circuit(open_until, now),
         open_until=max(open_until, default=None),
         every_seconds=every,
+        waiting=waiting,
+        given_up=given_up,
     )
 
 

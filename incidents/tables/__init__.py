@@ -16,7 +16,7 @@ from incidents.tables.connections import MemberRow, SightingRow, StampRow, Super
 from incidents.tables.counts import MemberCountRow
 from incidents.tables.logs import DeliveryRow, EntryRow, EventRow, ReadingRow
 from incidents.tables.notices import NoticeAttemptRow, NoticeRow
-from incidents.tables.polls import AskedRow, PollHostRow, PollRow
+from incidents.tables.polls import AskedRow, LinkedRow, PollHostRow, PollRow
 from incidents.tables.postmortems import PostmortemRevisionRow
 from incidents.tables.proofs import SeenProofRow
 from incidents.tables.reach import ReachRow, ReadingCountRow
@@ -39,6 +39,7 @@ __all__ = [
     "Instant",
     "Json",
     "KeyRow",
+    "LinkedRow",
     "MemberCountRow",
     "MemberRow",
     "NoticeAttemptRow",

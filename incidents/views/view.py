@@ -139,6 +139,8 @@ class Coverage:
     """What it had to say of the incident's sites in the window."""
     heard: bool = True
     """Whether it has ever answered: of one that has not, nothing is known."""
+    unread: int = 0
+    """Documents that its index pointed to and that had not been read."""
 
 
 @dataclass(frozen=True, slots=True)
