@@ -56,6 +56,8 @@ _MILESTONES = (
 
 def now_page(view: NowView, viewer: Viewer, *, strips: str, map_card: Card | None = None) -> str:
     """`strips` is SVG of our own making; it enters the page as it is, and so do the drawings of `map_card`."""
+    # Who does not answer stands first; among the others the order stays.
+    view = replace(view, sources=tuple(sorted(view.sources, key=lambda source: not _is_troubled(source, view.now))))
     silent = [source for source in view.sources if tracks.is_silent(source, view.now)]
     expected = [source for source in view.sources if source.every_seconds or source.kind == "feed"]
     answered = bool(expected) and not silent
@@ -84,6 +86,11 @@ def now_page(view: NowView, viewer: Viewer, *, strips: str, map_card: Card | Non
         provider_silence=_silence("No provider reports trouble in regions we run in", view, answered=answered),
         hazard_silence=_silence("No warning in force", view, answered=answered),
     )
+
+
+def _is_troubled(source: SourceHealth, now: datetime) -> bool:
+    stale = source.feed is not None and source.feed.stale_since is not None
+    return stale or tracks.is_silent(source, now) or tracks.gap_now(source, now) is not None
 
 
 def incidents_page(

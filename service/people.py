@@ -25,6 +25,7 @@ from service import clock
 from service.access import LINK, SESSION, Identity
 from service.asking import BODY_SECONDS, AskingError, act, compute, cursor_text, identity, read, zone_of, zones
 from service.auditing import AUDITING
+from service.form_tokens import masked, unmasked
 from service.incidents_api import asked_of, gather_still, incident_filter
 from service.keys import ACCESS, CONFIG, DEMO, SETTINGS
 from service.settings import shown
@@ -32,6 +33,10 @@ from service.shell import SESSION_COOKIE, page_error
 
 STATIC = Path(dashboards.__file__).parent / "static"
 ROWS = 50
+KINDS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+"""The texts of ours that are sent compressed though no compressed one lies beside them."""
+COMPRESSED_ASIDE = 16 * 1024
+"""Bytes from which on compressing takes a thread and not the loop."""
 FORM_BOUND = 64 * 1024
 """Most bytes of a form."""
 
@@ -45,13 +50,15 @@ def viewer_of(request: web.Request) -> Viewer:
         role=who.role if who.role != "ingest" else "viewer",
         zone=zone if zone in zones() else "UTC",
         theme=theme if theme in ("light", "dark") else "auto",  # type: ignore[arg-type]  # one of the three
-        csrf=request.app[ACCESS].form_token(who),
+        csrf=masked(request.app[ACCESS].form_token(who)),
     )
 
 
 def html(text: str, status: int = 200) -> web.Response:
-    """A page."""
-    return web.Response(status=status, text=text, content_type="text/html")
+    """A page, compressed for those who take it so."""
+    answer = web.Response(status=status, text=text, content_type="text/html", zlib_executor_size=COMPRESSED_ASIDE)
+    answer.enable_compression()
+    return answer
 
 
 async def now(request: web.Request) -> web.Response:
@@ -215,7 +222,7 @@ async def form_of(request: web.Request, *, bound: int = FORM_BOUND) -> dict[str,
     """A form's fields, at most `bound` bytes. Raises AskingError for one that is not from a page of this session."""
     who: Identity = identity(request)
     fields = dict(await posted(request, bound=bound))
-    if not request.app[ACCESS].is_form_token(who, fields.pop("csrf", "")):
+    if not request.app[ACCESS].is_form_token(who, unmasked(fields.pop("csrf", ""))):
         raise AskingError("the form is not from this session; open the page again and repeat")
     return fields
 
@@ -310,9 +317,13 @@ async def static(request: web.Request) -> web.StreamResponse:
     if not path.is_relative_to(STATIC) or not path.is_file() or path.suffix == ".gz":
         raise web.HTTPNotFound
     fixed = "v" in request.query or "/vendor/" in f"/{name}" or "/fonts/" in f"/{name}"
-    return web.FileResponse(
-        path, headers={"Cache-Control": "public, max-age=31536000, immutable" if fixed else "public, max-age=300"}
-    )
+    headers = {"Cache-Control": "public, max-age=31536000, immutable" if fixed else "public, max-age=300"}
+    if path.suffix not in KINDS or path.with_name(f"{path.name}.gz").is_file():
+        return web.FileResponse(path, headers=headers)
+    body = await compute(request, path.read_bytes)
+    answer = web.Response(body=body, content_type=KINDS[path.suffix], charset="utf-8", headers=headers)
+    answer.enable_compression()
+    return answer
 
 
 def sign_in_link(access: Any, base: str, *, by: str = "system") -> str:  # noqa: ANN401  # Access

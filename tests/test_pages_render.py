@@ -202,7 +202,7 @@ def test_every_form_that_changes_something_carries_the_token(page: Callable[...,
 
 @every_page
 def test_a_viewer_is_offered_nothing_that_changes_the_record(page: Callable[..., str]) -> None:
-    assert Parsed(page("viewer")).actions() <= {"/zone", "/theme", "/sign-out", "/sign-in"}
+    assert Parsed(page("viewer")).actions() <= {"/zone", "/theme", "/views", "/sign-out", "/sign-in"}
 
 
 @every_page

@@ -1,4 +1,4 @@
-// What the pages do beyond plain HTML: draw the figure, say what is new, and copy; keys.js has the shortcuts. Every page works without it.
+// What the pages do beyond plain HTML: draw the figure and copy; live.js says what is new, keys.js has the shortcuts. Every page works without it.
 "use strict";
 (() => {
   const WIDE = matchMedia("(min-width: 640px)");
@@ -185,51 +185,6 @@
     }, 250);
   });
 
-  // ---- what is new ------------------------------------------------------------------------------------------------
-  function live() {
-    const address = document.body.dataset.live;
-    const chip = one("[data-live-chip]");
-    if (!address || !chip || !window.EventSource) return;
-    const state = one("[data-live-state] span");
-    const pause = one("[data-live-pause]");
-    const incident = document.body.dataset.incident;
-    const onSources = location.pathname.startsWith("/sources");
-    let count = 0;
-    let stream = null;
-
-    // A change names its topics: on an incident's page only that incident's own count, elsewhere all that is shown.
-    function arrived(event) {
-      const topics = JSON.parse(event.data).topics || [];
-      const wanted = incident ? (topic) => topic === `incident:${incident}` : (topic) => topic !== "deliveries" || onSources;
-      if (event.type === "change" && !topics.some(wanted)) return;
-      if (document.body.dataset.refresh) { refresh(); return; }
-      count += 1;
-      let button = one("button", chip);
-      if (!button) {
-        button = document.createElement("button");
-        button.type = "button";
-        button.addEventListener("click", () => location.reload());
-        chip.append(button);
-      }
-      button.textContent = `${count > 999 ? "999+" : count} new, show`;
-    }
-    function open() {
-      stream = new EventSource(address);
-      for (const name of ["change", "resync"]) stream.addEventListener(name, arrived);
-      stream.addEventListener("open", () => { if (state) state.dataset.live = "live"; });
-      stream.addEventListener("error", () => {
-        if (state) state.textContent = stream.readyState === EventSource.CLOSED ? "not live: the stream ended; reload to try again" : `not live since ${new Date().toISOString().slice(11, 16)} UTC, trying again`;
-      });
-    }
-    open();
-    if (pause) {
-      pause.hidden = false;
-      pause.addEventListener("click", () => {
-        if (stream) { stream.close(); stream = null; pause.textContent = "Resume"; } else { open(); pause.textContent = "Pause"; }
-      });
-    }
-  }
-
   // ---- a source's own page ----------------------------------------------------------------------------------------
   // It shows a new key once, so that it is never loaded again as a whole: parts of it are replaced as they change.
   const WAITING_MS = 3000;
@@ -257,6 +212,7 @@
       try { replaceParts(await documentAt(document.body.dataset.refresh), ["test"]); } catch { /* see above */ }
     }, 150);
   }
+  document.addEventListener("barograph:changed", refresh);
   function watchForFirst() {
     // Beside the stream, which a proxy may hold back.
     if (document.body.dataset.refresh) setInterval(() => { if (one("[data-waiting]") && !document.hidden) refresh(); }, WAITING_MS);
@@ -365,7 +321,6 @@
   reveal();
   openTarget();
   draw();
-  live();
   watchForFirst();
   tick();
 })();
