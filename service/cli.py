@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 
-from service import cli_bundles, cli_feeds, cli_incidents, cli_keys, cli_reports, cli_reread, cli_sites
+from service import cli_bundles, cli_feeds, cli_incidents, cli_keys, cli_reports, cli_reread, cli_sites, cli_stories
 from service.terminal import (
     JSON_OPTION,
     NOT_FOUND,
@@ -212,5 +212,6 @@ for command in (
     cli_feeds.backfill,
     cli_feeds.import_,
     cli_sites.site,
+    cli_stories.story,
 ):
     main.add_command(command)
