@@ -17,7 +17,7 @@ from incidents.instants import length
 from incidents.model import Incident
 from incidents.periods import Period
 from incidents.views.cohort import Cohort
-from incidents.views.unknowns import Unknowns
+from incidents.views.view import Unknowns
 
 _HIGHEST = 420
 """Pixels of the highest drawing that a page holds beside its words."""

@@ -26,6 +26,7 @@ from service import (
     cli_reports,
     cli_reread,
     cli_sites,
+    cli_stories,
 )
 from service.terminal import (
     JSON_OPTION,
@@ -229,5 +230,6 @@ for command in (
     cli_feeds.backfill,
     cli_feeds.import_,
     cli_sites.site,
+    cli_stories.story,
 ):
     main.add_command(command)

@@ -59,6 +59,7 @@ def import_bundle(path: Path) -> None:
         click.echo("all of it was here before; nothing was changed")
     else:
         added = f"{done.entries} entries, {done.events} events, {done.readings} readings, {done.deliveries} deliveries"
+        added += f", {done.revisions} revisions of the postmortem" if done.revisions else ""
         click.echo(f"added: {added}")
         for name in done.configured:
             click.echo(plain(f"added: {name}"))

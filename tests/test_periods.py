@@ -21,8 +21,7 @@ from dashboards.postmortem import Picture, Table
 from incidents import periods, written_reports
 from incidents.periods import Period
 from incidents.store import Store
-from incidents.views.unknowns import Unknowns
-from incidents.views.view import Gap
+from incidents.views.view import Gap, Unknowns
 from service import reports
 from service.reports import Plan
 from tests.conftest import StartBarograph

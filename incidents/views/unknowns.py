@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -13,16 +13,7 @@ from incidents.deliveries import DELIVERY, STAMP
 from incidents.feeds.silence import source_gaps
 from incidents.proofs.repeats import REFUSAL
 from incidents.store import first_id
-from incidents.views.view import Gap
-
-
-@dataclass(frozen=True, slots=True)
-class Unknowns:
-    """Gaps of sources, deliveries that nothing could read, and posts that were turned away, by source and reason."""
-
-    gaps: tuple[Gap, ...] = ()
-    quarantined: tuple[tuple[str, int], ...] = ()
-    refused: tuple[tuple[str, str, int], ...] = ()
+from incidents.views.view import Gap, Unknowns
 
 
 def _heard_before(connection: sa.Connection, gaps: Iterable[Gap]) -> Iterator[Gap]:

@@ -273,3 +273,12 @@ class OccurrenceView:
     revisions: tuple[Revision, ...]
     backdated: tuple[Backdating, ...]
     credit: Credit | None
+
+
+@dataclass(frozen=True, slots=True)
+class Unknowns:
+    """Gaps of sources, deliveries that nothing could read, and posts that were turned away, by source and reason."""
+
+    gaps: tuple[Gap, ...] = ()
+    quarantined: tuple[tuple[str, int], ...] = ()
+    refused: tuple[tuple[str, str, int], ...] = ()
