@@ -49,6 +49,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("CONTACT", "", "An address or URL at which feeds may reach you; sent to them in User-Agent"),
     Setting("OUTBOUND_PROXY", "", "http://HOST:PORT, a proxy that outbound requests go through"),
     Setting("POLL_FEEDS", "true", "false asks no feed; `backfill` and `import` still work"),
+    Setting("EMBED_ORIGINS", "", "Origins, comma-separated, whose pages may frame /incidents/{id}/embed"),
     Setting("LOG_FORMAT", "console", "console or json"),
     Setting("REPORT_DIR", "", "A folder into which a report of each period is written; none is written without it"),
     Setting("REPORT_EVERY", "month", "month, quarter or year"),
@@ -56,6 +57,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("REPORT_ZONE", "UTC", "The time zone by whose days a period begins and ends"),
     Setting("OPEN_METRICS", "false", "true opens /metrics without a token"),
 )
+_ORIGIN = re.compile(r"https?://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?", re.ASCII | re.IGNORECASE)
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
 
 
@@ -76,6 +78,7 @@ class Settings:
     contact: str
     outbound_proxy: str
     poll_feeds: bool
+    embed_origins: tuple[str, ...]
     log_format: str
     report_dir: Path | None
     report_every: Every
@@ -163,6 +166,7 @@ def _checked(values: Mapping[str, str], origins: dict[str, str]) -> Settings:
         contact=values["CONTACT"],
         outbound_proxy=values["OUTBOUND_PROXY"],
         poll_feeds=values["POLL_FEEDS"] == "true",
+        embed_origins=_origins(values["EMBED_ORIGINS"]),
         log_format=values["LOG_FORMAT"],
         report_dir=Path(values["REPORT_DIR"]) if values["REPORT_DIR"] else None,
         report_every=values["REPORT_EVERY"],  # type: ignore[arg-type]  # checked above
@@ -189,6 +193,15 @@ def _report_formats(values: Mapping[str, str]) -> tuple[str, ...]:
     if not formats or set(formats) - set(REPORT_FORMATS):
         raise SettingsError(f"REPORT_FORMATS: of {', '.join(REPORT_FORMATS)}, separated by commas")
     return formats
+
+
+def _origins(text: str) -> tuple[str, ...]:
+    """Origins, which become part of a policy: nothing may stand in one that ends it or begins another."""
+    origins = tuple(one.strip() for one in text.split(",") if one.strip())
+    for origin in origins:
+        if not _ORIGIN.fullmatch(origin):
+            raise SettingsError(f"EMBED_ORIGINS: {origin[:60]!r} is no origin such as https://grafana.example")
+    return origins
 
 
 def shown(settings: Settings) -> list[tuple[str, str, str]]:
