@@ -32,7 +32,7 @@ MOST_DRAWN = 16
 KEPT_SECONDS = 60
 """How long an unfurler may keep what it got; what it keeps longer is beyond us."""
 
-DRAWN: web.AppKey[OrderedDict[tuple[str, str], bytes]] = web.AppKey("drawn", OrderedDict)
+DRAWN: web.AppKey[OrderedDict[tuple[str, int], bytes]] = web.AppKey("drawn", OrderedDict)
 
 
 def signed(key: bytes, share: Share) -> str:
@@ -87,21 +87,18 @@ _PRIVATE = {
 
 
 async def picture(request: web.Request) -> web.StreamResponse:
-    """The picture as PNG."""
-    await _held(request)
-    try:
-        view = await gather(request, Asked(clock.now()))
-    except NotFoundError:
-        raise web.HTTPNotFound from None
-    drawn, name = request.app[DRAWN], (view.incident.id, f"{view.revision}|{view.incident.version}")
-
-    def draw() -> bytes:
-        return drawn.get(name) or chartfiles.png(card_svg(view), scale=1)
-
-    content = await compute(request, draw)
-    drawn[name] = content
-    while len(drawn) > MOST_DRAWN:
-        drawn.popitem(last=False)
+    """The picture as PNG, drawn at most once a minute for an incident, however often it is asked for."""
+    share, now = await _held(request), clock.now()
+    drawn, name = request.app[DRAWN], (share.incident, int(now.timestamp() // KEPT_SECONDS))
+    content = drawn.get(name)
+    if content is None:
+        try:
+            view = await gather(request, Asked(now))
+        except NotFoundError:
+            raise web.HTTPNotFound from None
+        content = drawn[name] = await compute(request, lambda: chartfiles.png(card_svg(view), scale=1))
+        while len(drawn) > MOST_DRAWN:
+            drawn.popitem(last=False)
     # Chats that show it in a browser do so from another origin.
     headers = {**_PRIVATE, "Cross-Origin-Resource-Policy": "cross-origin"}
     return web.Response(body=content, content_type="image/png", headers=headers)
