@@ -25,6 +25,7 @@ from service import (
     cli_notices,
     cli_reports,
     cli_reread,
+    cli_shares,
     cli_sites,
     cli_stories,
 )
@@ -227,6 +228,7 @@ for command in (
     cli_keys.sign_in,
     cli_notices.destination,
     cli_notices.notice,
+    cli_shares.share,
     cli_feeds.backfill,
     cli_feeds.import_,
     cli_sites.site,

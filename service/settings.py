@@ -51,6 +51,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("POLL_FEEDS", "true", "false asks no feed; `backfill` and `import` still work"),
     Setting("ASKED_DAYS", "30", "Older askings of feeds are summed where they went alike; 1 to 3650"),
     Setting("ASKED_ROWS", "200000", "Above that the oldest are summed by the day, then in all; at least 1000"),
+    Setting("EMBED_ORIGINS", "", "Origins, comma-separated, whose pages may frame /incidents/{id}/embed"),
     Setting("LOG_FORMAT", "console", "console or json"),
     Setting("REPORT_DIR", "", "A folder into which a report of each period is written; none is written without it"),
     Setting("REPORT_EVERY", "month", "month, quarter or year"),
@@ -58,6 +59,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("REPORT_ZONE", "UTC", "The time zone by whose days a period begins and ends"),
     Setting("OPEN_METRICS", "false", "true opens /metrics without a token"),
 )
+_ORIGIN = re.compile(r"https?://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?", re.ASCII | re.IGNORECASE)
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
 
 
@@ -80,6 +82,7 @@ class Settings:
     poll_feeds: bool
     asked_days: int
     asked_rows: int
+    embed_origins: tuple[str, ...]
     log_format: str
     report_dir: Path | None
     report_every: Every
@@ -169,6 +172,7 @@ def _checked(values: Mapping[str, str], origins: dict[str, str]) -> Settings:
         poll_feeds=values["POLL_FEEDS"] == "true",
         asked_days=_number("ASKED_DAYS", values["ASKED_DAYS"], 1, 3_650),
         asked_rows=_number("ASKED_ROWS", values["ASKED_ROWS"], 1_000, 10**9),
+        embed_origins=_origins(values["EMBED_ORIGINS"]),
         log_format=values["LOG_FORMAT"],
         report_dir=Path(values["REPORT_DIR"]) if values["REPORT_DIR"] else None,
         report_every=values["REPORT_EVERY"],  # type: ignore[arg-type]  # checked above
@@ -195,6 +199,15 @@ def _report_formats(values: Mapping[str, str]) -> tuple[str, ...]:
     if not formats or set(formats) - set(REPORT_FORMATS):
         raise SettingsError(f"REPORT_FORMATS: of {', '.join(REPORT_FORMATS)}, separated by commas")
     return formats
+
+
+def _origins(text: str) -> tuple[str, ...]:
+    """Origins, which become part of a policy: nothing may stand in one that ends it or begins another."""
+    origins = tuple(one.strip() for one in text.split(",") if one.strip())
+    for origin in origins:
+        if not _ORIGIN.fullmatch(origin):
+            raise SettingsError(f"EMBED_ORIGINS: {origin[:60]!r} is no origin such as https://grafana.example")
+    return origins
 
 
 def shown(settings: Settings) -> list[tuple[str, str, str]]:

@@ -50,7 +50,7 @@ TITLES = {
     500: "It failed",
     503: "Not at this moment",
 }
-OPEN_PATHS = ("/livez", "/readyz", "/static/", "/sign-in", "/favicon.ico")
+OPEN_PATHS = ("/livez", "/readyz", "/static/", "/sign-in", "/favicon.ico", "/shared/")
 
 
 @web.middleware
@@ -62,8 +62,11 @@ async def shell(request: web.Request, handler: Handler) -> web.StreamResponse:
     is_open = path.startswith(OPEN_PATHS) or (path == "/metrics" and request.app[SETTINGS].open_metrics)
     answer = await told(request, handler if is_open else _behind_the_door(handler))
     if not answer.prepared:
+        own = answer.headers.get("Content-Security-Policy", CSP)
         for name, value in HEADERS.items():
-            answer.headers.setdefault(name, value)
+            # It knows no list of origins: beside a policy that lets some frame a page it would say the contrary.
+            if name != "X-Frame-Options" or "frame-ancestors 'none'" in own or "frame-ancestors" not in own:
+                answer.headers.setdefault(name, value)
         if not path.startswith("/static/"):
             answer.headers.setdefault("Cache-Control", "no-store")
     return answer
