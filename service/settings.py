@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 PREFIX = "BAROGRAPH_"
 
@@ -29,6 +30,7 @@ class Setting:
 
 SETTINGS: tuple[Setting, ...] = (
     Setting("DATABASE_URL", "", "sqlite:///FILE or postgresql://…; by default barograph.db in DATA_DIR"),
+    Setting("DATABASE_PASSWORD", "", "The password of DATABASE_URL's user, where it does not hold one", secret=True),
     Setting("DATA_DIR", "./var", "Where files are kept: the database, the secret key"),
     Setting("HOST", "127.0.0.1", "Address to listen on"),
     Setting("PORT", "8080", "Port to listen on"),
@@ -51,6 +53,8 @@ class Settings:
     """The settings in force, read and checked."""
 
     database_url: str
+    """With its password."""
+    database_password: str | None
     data_dir: Path
     host: str
     port: int
@@ -132,7 +136,8 @@ def _checked(values: Mapping[str, str], origins: dict[str, str]) -> Settings:
     if url and not url.startswith(("sqlite:///", "postgresql://", "postgres://", "postgresql+psycopg://")):
         raise SettingsError("DATABASE_URL: sqlite:///FILE or postgresql://… is expected")
     return Settings(
-        database_url=url or f"sqlite:///{data_dir / 'barograph.db'}",
+        database_password=values["DATABASE_PASSWORD"] or None,
+        database_url=_with_password(url, values["DATABASE_PASSWORD"]) or f"sqlite:///{data_dir / 'barograph.db'}",
         data_dir=data_dir,
         host=values["HOST"],
         port=int(port),
@@ -148,6 +153,17 @@ def _checked(values: Mapping[str, str], origins: dict[str, str]) -> Settings:
         open_metrics=values["OPEN_METRICS"] == "true",
         origins=origins,
     )
+
+
+def _with_password(url: str, password: str) -> str:
+    """A database URL with this password in its place; as it is where none was given."""
+    if not password:
+        return url
+    scheme, marks, rest = url.partition("://")
+    user, at, place = rest.partition("@")
+    if not scheme.startswith("postgres") or not (marks and user and at) or ":" in user or "@" in place:
+        raise SettingsError("DATABASE_PASSWORD: DATABASE_URL must be postgresql://USER@HOST/NAME, without a password")
+    return f"{scheme}://{user}:{quote(password, safe='')}@{place}"
 
 
 def shown(settings: Settings) -> list[tuple[str, str, str]]:
