@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 
-from service import cli_audit, cli_bundles, cli_feeds, cli_incidents, cli_keys, cli_reread, cli_sites
+from service import cli_audit, cli_bundles, cli_doctor, cli_feeds, cli_incidents, cli_keys, cli_reread, cli_sites
 from service.terminal import (
     JSON_OPTION,
     NOT_FOUND,
@@ -162,16 +162,14 @@ def apply(file: Path, *, prune: bool, dry_run: bool) -> None:
 @main.command()
 def check() -> None:
     """Check settings, configuration file and database; exit 1 with what is wrong."""
-    from incidents.adapters import adapters as known
-    from incidents.config import config_of
-    from service.apply import read_file
+    from service.apply import config_in as config_of_file
     from service.durability import check_durability
     from service.settings import SettingsError
 
     settings = settings_of()
     with told():
         if settings.config:
-            config = config_of(read_file(settings.config), known())
+            config = config_of_file(settings.config)
             click.echo(f"configuration: {len(config.sites)} sites, {len(config.sources)} sources")
         with opened(settings) as store:
             try:
@@ -202,6 +200,7 @@ def rebuild() -> None:
 
 for command in (
     cli_audit.audit,
+    cli_doctor.doctor,
     cli_bundles.bundle,
     cli_bundles.verify,
     cli_reread.reread,

@@ -70,6 +70,8 @@ class Settings:
     open_metrics: bool
     origins: Mapping[str, str]
     """Where each came from: flag, environment, file or default."""
+    files: Mapping[str, Path]
+    """The files that settings were read from, by setting."""
 
     @property
     def names_a_database(self) -> bool:
@@ -99,7 +101,8 @@ def read(flags: Mapping[str, Any] | None = None, environment: Mapping[str, str] 
             )
         else:
             values[setting.name], origins[setting.name] = setting.default, "default"
-    return _checked(values, origins)
+    files = {name: Path(given[f"{name}_FILE"]) for name, origin in origins.items() if origin == "file"}
+    return _checked(values, origins, files)
 
 
 def _secret_file(name: str, path: str) -> str:
@@ -109,7 +112,7 @@ def _secret_file(name: str, path: str) -> str:
         raise SettingsError(f"{PREFIX}{name}_FILE: {path}: {error}") from None
 
 
-def _checked(values: Mapping[str, str], origins: dict[str, str]) -> Settings:
+def _checked(values: Mapping[str, str], origins: dict[str, str], files: Mapping[str, Path]) -> Settings:
     data_dir = Path(values["DATA_DIR"])
     port = values["PORT"]
     if not port.isdecimal() or not 0 <= int(port) < 65536:
@@ -152,6 +155,7 @@ def _checked(values: Mapping[str, str], origins: dict[str, str]) -> Settings:
         log_format=values["LOG_FORMAT"],
         open_metrics=values["OPEN_METRICS"] == "true",
         origins=origins,
+        files=files,
     )
 
 
