@@ -183,7 +183,8 @@ class Store:
         if self.is_sqlite:
             path = self.url.database
             assert path, "an SQLite URL names a file"
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            # Its owner's alone, where it is not there yet: the record holds payloads.
+            Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._write = _sqlite_engine(self.url, begin="BEGIN IMMEDIATE", pool_size=2)
             self._read = _sqlite_engine(self.url, begin="BEGIN", pool_size=readers)
         else:

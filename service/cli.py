@@ -19,6 +19,7 @@ from service import (
     cli_audit,
     cli_backup,
     cli_bundles,
+    cli_doctor,
     cli_feeds,
     cli_incidents,
     cli_keys,
@@ -175,16 +176,14 @@ def apply(file: Path, *, prune: bool, dry_run: bool) -> None:
 @main.command()
 def check() -> None:
     """Check settings, configuration file and database; exit 1 with what is wrong."""
-    from incidents.adapters import adapters as known
-    from incidents.config import config_of
-    from service.apply import read_file
+    from service.apply import config_in as config_of_file
     from service.durability import check_durability
     from service.settings import SettingsError
 
     settings = settings_of()
     with told():
         if settings.config:
-            config = config_of(read_file(settings.config), known())
+            config = config_of_file(settings.config)
             click.echo(f"configuration: {len(config.sites)} sites, {len(config.sources)} sources")
         with opened(settings) as store:
             try:
@@ -217,6 +216,7 @@ for command in (
     cli_backup.backup,
     cli_backup.restore,
     cli_audit.audit,
+    cli_doctor.doctor,
     cli_bundles.bundle,
     cli_bundles.verify,
     cli_reports.report,

@@ -132,7 +132,7 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 def demo_file(settings: Settings) -> str:
     """The demo's own database file; one whose "now" story has aged is put aside and begun afresh."""
     path = settings.data_dir / "demo.db"
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     if path.exists() and _aged(path):
         for suffix in ("", "-wal", "-shm"):
             old = path.with_name(f"demo.db{suffix}")

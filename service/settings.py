@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 from zoneinfo import available_timezones
 
 from incidents.periods import EVERY, Every
@@ -33,6 +34,7 @@ class Setting:
 
 SETTINGS: tuple[Setting, ...] = (
     Setting("DATABASE_URL", "", "sqlite:///FILE or postgresql://…; by default barograph.db in DATA_DIR"),
+    Setting("DATABASE_PASSWORD", "", "The password of DATABASE_URL's user, where it does not hold one", secret=True),
     Setting("DATA_DIR", "./var", "Where files are kept: the database, the secret key"),
     Setting(
         "SPOOL_MIB",
@@ -68,6 +70,8 @@ class Settings:
     """The settings in force, read and checked."""
 
     database_url: str
+    """With its password."""
+    database_password: str | None
     data_dir: Path
     spool_mib: int
     host: str
@@ -91,6 +95,8 @@ class Settings:
     open_metrics: bool
     origins: Mapping[str, str]
     """Where each came from: flag, environment, file or default."""
+    files: Mapping[str, Path]
+    """The files that settings were read from, by setting."""
 
     @property
     def names_a_database(self) -> bool:
@@ -120,7 +126,8 @@ def read(flags: Mapping[str, Any] | None = None, environment: Mapping[str, str] 
             )
         else:
             values[setting.name], origins[setting.name] = setting.default, "default"
-    return _checked(values, origins)
+    files = {name: Path(given[f"{name}_FILE"]) for name, origin in origins.items() if origin == "file"}
+    return _checked(values, origins, files)
 
 
 def _secret_file(name: str, path: str) -> str:
@@ -130,7 +137,7 @@ def _secret_file(name: str, path: str) -> str:
         raise SettingsError(f"{PREFIX}{name}_FILE: {path}: {error}") from None
 
 
-def _checked(values: Mapping[str, str], origins: dict[str, str]) -> Settings:
+def _checked(values: Mapping[str, str], origins: dict[str, str], files: Mapping[str, Path]) -> Settings:
     data_dir = Path(values["DATA_DIR"])
     port = _number("PORT", values["PORT"], 0, 65535)
     spool_mib = _number("SPOOL_MIB", values["SPOOL_MIB"], 0, 1 << 20)
@@ -157,7 +164,8 @@ def _checked(values: Mapping[str, str], origins: dict[str, str]) -> Settings:
     if url and not url.startswith(("sqlite:///", "postgresql://", "postgres://", "postgresql+psycopg://")):
         raise SettingsError("DATABASE_URL: sqlite:///FILE or postgresql://… is expected")
     return Settings(
-        database_url=url or f"sqlite:///{data_dir / 'barograph.db'}",
+        database_password=values["DATABASE_PASSWORD"] or None,
+        database_url=_with_password(url, values["DATABASE_PASSWORD"]) or f"sqlite:///{data_dir / 'barograph.db'}",
         data_dir=data_dir,
         spool_mib=spool_mib,
         host=values["HOST"],
@@ -180,6 +188,7 @@ def _checked(values: Mapping[str, str], origins: dict[str, str]) -> Settings:
         report_zone=values["REPORT_ZONE"],
         open_metrics=values["OPEN_METRICS"] == "true",
         origins=origins,
+        files=files,
     )
 
 
@@ -208,6 +217,17 @@ def _origins(text: str) -> tuple[str, ...]:
         if not _ORIGIN.fullmatch(origin):
             raise SettingsError(f"EMBED_ORIGINS: {origin[:60]!r} is no origin such as https://grafana.example")
     return origins
+
+
+def _with_password(url: str, password: str) -> str:
+    """A database URL with this password in its place; as it is where none was given."""
+    if not password:
+        return url
+    scheme, marks, rest = url.partition("://")
+    user, at, place = rest.partition("@")
+    if not scheme.startswith("postgres") or not (marks and user and at) or ":" in user or "@" in place:
+        raise SettingsError("DATABASE_PASSWORD: DATABASE_URL must be postgresql://USER@HOST/NAME, without a password")
+    return f"{scheme}://{user}:{quote(password, safe='')}@{place}"
 
 
 def shown(settings: Settings) -> list[tuple[str, str, str]]:
