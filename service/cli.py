@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 
-from service import cli_backup, cli_bundles, cli_feeds, cli_incidents, cli_keys, cli_reread, cli_sites
+from service import cli_backup, cli_bundles, cli_feeds, cli_incidents, cli_keys, cli_reread, cli_retention, cli_sites
 from service.terminal import (
     JSON_OPTION,
     NOT_FOUND,
@@ -213,5 +213,7 @@ for command in (
     cli_feeds.backfill,
     cli_feeds.import_,
     cli_sites.site,
+    cli_retention.retention,
+    cli_retention.hold,
 ):
     main.add_command(command)

@@ -16,10 +16,11 @@ from incidents import configured
 from incidents.proofs import repeats
 from incidents.proofs.repeats import REFUSAL
 from incidents.pulses import PULSE
+from incidents.retention import Retention
 from incidents.settling import settle_due
 from incidents.store import Store, insert
 from service import clock
-from service.keys import ACCESS, CONFIG, HUB, KEY_CHECKS, STORE, WORKER
+from service.keys import ACCESS, CONFIG, HUB, KEY_CHECKS, SETTINGS, STORE, WORKER
 from service.polling import POLLING
 
 log = logging.getLogger(__name__)
@@ -31,6 +32,7 @@ POLL_SECONDS = 1
 RELOAD_SECONDS = 2
 """How long a configuration or a key that another process wrote may go unnoticed; well under FRESH_SECONDS."""
 HOUSE_SECONDS = 30
+RETENTION_SECONDS = 3600
 PULSES_KEPT = timedelta(days=1)
 
 
@@ -42,6 +44,7 @@ async def running(app: web.Application) -> AsyncIterator[None]:
         (RELOAD_SECONDS, _reload),
         (HOUSE_SECONDS, _keep_house),
         (POLL_SECONDS, _poll),
+        (RETENTION_SECONDS, _retain),
     )
     for seconds, tick in ticks:
         # A late tick still runs, and only once however many were missed.
@@ -77,6 +80,14 @@ async def _settle(app: web.Application) -> None:
 
 async def _poll(app: web.Application) -> None:
     await app[POLLING].tick()
+
+
+async def _retain(app: web.Application) -> None:
+    """Drop what is aged: short transactions, on each process; who comes second finds less."""
+    if not (days := app[SETTINGS].retention):
+        return
+    for one in await asyncio.to_thread(Retention(app[STORE], days, clock.now()).run):
+        log.info("dropped for its age: %d of %s, %s", one.count, one.source, one.kind)
 
 
 async def _reload(app: web.Application) -> None:

@@ -10,6 +10,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from incidents.retention import CLASSES
+
 PREFIX = "BAROGRAPH_"
 
 
@@ -35,6 +37,7 @@ SETTINGS: tuple[Setting, ...] = (
         "512",
         "MiB of what arrives while PostgreSQL is away that are kept in DATA_DIR; with 0 it is answered 503",
     ),
+    Setting("RETENTION", "", "Days after which what no kept incident needs is dropped, by class: alert=400,reading=90"),
     Setting("HOST", "127.0.0.1", "Address to listen on"),
     Setting("PORT", "8080", "Port to listen on"),
     Setting("CONFIG", "", "A TOML file of sites, sources and rules, applied at start"),
@@ -58,6 +61,7 @@ class Settings:
     database_url: str
     data_dir: Path
     spool_mib: int
+    retention: Mapping[str, int]
     host: str
     port: int
     config: Path | None
@@ -140,6 +144,7 @@ def _checked(values: Mapping[str, str], origins: dict[str, str]) -> Settings:
         database_url=url or f"sqlite:///{data_dir / 'barograph.db'}",
         data_dir=data_dir,
         spool_mib=spool_mib,
+        retention=_retention(values["RETENTION"]),
         host=values["HOST"],
         port=port,
         config=Path(values["CONFIG"]) if values["CONFIG"] else None,
@@ -162,6 +167,19 @@ def _number(name: str, text: str, *, most: int) -> int:
     return int(text)
 
 
+def _retention(text: str) -> dict[str, int]:
+    """Days by class."""
+    found: dict[str, int] = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        name, _, days = part.partition("=")
+        if name not in CLASSES or name in found:
+            raise SettingsError(f"RETENTION: {name[:40]!r} is none of {', '.join(CLASSES)}, or is given twice")
+        found[name] = _number("RETENTION", days, most=36500)
+        if not found[name]:
+            raise SettingsError(f"RETENTION: {name}: a day is the least")
+    return found
+
+
 def shown(settings: Settings) -> list[tuple[str, str, str]]:
     """Name, value and origin of each setting, secrets hidden, as the settings page shows them."""
     held = {field.name: getattr(settings, field.name) for field in fields(settings)}
@@ -178,6 +196,8 @@ def shown(settings: Settings) -> list[tuple[str, str, str]]:
 def _text(value: Any) -> str:  # noqa: ANN401  # a setting's value
     if isinstance(value, tuple):
         return ", ".join(value)
+    if isinstance(value, Mapping):
+        return ",".join(f"{name}={days}" for name, days in value.items())
     return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 

@@ -18,6 +18,7 @@ from incidents.tables.polls import AskedRow, PollHostRow, PollRow
 from incidents.tables.postmortems import PostmortemRevisionRow
 from incidents.tables.proofs import SeenProofRow
 from incidents.tables.reach import ReachRow, ReadingCountRow
+from incidents.tables.retention import HoldRow, TombstoneRow
 from incidents.tables.settings import KeyRow, PulseRow, RefusalRow, SecretRow, SettingRow
 
 METADATA = SQLModel.metadata
@@ -29,6 +30,7 @@ __all__ = [
     "DeliveryRow",
     "EntryRow",
     "EventRow",
+    "HoldRow",
     "IncidentRow",
     "Instant",
     "Json",
@@ -51,6 +53,7 @@ __all__ = [
     "SightingRow",
     "StampRow",
     "SupersessionRow",
+    "TombstoneRow",
     "UnreadRow",
     "instant",
     "micros",
