@@ -49,6 +49,6 @@ def hold(id_: str, *, release: bool, reason: str) -> None:
     from service import clock
 
     with opened() as store:
-        if not retaining.hold(store, id_, held=not release, actor="user:admin", reason=reason[:2000], now=clock.now()):
+        if not retaining.hold(store, id_, held=not release, actor="user:cli", reason=reason[:2000], now=clock.now()):
             raise fail(f"there is no incident {id_}", NOT_FOUND)
     click.echo(plain(f"{id_} is {'no longer held' if release else 'held'}"))

@@ -8,6 +8,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,8 @@ def main() -> int:
         with tempfile.TemporaryDirectory(prefix=f"barograph-soak-{name}-") as folder:
             told: dict[str, Any] = {"round": name}
             try:
-                told |= ROUNDS[name](Path(folder), asked.seconds)
+                with redirect_stdout(sys.stderr):  # the logs of services that were killed
+                    told |= ROUNDS[name](Path(folder), asked.seconds)
             except Exception:  # each round stands for itself; the exit code tells
                 failed += 1
                 told["failed"] = traceback.format_exc(limit=3)[-2000:]
