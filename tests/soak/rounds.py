@@ -129,7 +129,7 @@ class Timed(Pouring):
 
 def outages(folder: Path, seconds: float) -> dict[str, Any]:
     """PostgreSQL stopped as by a crash, for up to some seconds, again and again."""
-    chance, began, done = random.Random(1), time.monotonic(), 0
+    chance, done = random.Random(1), 0
     held: list[int] = []
     emptied: list[float] = []
     during: list[float] = []
@@ -138,6 +138,7 @@ def outages(folder: Path, seconds: float) -> dict[str, Any]:
         url = running.url(running.make(MIGRATED))
         service = stack.enter_context(serving(folder / "service", database_url=url))
         pouring = stack.enter_context(Timed([service], threads=8, pause=0.02))
+        began = time.monotonic()
         while done < OUTAGES and time.monotonic() - began < seconds:
             pouring.until(50)
             running.stop()
@@ -151,7 +152,7 @@ def outages(folder: Path, seconds: float) -> dict[str, Any]:
             emptied.append(time.monotonic() - back)
             done += 1
         pouring.__exit__()
-        pouring.check(url, service)
+        pouring.check(url, service, 300)
     return {
         "outages": done,
         "acknowledged": len(pouring.receipts),
@@ -231,12 +232,13 @@ def herd(folder: Path, seconds: float) -> dict[str, Any]:
 
 def restarts(folder: Path, seconds: float) -> dict[str, Any]:
     """Two processes on one PostgreSQL, restarted in turn while senders go to whichever answers."""
-    began, done = time.monotonic(), 0
+    done = 0
     ended: list[float] = []
     with ExitStack() as stack:
         running: Cluster = stack.enter_context(cluster())
         url = running.url(running.make(MIGRATED))
         services = [stack.enter_context(serving(folder / f"{n}", database_url=url)) for n in range(2)]
+        began = time.monotonic()
         with Pouring(services, threads=6, pause=0.02) as pouring:
             while done < RESTARTS and time.monotonic() - began < seconds:
                 pouring.until(20)
@@ -246,7 +248,7 @@ def restarts(folder: Path, seconds: float) -> dict[str, Any]:
                 ended.append(time.monotonic() - asked)
                 service.start()
                 done += 1
-        pouring.check(url, services[0])
+        pouring.check(url, services[0], 300)
     told = dict(Counter(pouring.others))
     return {"restarts": done, "acknowledged": len(pouring.receipts), "others": told, "end_ms_most": share(ended, 1)}
 
@@ -322,12 +324,13 @@ async def _tail(store: Store, seconds: float) -> dict[str, Any]:
 
 def backup(folder: Path, seconds: float) -> dict[str, Any]:
     """Backups at many moments under load, each restored into the other database and looked at."""
-    began, done, rows = time.monotonic(), 0, 0
+    done = rows = 0
     with ExitStack() as stack:
         running: Cluster = stack.enter_context(cluster())
         service = stack.enter_context(serving(folder / "service"))
         source = stack.enter_context(closing(Store(f"sqlite:///{service.home / 'barograph.db'}")))
         pouring = stack.enter_context(Pouring([service], threads=4, pause=0.0))
+        began = time.monotonic()
         while done < 100 and time.monotonic() - began < seconds:
             pouring.until(100)
             before = set(pouring.receipts)
