@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export UV_NO_PROGRESS := 1
 
-.PHONY: run test lint bench lock clean
+.PHONY: run test lint bench soak lock clean
 
 run: $(VENV)/.run
 	@exec $(BIN)/barograph serve --demo $(ARGS)
@@ -25,6 +25,11 @@ lint: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	@exec $(BIN)/python -m tests.bench $(ARGS)
+
+# The tests of docs/reliability.md in large: up to an hour and a half; ARGS="--only cuts --seconds 60" for one, shorter.
+soak: $(VENV)/.dev
+	@$(BIN)/python -m tests.machine
+	@exec $(BIN)/python -m tests.soak $(ARGS)
 
 # After a change of the dependencies in pyproject.toml; ARGS=--upgrade takes the newest versions.
 COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate $(ARGS)

@@ -159,7 +159,11 @@ def _spool(app: web.Application) -> Spool | None:
     settings = app[SETTINGS]
     if app[STORE].is_sqlite or not settings.spool_mib:
         return None
-    return Spool(settings.data_dir / "spool", most_bytes=settings.spool_mib << 20)
+    try:
+        return Spool(settings.data_dir / "spool", most_bytes=settings.spool_mib << 20)
+    except OSError as error:
+        log.warning("nothing will be spooled while the database is away, senders will be told 503: %s", error)
+        return None
 
 
 async def _drain(app: web.Application) -> None:

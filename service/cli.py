@@ -26,6 +26,7 @@ from service import (
     cli_notices,
     cli_reports,
     cli_reread,
+    cli_retention,
     cli_shares,
     cli_sites,
     cli_stories,
@@ -233,5 +234,7 @@ for command in (
     cli_feeds.import_,
     cli_sites.site,
     cli_stories.story,
+    cli_retention.retention,
+    cli_retention.hold,
 ):
     main.add_command(command)

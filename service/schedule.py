@@ -17,6 +17,7 @@ from incidents.feeds.retention import keep_bounded
 from incidents.proofs import repeats
 from incidents.proofs.repeats import REFUSAL
 from incidents.pulses import PULSE
+from incidents.retention import Retention
 from incidents.settling import settle_due
 from incidents.store import Store, insert
 from service import clock, reports
@@ -40,6 +41,7 @@ RELOAD_SECONDS = 2
 HOUSE_SECONDS = 30
 ASKED_SECONDS = 3600
 """How often the log of askings is kept within its bounds."""
+RETENTION_SECONDS = 3600
 PULSES_KEPT = timedelta(days=1)
 
 
@@ -54,6 +56,7 @@ async def running(app: web.Application) -> AsyncIterator[None]:
         (SEND_SECONDS, _send),
         *(((REPORT_SECONDS, _report),) if app[SETTINGS].report_dir else ()),
         (ASKED_SECONDS, _sum_asked),
+        (RETENTION_SECONDS, _retain),
     )
     for seconds, tick in ticks:
         # A late tick still runs, and only once however many were missed.
@@ -113,6 +116,14 @@ async def _sum_asked(app: web.Application) -> None:
     )
     if gone:
         log.info("askings of feeds: %d rows were summed into others", gone)
+
+
+async def _retain(app: web.Application) -> None:
+    """Drop what is aged: short transactions, on each process; who comes second finds less."""
+    if not (days := app[SETTINGS].retention):
+        return
+    for one in await asyncio.to_thread(Retention(app[STORE], days, clock.now()).run):
+        log.info("dropped for its age: %d of %s, %s", one.count, one.source, one.kind)
 
 
 async def _reload(app: web.Application) -> None:

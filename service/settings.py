@@ -13,6 +13,7 @@ from urllib.parse import quote
 from zoneinfo import available_timezones
 
 from incidents.periods import EVERY, Every
+from incidents.retention import CLASSES
 
 PREFIX = "BAROGRAPH_"
 REPORT_FORMATS = ("pdf", "html", "docx", "md")
@@ -41,6 +42,7 @@ SETTINGS: tuple[Setting, ...] = (
         "512",
         "MiB of what arrives while PostgreSQL is away that are kept in DATA_DIR; with 0 it is answered 503",
     ),
+    Setting("RETENTION", "", "Days after which what no kept incident needs is dropped, by class: alert=400,reading=90"),
     Setting("HOST", "127.0.0.1", "Address to listen on"),
     Setting("PORT", "8080", "Port to listen on"),
     Setting("CONFIG", "", "A TOML file of sites, sources and rules, applied at start"),
@@ -74,6 +76,7 @@ class Settings:
     database_password: str | None
     data_dir: Path
     spool_mib: int
+    retention: Mapping[str, int]
     host: str
     port: int
     config: Path | None
@@ -168,6 +171,7 @@ def _checked(values: Mapping[str, str], origins: dict[str, str], files: Mapping[
         database_url=_with_password(url, values["DATABASE_PASSWORD"]) or f"sqlite:///{data_dir / 'barograph.db'}",
         data_dir=data_dir,
         spool_mib=spool_mib,
+        retention=_retention(values["RETENTION"]),
         host=values["HOST"],
         port=port,
         config=Path(values["CONFIG"]) if values["CONFIG"] else None,
@@ -230,6 +234,17 @@ def _with_password(url: str, password: str) -> str:
     return f"{scheme}://{user}:{quote(password, safe='')}@{place}"
 
 
+def _retention(text: str) -> dict[str, int]:
+    """Days by class."""
+    found: dict[str, int] = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        name, _, days = part.partition("=")
+        if name not in CLASSES or name in found:
+            raise SettingsError(f"RETENTION: {name[:40]!r} is none of {', '.join(CLASSES)}, or is given twice")
+        found[name] = _number("RETENTION", days, 1, 36_500)
+    return found
+
+
 def shown(settings: Settings) -> list[tuple[str, str, str]]:
     """Name, value and origin of each setting, secrets hidden, as the settings page shows them."""
     held = {field.name: getattr(settings, field.name) for field in fields(settings)}
@@ -246,6 +261,8 @@ def shown(settings: Settings) -> list[tuple[str, str, str]]:
 def _text(value: Any) -> str:  # noqa: ANN401  # a setting's value
     if isinstance(value, tuple):
         return ", ".join(value)
+    if isinstance(value, Mapping):
+        return ",".join(f"{name}={days}" for name, days in value.items())
     return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 

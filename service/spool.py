@@ -168,15 +168,14 @@ class Spool:
     def _adopt(self, folder: Path) -> None:
         """Move what processes that are gone have left into our own file, whatever the bound says."""
         for path in sorted(folder.glob("spool-*.log")):
-            if path == self.path or (fd := _take(path)) is None:
+            if path == self.path or not path.stat().st_size or (fd := _take(path)) is None:
                 continue
+            log.warning("taking over the spool %s of a process that is gone", path)
             try:
-                left = [record for record, _ in _records_of(fd, 0, os.fstat(fd).st_size)]
-                if left:
-                    self._put(b"".join(_framed(record) for record in left))
-                    self._since = self._since or _unpack(left[0]).received_at
-                    self._count += len(left)
-                    log.warning("took over %d deliveries from %s", len(left), path)
+                for record, _ in _records_of(fd, 0, os.fstat(fd).st_size):
+                    self._put(_framed(record))
+                    self._since = self._since or _unpack(record).received_at
+                    self._count += 1
                 os.ftruncate(fd, 0)
             finally:
                 os.close(fd)

@@ -76,10 +76,10 @@ class Pouring:
         self.receipts[json.loads(told)["receipt"]] = name
         return True
 
-    def check(self, url: str, service: Barograph) -> None:
+    def check(self, url: str, service: Barograph, seconds: float = 60.0) -> None:
         """Nothing acknowledged is lost or doubled, nothing was refused but by 503, and a rebuild changes nothing."""
         assert set(self.others) <= {503}
-        service.until(lambda: service.json("/api/v1/sources")["items"][0]["unread"] == 0, 60)
+        service.until(lambda: service.json("/api/v1/sources")["items"][0]["unread"] == 0, seconds)
         with closing(Store(url)) as store:
             with store.reading() as connection:
                 stored = [receipt_of(name) for name in connection.execute(sa.select(DELIVERY.c.id)).scalars()]

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from html.parser import HTMLParser
 from itertools import pairwise
 from urllib.parse import urlsplit
@@ -18,7 +19,7 @@ from playwright.sync_api import Browser, Route
 
 from dashboards import documents, pages, paper, senders
 from incidents.model import Moment
-from incidents.views.source_view import SenderState
+from incidents.views.source_view import SenderState, Spooled
 from tests import london_views as london
 from tests import window
 
@@ -561,3 +562,19 @@ def test_news_is_counted_and_moves_nothing(opened: tuple[window.Window, Site, in
     for path, news in (("/", 2), ("/sources", 3)):
         page = private.open(HOST + path)
         page.wait_for_selector(f".live-chip:has-text('{news} new')")
+
+
+def test_what_waits_in_the_spool_is_told_on_the_sources_page() -> None:
+    page = partial(
+        pages.sources_page,
+        london.SOURCES,
+        london.QUARANTINE,
+        london.ADAPTERS,
+        london.viewer("viewer"),
+        public_url="https://barograph.example",
+        now=london.NOW,
+    )
+    assert 'id="spooled"' not in page()
+    told = page(spooled=Spooled(1, 900, london.NOW, 2))
+    assert "1 delivery acknowledged while the database was away waits" in told
+    assert "2 deliveries that the database does not take are set aside" in told

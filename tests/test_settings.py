@@ -37,6 +37,7 @@ def test_every_setting_can_be_given_by_the_environment_and_by_a_file(tmp_path: P
         "DATABASE_PASSWORD": "p@/ss",
         "DATA_DIR": "/srv/barograph",
         "SPOOL_MIB": "64",
+        "RETENTION": "alert=400, reading=90",
         "HOST": "::1",
         "PORT": "0",
         "CONFIG": "site.toml",
@@ -65,7 +66,7 @@ def test_every_setting_can_be_given_by_the_environment_and_by_a_file(tmp_path: P
         assert found.public_url == "https://barograph.example"
         assert found.allow_private_networks == ("10.0.0.0/8", "fd00::/8")
         assert (found.config, found.port, found.open_metrics) == (Path("site.toml"), 0, True)
-        assert found.spool_mib == 64
+        assert (found.spool_mib, found.retention) == (64, {"alert": 400, "reading": 90})
         assert (found.contact, found.poll_feeds) == ("ops@example.com", False)
     assert set(by_file.origins.values()) == {"file"}
 
@@ -78,6 +79,10 @@ def test_every_setting_can_be_given_by_the_environment_and_by_a_file(tmp_path: P
         ("PORT", "-1"),
         ("SPOOL_MIB", "half"),
         ("SPOOL_MIB", "-1"),
+        ("RETENTION", "alert"),
+        ("RETENTION", "alert=0"),
+        ("RETENTION", "alert=1,alert=2"),
+        ("RETENTION", "everything=1"),
         ("LOG_FORMAT", "xml"),
         ("OPEN_METRICS", "perhaps"),
         ("POLL_FEEDS", "perhaps"),

@@ -178,6 +178,7 @@ def test_what_was_moved_before_a_crash_is_there_once(store: Store, tmp_path: Pat
     with opened(tmp_path) as held:
         drained(store, held)
         assert held.path.stat().st_size == 0
+        assert held.depth().aside == 0
     assert stored(store) == [a.body for a in told]
 
 

@@ -50,6 +50,14 @@ def count(connection: sa.Connection, rows: Iterable[Mapping[str, Any]]) -> None:
     connection.execute(statement, [{**dict(zip(_KEY, key, strict=True)), "n": n} for key, n in sorted(counts.items())])
 
 
+def uncount(connection: sa.Connection, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Take readings that are dropped out of the counts again."""
+    for key, n in sorted(Counter(key for row in rows if (key := _key_of(row)) is not None).items()):
+        is_it = sa.and_(*(READING_COUNT.c[name] == value for name, value in zip(_KEY, key, strict=True)))
+        connection.execute(sa.update(READING_COUNT).where(is_it).values(n=READING_COUNT.c.n - n))
+        connection.execute(sa.delete(READING_COUNT).where(is_it, READING_COUNT.c.n <= 0))
+
+
 def fill(connection: sa.Connection) -> None:
     """Count all readings anew. It names its columns, so that it runs within a migration of any later schema."""
     names = ("id", "source", "variable", "at", "value", "latitude", "longitude", "provisional", "basis", "recorded_at")

@@ -21,6 +21,7 @@ from incidents.tables.postmortems import PostmortemRevisionRow
 from incidents.tables.proofs import SeenProofRow
 from incidents.tables.reach import ReachRow, ReadingCountRow
 from incidents.tables.reports import ReportRow
+from incidents.tables.retention import HoldRow, TombstoneRow
 from incidents.tables.settings import KeyRow, PulseRow, RefusalRow, SecretRow, SettingRow
 from incidents.tables.shares import ShareRow
 from incidents.tables.views import SavedViewRow
@@ -35,6 +36,7 @@ __all__ = [
     "DeliveryRow",
     "EntryRow",
     "EventRow",
+    "HoldRow",
     "IncidentRow",
     "Instant",
     "Json",
@@ -63,6 +65,7 @@ __all__ = [
     "SightingRow",
     "StampRow",
     "SupersessionRow",
+    "TombstoneRow",
     "UnreadRow",
     "instant",
     "micros",

@@ -76,6 +76,7 @@ class ReadingRow(SQLModel, table=True):
     __table_args__ = (
         Index("reading_by_time", "variable", "at"),
         Index("reading_by_grid_area", "grid_area", "variable", "at"),
+        Index("reading_by_delivery", "delivery_id"),
     )
 
 

@@ -1,0 +1,258 @@
+"""Retention: drops whole aged statements and deliveries that no kept incident needs, and leaves tombstones.
+
+Entries are never dropped. An incident is kept unless its class has an age, it was resolved longer ago than that, and
+nobody holds it. Of a kept incident everything stays that lies within a day of its span, its members and its links
+wherever they lie. What is dropped goes subject by subject, so that what remains folds as it did.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from incidents import configured
+from incidents.deliveries import DELIVERY, STAMP, UNREAD
+from incidents.entries import ENTRY, INCIDENT, MEMBER, OCCURRENCE
+from incidents.linker import reading_counts
+from incidents.rebuild import refold
+from incidents.statements import EVENT, SIGHTING, SUPERSESSION
+from incidents.store import Store, chunks, first_id
+from incidents.tables import HoldRow, PollRow, ReadingRow, TombstoneRow
+
+TOMBSTONE = TombstoneRow.__table__  # type: ignore[attr-defined]  # SQLModel adds it
+HOLD = HoldRow.__table__  # type: ignore[attr-defined]
+READING = ReadingRow.__table__  # type: ignore[attr-defined]
+POLL = PollRow.__table__  # type: ignore[attr-defined]
+
+KINDS = ("alert", "hazard", "provider_incident", "change")
+CLASSES = (*KINDS, "reading", "delivery", "incident")
+"""`delivery` is of the bytes that nothing refers to any more; `incident` says when one is no longer kept."""
+AROUND = timedelta(days=1)
+"""How far from the span of a kept incident everything stays."""
+MOST = 200
+"""Subjects, readings or deliveries that are looked at together, and dropped in one transaction."""
+LAST = datetime.max.replace(tzinfo=UTC) - AROUND
+"""The end of what is not over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Aged:
+    """What may be dropped of one class and source."""
+
+    kind: str
+    source: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Free:
+    """One row that may go: its digest, and when it was recorded or received."""
+
+    id: int
+    source: str
+    digest: str
+    at: datetime
+    subject: str = ""
+
+
+class _Spans:
+    """The ids of kept incidents, and the stretches of time around them, merged."""
+
+    def __init__(self, kept: set[str], spans: Iterable[tuple[datetime, datetime]]) -> None:
+        self.kept = kept
+        self._begins: list[datetime] = []
+        self._ends: list[datetime] = []
+        for begin, end in sorted(spans):
+            if self._ends and begin - AROUND * 2 <= self._ends[-1]:
+                self._ends[-1] = max(self._ends[-1], end)
+            else:
+                self._begins.append(begin)
+                self._ends.append(end)
+
+    def meet(self, since: datetime, until: datetime) -> bool:
+        """Whether a stretch comes within a day of one of them."""
+        at = bisect_right(self._begins, until + AROUND) - 1
+        return at >= 0 and self._ends[at] >= since - AROUND
+
+
+class Retention:
+    """One run: what is aged at `now` by the days of each class. A class without days is kept for ever."""
+
+    def __init__(self, store: Store, days: Mapping[str, int], now: datetime) -> None:
+        self.store, self.now = store, now
+        self._before = {kind: now - timedelta(days=count) for kind, count in days.items()}
+        self._walks = {
+            **dict.fromkeys(KINDS, self._statements),
+            "reading": self._readings,
+            "delivery": self._deliveries,
+        }
+
+    def rehearse(self) -> list[Aged]:
+        """What a run would drop now; of deliveries those that are free already, without what it would free."""
+        return self._go(really=False)
+
+    def run(self) -> list[Aged]:
+        """Drop it, some hundred at a time, each in a transaction with its tombstones."""
+        return self._go(really=True)
+
+    def _go(self, *, really: bool) -> list[Aged]:
+        """Walk each class from its beginning to its end, a page at a time: deliveries last, when nothing needs them."""
+        counts: Counter[tuple[str, str]] = Counter()
+        for kind, walk in self._walks.items():
+            after: Any = "" if kind in KINDS else 0
+            while kind in self._before and after is not None:
+                with self.store.reading() as connection:
+                    free, following = walk(connection, kind, after)
+                if free and really:
+                    with self.store.writing() as connection:
+                        self._lock(connection, kind, free)
+                        # Once more, for what was said, held or opened meanwhile.
+                        free, _ = walk(connection, kind, after)
+                        self._drop(connection, kind, free)
+                        self._bury(connection, kind, free)
+                counts.update((kind, one.source) for one in free)
+                after = following
+        return [Aged(kind, source, count) for (kind, source), count in sorted(counts.items())]
+
+    # --- what is aged -----------------------------------------------------------------------------------------------
+
+    def _spans(self, connection: sa.Connection) -> _Spans:
+        """The incidents that are kept, and the stretches of time that they need."""
+        newest = sa.select(sa.func.max(HOLD.c.id)).group_by(HOLD.c.incident_id)
+        holds = sa.select(HOLD.c.incident_id).where(HOLD.c.id.in_(newest), HOLD.c.held.is_(True))
+        held = set(connection.execute(holds).scalars())
+        before = self._before.get("incident")
+        kept = [
+            row
+            for row in connection.execute(sa.select(INCIDENT.c.id, INCIDENT.c.since, INCIDENT.c.resolved_at))
+            if before is None or row.resolved_at is None or row.resolved_at >= before or row.id in held
+        ]
+        return _Spans({row.id for row in kept}, ((row.since, row.resolved_at or LAST) for row in kept))
+
+    def _statements(self, connection: sa.Connection, kind: str, after: Any) -> tuple[list[_Free], Any]:  # noqa: ANN401  # a cursor
+        """Events of subjects all of whose occurrences are over, aged, and needed by no kept incident."""
+        pages = sa.select(OCCURRENCE.c.subject).where(OCCURRENCE.c.kind == kind, OCCURRENCE.c.subject > after)
+        names = list(connection.execute(pages.distinct().order_by(OCCURRENCE.c.subject).limit(MOST)).scalars())
+        spans, before = self._spans(connection), self._before[kind]
+        rows = connection.execute(sa.select(OCCURRENCE).where(OCCURRENCE.c.subject.in_(names))).all()
+        needed = self._needed(connection, [row.id for row in rows], spans)
+        kept = {
+            row.subject
+            for row in rows
+            if row.kind != kind
+            or row.ends_at is None
+            or max(row.ends_at, row.said_at) >= before
+            or row.id in needed
+            or spans.meet(row.starts_at, row.ends_at)
+        }
+        columns = (EVENT.c.id, EVENT.c.source, EVENT.c.digest, EVENT.c.recorded_at, EVENT.c.subject)
+        found = sa.select(*columns).where(EVENT.c.subject.in_(sorted(set(names) - kept)))
+        return [_Free(*row) for row in connection.execute(found)], names[-1] if len(names) == MOST else None
+
+    @staticmethod
+    def _needed(connection: sa.Connection, names: Sequence[str], spans: _Spans) -> set[str]:
+        """Those of these occurrences that are, or were, members of kept incidents, or are linked to one."""
+        needed = set()
+        for part in chunks(list(names)):
+            for row in connection.execute(sa.select(MEMBER).where(MEMBER.c.occurrence_id.in_(part))):
+                needed |= {row.occurrence_id} if row.incident_id in spans.kept else set()
+        linked = sa.select(ENTRY.c.incident_id, ENTRY.c.params).where(ENTRY.c.kind == "link_proposed")
+        for row in connection.execute(linked):
+            needed |= {row.params["occurrence"]} if row.incident_id in spans.kept else set()
+        return needed
+
+    def _readings(self, connection: sa.Connection, kind: str, after: Any) -> tuple[list[_Free], Any]:  # noqa: ANN401  # a cursor
+        """Readings that are aged and lie in no span of a kept incident."""
+        before, spans = self._before[kind], self._spans(connection)
+        rows = connection.execute(
+            sa.select(READING.c.id, READING.c.source, READING.c.digest, READING.c.recorded_at, READING.c.at)
+            .where(READING.c.id > after, READING.c.recorded_at < before)
+            .order_by(READING.c.id)
+            .limit(MOST)
+        ).all()
+        free = [_Free(*row[:4]) for row in rows if row.at < before and not spans.meet(row.at, row.at)]
+        return free, rows[-1].id if len(rows) == MOST else None
+
+    def _deliveries(self, connection: sa.Connection, kind: str, after: Any) -> tuple[list[_Free], Any]:  # noqa: ANN401  # a cursor
+        """Deliveries that were read, and that no statement, no repeat and no feed's next asking refers to."""
+        refers = (
+            EVENT.c.delivery_id == DELIVERY.c.id,
+            SIGHTING.c.delivery_id == DELIVERY.c.id,
+            READING.c.delivery_id == DELIVERY.c.id,
+            POLL.c.delivery_id == DELIVERY.c.id,
+            UNREAD.c.delivery_id == DELIVERY.c.id,
+        )
+        is_needed = sa.or_(*(sa.exists().where(clause) for clause in refers)).label("is_needed")
+        rows = connection.execute(
+            sa.select(
+                DELIVERY.c.id, DELIVERY.c.source, DELIVERY.c.sha256, DELIVERY.c.received_at, STAMP.c.state, is_needed
+            )
+            .outerjoin(STAMP, STAMP.c.delivery_id == DELIVERY.c.id)
+            .where(DELIVERY.c.id > after, DELIVERY.c.id < first_id(self._before[kind]))
+            .order_by(DELIVERY.c.id)
+            .limit(MOST)
+        ).all()
+        # What nobody could read waits for a better adapter, however long.
+        free = [_Free(*row[:4]) for row in rows if row.state == "read" and not row.is_needed]
+        return free, rows[-1].id if len(rows) == MOST else None
+
+    # --- dropping ---------------------------------------------------------------------------------------------------
+
+    def _lock(self, connection: sa.Connection, kind: str, free: Iterable[_Free]) -> None:
+        """As a fold does: sources first, so that nothing is said of a subject while it is dropped."""
+        self.store.lock(connection, ["retention"])
+        self.store.lock(connection, [f"source:{name}" for name in {one.source for one in free}])
+        if kind in KINDS:
+            self.store.lock_caches(connection)
+
+    def _drop(self, connection: sa.Connection, kind: str, free: Sequence[_Free]) -> None:
+        for part in chunks([one.id for one in free]):
+            if kind == "delivery":
+                connection.execute(sa.delete(STAMP).where(STAMP.c.delivery_id.in_(part)))
+                connection.execute(sa.delete(DELIVERY).where(DELIVERY.c.id.in_(part)))
+            elif kind == "reading":
+                rows = connection.execute(sa.select(READING).where(READING.c.id.in_(part))).all()
+                reading_counts.uncount(connection, [dict(row._mapping) for row in rows])  # noqa: SLF001  # SQLAlchemy's
+                connection.execute(sa.delete(READING).where(READING.c.id.in_(part)))
+            else:
+                connection.execute(sa.delete(SIGHTING).where(SIGHTING.c.event_id.in_(part)))
+                connection.execute(sa.delete(SUPERSESSION).where(SUPERSESSION.c.event_id.in_(part)))
+                connection.execute(sa.delete(EVENT).where(EVENT.c.id.in_(part)))
+        if kind in KINDS and free:
+            subjects = sorted({one.subject for one in free})
+            joined = sa.select(MEMBER.c.incident_id).join(OCCURRENCE, OCCURRENCE.c.id == MEMBER.c.occurrence_id)
+            concerned = set(connection.execute(joined.where(OCCURRENCE.c.subject.in_(subjects))).scalars())
+            refold(connection, configured.load(connection), subjects, concerned, self.now)
+
+    def _bury(self, connection: sa.Connection, kind: str, free: Sequence[_Free]) -> None:
+        """Write a tombstone for each source of what was dropped."""
+        for source in sorted({one.source for one in free}):
+            ones = [one for one in free if one.source == source]
+            lines = "\n".join(sorted(one.digest for one in ones))
+            values = {
+                "kind": kind,
+                "source": source,
+                "count": len(ones),
+                "first_at": min(one.at for one in ones),
+                "last_at": max(one.at for one in ones),
+                "sha256": hashlib.sha256(lines.encode()).hexdigest(),
+                "dropped_at": self.now,
+            }
+            connection.execute(sa.insert(TOMBSTONE).values(values))
+
+
+def hold(store: Store, incident: str, *, held: bool, actor: str, reason: str, now: datetime) -> bool:
+    """Hold an incident's evidence, or no longer; False where there is no such incident."""
+    with store.writing() as connection:
+        if connection.execute(sa.select(INCIDENT.c.id).where(INCIDENT.c.id == incident)).first() is None:
+            return False
+        row = {"incident_id": incident, "held": held, "actor": actor, "reason": reason, "recorded_at": now}
+        connection.execute(sa.insert(HOLD).values(row))
+    return True
