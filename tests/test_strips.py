@@ -71,12 +71,12 @@ def test_a_feed_that_has_never_answered_is_unknown_and_not_calm(wide: int) -> No
     words = [text.words for text in compose_strips(alone, wide=wide).texts]
     assert "nothing heard of this site" in words
     assert "nws: never answered" in words
-    assert "1 of 1 feeds never answered, nothing heard of this site" in strips_svg(alone)
+    assert "1 of 1 feeds never answered (nws), nothing heard of this site" in strips_svg(alone)
     others = now_view(strip(bar("warnings", "Heat", Severity.ERROR, 60, 200), gaps=(never("nws"),), feeds=("a", "nws")))
     scene = compose_strips(others, wide=wide)
     assert any(text.words.startswith("nws: never answered") for text in scene.texts)
     assert scene.gaps[0].right - scene.gaps[0].left == scene.frame.right - scene.frame.left
-    assert "1 official warning, 1 of 2 feeds never answered." in strips_svg(others)
+    assert "1 official warning, 1 of 2 feeds never answered (nws)." in strips_svg(others)
 
 
 def test_a_feed_that_is_late_is_named_where_it_was_last_heard() -> None:
