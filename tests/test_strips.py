@@ -91,6 +91,10 @@ def test_one_silent_feed_of_several_is_named_and_hatches_its_share() -> None:
     (box,) = one.gaps
     assert box.bottom - box.top == pytest.approx(one.sizes.bar / 3)
     assert box.tip.endswith("1 of the 3 feeds that would tell of it")
+    late = (never("a"), never("b"), Gap("grid", "nws", minutes(1436), minutes(1440), state="waiting"))
+    beset = compose_strips(now_view(strip(gaps=late, feeds=feeds)), wide=848)
+    assert "2 of 3 feeds never answered: a, b" in [text.words for text in beset.texts]
+    assert [box.bottom - box.top for box in beset.gaps] == pytest.approx([beset.sizes.bar * 2 / 3, beset.sizes.bar])
     two = now_view(strip(gaps=tuple(Gap("grid", name, minutes(0), minutes(1440)) for name in "ab"), feeds=feeds))
     assert "2 of 3 feeds down 24 h: a, b" in said(two)
 
