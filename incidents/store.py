@@ -217,10 +217,19 @@ class Store:
             )
 
     def migrate(self) -> None:
-        """Bring the schema to the newest revision; several processes may try at once, one does."""
+        """Bring the schema to the newest revision; several processes may try at once, one does.
+
+        Raises SchemaError where a newer version has made the tables.
+        """
         with self.reading() as connection:
-            if schema.revision(connection) == schema.newest():
-                return
+            found, wanted = schema.revision(connection), schema.newest()
+        if found == wanted:
+            return
+        if found is not None and found > wanted:
+            raise schema.SchemaError(
+                f"the tables are at revision {found}, newer than {wanted}, which this version knows: "
+                "run the version that made them, or restore a backup"
+            )
         from alembic import command
         from alembic.config import Config as AlembicConfig
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 from service import cli_audit, cli_bundles, cli_doctor, cli_feeds, cli_incidents, cli_keys, cli_reread, cli_sites
 from service.terminal import (
+    CONFLICT,
     JSON_OPTION,
     NOT_FOUND,
     UNAVAILABLE,
@@ -55,6 +56,7 @@ def serve(*, demo: bool, **flags: str | None) -> None:
     import sqlalchemy.exc
 
     from incidents.config import ConfigError
+    from incidents.schema import SchemaError
     from service.serving import serve as run
     from service.settings import SettingsError
 
@@ -62,6 +64,8 @@ def serve(*, demo: bool, **flags: str | None) -> None:
         run(settings_of(**flags), demo=demo)
     except (ConfigError, SettingsError) as error:
         raise fail(str(error), 2) from None
+    except SchemaError as error:
+        raise fail(str(error), CONFLICT) from None
     except sqlalchemy.exc.OperationalError as error:
         raise fail(f"the database does not answer: {error.orig}", UNAVAILABLE) from None
     except OSError as error:
