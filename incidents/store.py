@@ -247,10 +247,19 @@ class Store:
             )
 
     def migrate(self, revision: str = "head") -> None:
-        """Bring the schema up to a revision; several processes may try at once, one does."""
+        """Bring the schema up to a revision; several processes may try at once, one does.
+
+        Raises SchemaError where a newer version has made the tables.
+        """
         with self.reading() as connection:
-            if schema.revision(connection) == (schema.newest() if revision == "head" else revision):
-                return
+            found, wanted = schema.revision(connection), schema.newest() if revision == "head" else revision
+        if found == wanted:
+            return
+        if found is not None and found > wanted:
+            raise schema.SchemaError(
+                f"the tables are at revision {found}, newer than {wanted}, which this version knows: "
+                "run the version that made them, or restore a backup"
+            )
         from alembic import command
 
         config = _alembic()

@@ -88,10 +88,11 @@ def _apply(
 
 def tell(connection: sa.Connection, steps: Sequence[Step], *, by: str) -> None:
     """Write down what a plan changed."""
+    done = {"add": "added", "change": "changed", "retire": "retired"}
     for step in steps:
-        if step.act in ("add", "change", "retire"):
-            told = {"step": step.act, "why": step.why or None}
-            audit.append(connection, "configured", by=by, of=f"{step.kind} {step.name}", now=clock.now(), **told)
+        if word := done.get(step.act):
+            told = f"{word} ({step.why})" if step.why else word
+            audit.append(connection, "configured", by=by, of=f"{step.kind} {step.name}", now=clock.now(), step=told)
 
 
 def _keep_secrets(connection: sa.Connection, secret_key: bytes, given: Mapping[str, list[str]], by: str) -> None:

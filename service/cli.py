@@ -32,6 +32,7 @@ from service import (
     cli_stories,
 )
 from service.terminal import (
+    CONFLICT,
     JSON_OPTION,
     NOT_FOUND,
     UNAVAILABLE,
@@ -70,6 +71,7 @@ def serve(*, demo: bool, **flags: str | None) -> None:
     import sqlalchemy.exc
 
     from incidents.config import ConfigError
+    from incidents.schema import SchemaError
     from service.serving import serve as run
     from service.settings import SettingsError
 
@@ -77,6 +79,8 @@ def serve(*, demo: bool, **flags: str | None) -> None:
         run(settings_of(**flags), demo=demo)
     except (ConfigError, SettingsError) as error:
         raise fail(str(error), 2) from None
+    except SchemaError as error:
+        raise fail(str(error), CONFLICT) from None
     except sqlalchemy.exc.OperationalError as error:
         raise fail(f"the database does not answer: {error.orig}", UNAVAILABLE) from None
     except OSError as error:

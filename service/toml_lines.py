@@ -17,7 +17,8 @@ _STEP = re.compile(r"^([\w-]+)(?:\[\d+\])?: ")
 def line_of(text: str, message: str) -> int | None:
     """The line that an error of a configuration speaks of: of its key, else of its row; None where it is not found.
 
-    Errors are written as `sources[2] NAME: key: what`, with number or name alone, or `configuration: key: what`.
+    Errors are written as `sources[2] NAME: key: what`, with the number or the name alone, or as
+    `configuration: key: what`.
     """
     found = _ERROR.match(message)
     if not found:
