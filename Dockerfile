@@ -1,10 +1,11 @@
 # Build: docker build -t barograph .        Run: docker run -p 8080:8080 -v barograph:/data barograph
-FROM python:3.11-slim AS build
+ARG BASE=python:3.11-slim
+FROM ${BASE} AS build
 WORKDIR /src
 RUN python -m venv /opt/barograph
 COPY requirements-setup.lock requirements.lock ./
 RUN /opt/barograph/bin/pip install --no-cache-dir --require-hashes -r requirements-setup.lock \
-    && /opt/barograph/bin/uv pip install --no-cache --compile-bytecode --python /opt/barograph/bin/python \
+    && /opt/barograph/bin/uv pip install --system-certs --no-cache --compile-bytecode --python /opt/barograph/bin/python \
        --require-hashes -r requirements.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY incidents incidents
@@ -13,7 +14,7 @@ COPY service service
 RUN /opt/barograph/bin/pip install --no-cache-dir --no-index --no-deps --no-build-isolation . \
     && /opt/barograph/bin/pip uninstall --yes uv setuptools
 
-FROM python:3.11-slim
+FROM ${BASE}
 RUN useradd --system --user-group --uid 10001 --home-dir /data --no-create-home barograph \
     && install --directory --owner=barograph --group=barograph --mode=0700 /data
 COPY --from=build /opt/barograph /opt/barograph

@@ -15,7 +15,7 @@ run: $(VENV)/.run
 
 test: $(VENV)/.dev
 	@$(BIN)/python -m tests.machine
-	@exec $(BIN)/python -m pytest $(ARGS)
+	@exec $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal $(ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -54,7 +54,7 @@ $(VENV)/.run: requirements-setup.lock requirements.lock pyproject.toml
 	@test -e $@ || $(PYTHON) -m venv --clear $(VENV) \
 	|| { echo "$(PYTHON) has no venv module; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
 	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements-setup.lock
-	@$(call install,requirements.lock,)
+	@$(call install,requirements.lock,--compile-bytecode)
 	@$(BIN)/python -m pip install --quiet --no-index --no-deps --no-build-isolation --editable .
 	@touch $@
 

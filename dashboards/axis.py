@@ -91,20 +91,6 @@ def span(since: datetime, until: datetime, zone: ZoneInfo, beside: datetime) -> 
     return f"{moment(since, zone, beside)} {DASH} {moment(until, zone, since)}"
 
 
-def length(seconds: float) -> str:
-    """`3 h 29 min`, `45 s`, `2 d 4 h`; whole minutes from one minute on, rounded down."""
-    if seconds < 60:
-        return f"{max(0, int(seconds))} s"
-    minutes = int(seconds // 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours >= 48:
-        days, hours = divmod(hours, 24)
-        return f"{days} d {hours} h" if hours else f"{days} d"
-    if not hours:
-        return f"{minutes} min"
-    return f"{hours} h {minutes:02} min" if minutes else f"{hours} h"
-
-
 def offset(at: datetime, zone: ZoneInfo) -> str:
     """`UTC+1`, `UTC+5:30`, `UTC`."""
     minutes = round((local(at, zone).utcoffset() or timedelta()).total_seconds() / 60)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from html import escape
+from typing import Literal
 
+from dashboards import palettes
 from dashboards.marks import SHAPE_SIZES, Box, Glyph, Place, Rule, Scene, Text
-from dashboards.tokens import BAND_OPACITY, THEMES, Paint
+from dashboards.palettes import Ink
 
+Paint = Ink | Literal["page"]
+"""A palette with literal colours, or classes that follow the page's theme."""
 FACE = "Inter, 'Helvetica Neue', Arial, sans-serif"
 MONO = "'IBM Plex Mono', Menlo, Consolas, monospace"
 _HATCH = 5
@@ -35,8 +39,8 @@ class Canvas:
     """Collects elements; colours are literal in a theme, or classes where the page's style sheet decides."""
 
     def __init__(self, paint: Paint) -> None:
-        self._colours = None if paint == "page" else THEMES[paint]
-        self._band_opacity = BAND_OPACITY["dark" if paint == "dark" else "light"]
+        self._colours = None if paint == "page" else palettes.PALETTES[paint]
+        self._band_opacity = palettes.BANDS["light" if paint == "page" else paint]
         self.parts: list[str] = []
 
     def fill(self, ink: str) -> str:

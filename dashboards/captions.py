@@ -7,11 +7,26 @@ from dataclasses import dataclass
 from datetime import UTC
 from zoneinfo import ZoneInfo
 
-from dashboards.axis import DASH, clock, day, day_in_full, length, span, zone_letters, zone_of, zone_words
+from dashboards.axis import (
+    DASH,
+    ClockChange,
+    clock,
+    clock_changes,
+    day,
+    day_in_full,
+    moment,
+    span,
+    zone_letters,
+    zone_of,
+    zone_words,
+)
 from dashboards.typeface import clean
-from dashboards.words import phase_lasting
+from dashboards.words import called, phase_lasting
+from dashboards.words import measured as measured_words
+from incidents.instants import length
 from incidents.views.view import IncidentView
 
+CLOSING = "Marks share one time axis; none claims a cause."
 _PLURALS = {
     "alert": ("alert", "alerts"),
     "hazard": ("official warning", "official warnings"),
@@ -22,7 +37,7 @@ _PLURALS = {
 
 @dataclass(frozen=True, slots=True)
 class Footer:
-    """Three columns: each a bold word and what follows it; the last is one line per item."""
+    """Two columns, each a bold word and what follows it, and the lines that name the incident, bold the first."""
 
     made: tuple[str, str]
     sources: tuple[str, str]
@@ -60,6 +75,15 @@ def as_known(view: IncidentView, zone: ZoneInfo) -> str:
 def described(view: IncidentView) -> str:
     """One or two sentences that say what the figure shows, for readers who cannot see it."""
     zone = zone_of(view.zone)
+    words = (
+        f"Timeline of {title(view)}, {span(view.since, view.until, zone, view.as_of)} {zone_words(view.since, zone)}: "
+    )
+    said = phases(view)
+    return f"{words}{contents(view)}." + (f" Phases: {said}." if said else "")
+
+
+def contents(view: IncidentView) -> str:
+    """What the figure holds: "2 official warnings, 37 alerts, 11 entries"."""
     counts = Counter(bar.occurrence.kind for bar in view.bars)
     if view.density is not None:
         counts["alert"] = max(counts["alert"], view.density.total)
@@ -67,48 +91,104 @@ def described(view: IncidentView) -> str:
     parts.append(f"{len(view.marks)} {'entry' if len(view.marks) == 1 else 'entries'}")
     if view.gaps:
         parts.append(f"{len(view.gaps)} feed {'gap' if len(view.gaps) == 1 else 'gaps'}")
-    words = (
-        f"Timeline of {title(view)}, {span(view.since, view.until, zone, view.as_of)} {zone_words(view.since, zone)}: "
-    )
-    words += ", ".join(parts) + "."
-    phases = [
-        phase_lasting(phase.name, view.incident, length((phase.until - phase.since).total_seconds()))
+    return ", ".join(parts)
+
+
+def phases(view: IncidentView) -> str:
+    """The phases with their lengths: "impact 1 h 39 min, mitigated 8 h 12 min"; nothing where there is neither."""
+    return ", ".join(
+        phase_lasting(phase.name, view.incident, length(phase.seconds))
         for phase in view.phases
         if phase.name in {"impact", "mitigated"}
-    ]
-    return words + (f" Phases: {', '.join(phases)}." if phases else "")
+    )
+
+
+def reading(view: IncidentView) -> str:
+    """The caption's third line: what is drawn, how long each phase took, and how to read it."""
+    said = phases(view)
+    parts = [contents(view), *([said[0].upper() + said[1:]] if said else []), CLOSING]
+    return ". ".join(part.removesuffix(".") for part in parts) + "."
+
+
+def at_length(view: IncidentView) -> str:
+    """Everything that the drawing says in words, for its metadata: the long alternative to the picture."""
+    zone = zone_of(view.zone)
+    told = footer(view, address="", exported="")
+    measured = [f"{called(each.name)}: {measured_words(each)}" for each in view.measurements]
+    lines = [described(view), subtitle(view)]
+    if view.cascade and view.cascade.steps:
+        steps = [f"{step.words} {moment(step.at, zone, view.since)}" for step in view.cascade.steps]
+        lines.append(f"In the order of time: {', '.join(steps)}.")
+    lines += [f"Measured: {'; '.join(measured)}."] if measured else []
+    lines += [f"Clock change {moment(each.at, zone, view.since)}: {each.words}." for each in _changes(view)]
+    lines += [" ".join(told.made), " ".join((told.sources[0], _every_source(view))), CLOSING]
+    lines.append(f"{told.incident[0]}.")
+    return " ".join(lines)
+
+
+def _changes(view: IncidentView) -> list[ClockChange]:
+    return clock_changes(view.since, view.until, zone_of(view.zone))
 
 
 def footer(view: IncidentView, *, address: str, exported: str) -> Footer:
     """What stands beneath an export. `address` and `exported` are words of the caller, left out when empty."""
-    sources = "; ".join(clean(credit, 160) for credit in view.credits) or "our own monitors and people"
-    lines = [f"Incident {clean(view.incident.id, 60)}", f"revision {view.revision[:12]}" if view.revision else ""]
-    lines += [clean(address, 90), exported]
-    return Footer(_made(view), ("Sources:", f"{sources}. {_missing(view)}".strip()), tuple(filter(None, lines)))
+    incident = f"Incident {clean(view.incident.id, 60)}"
+    incident += f", revision {view.revision[:12]}" if view.revision else ""
+    return Footer(_made(view), ("Sources:", _sources(view)), tuple(filter(None, (incident, shown(address), exported))))
+
+
+def shown(address: str) -> str:
+    """An address as people read it on paper."""
+    return clean(address, 160).removeprefix("https://").removeprefix("http://")
 
 
 def _made(view: IncidentView) -> tuple[str, str]:
-    """What of the picture was not observed, or where the whole record comes from."""
-    closing = "Marks share one time axis; none claims a cause."
-    if view.provenance:
-        first, _, _ = view.provenance.partition("\n")
-        return "Provenance:", f"{clean(first, 420)} {closing}"
+    """What of the picture was not observed, and where a whole record comes from that was played."""
+    first, _, _ = view.provenance.partition("\n") if view.provenance else ("", "", "")
+    told = clean(first, 420)
     unobserved = [series for series in view.series if series.basis != "observed"]
+    bases = sorted({clean(series.basis, 20) for series in unobserved})
+    if told and all(basis in told.lower() for basis in bases):
+        return "Provenance:", told
     if not unobserved:
-        return "Reading:", closing
-    bases = " and ".join(sorted({clean(series.basis, 20) for series in unobserved}))
+        return "Times:", "as each source gave them; the moment of receipt stands beside what was recorded late."
     names = ", ".join(sorted({clean(series.variable.rsplit("_", 1)[0].replace("_", " "), 20) for series in unobserved}))
-    return f"{bases.capitalize()}:", f"{names}; these are not observations. {closing}"
+    return f"{' and '.join(bases).capitalize()}:", f"{names}; these are not observations. {told}".strip()
 
 
-def _missing(view: IncidentView) -> str:
-    """The unanswered stretches in words, the first three of them."""
+def _sources(view: IncidentView) -> str:
+    """Whom to credit and under which licence, who else spoke, and what is missing."""
+    credited = [clean(credit, 160).removesuffix(".") for credit in view.credits]
+    parts = ["; ".join([*credited, *_named(view)]) or "our own monitors and people", *_missing(view)]
+    return ". ".join(parts) + "."
+
+
+def _every_source(view: IncidentView) -> str:
+    credited = [clean(credit, 600).removesuffix(".") for credit in view.credits]
+    return ". ".join(["; ".join([*credited, *_named(view)]) or "our own monitors and people", *_missing(view)]) + "."
+
+
+def _named(view: IncidentView) -> list[str]:
+    """Sources of warnings and of providers' posts, by the names that they are configured under."""
+    found = []
+    for kind, said in (("hazard", "warnings"), ("provider_incident", "provider incidents")):
+        names = sorted({clean(bar.occurrence.source, 30) for bar in view.bars if bar.occurrence.kind == kind})
+        if names:
+            more = f" and {len(names) - 4} more" if len(names) > 4 else ""
+            found.append(f"{said} by {', '.join(names[:4])}{more}")
+    return found
+
+
+def _missing(view: IncidentView) -> list[str]:
+    """The unanswered stretches in words, the first three of them, and what nobody was asked."""
     zone = zone_of(view.zone)
     gaps = sorted(view.gaps, key=lambda gap: (gap.since, gap.source))
     said = [f"{clean(gap.source, 30)} missing {span(gap.since, gap.until, zone, view.since)}" for gap in gaps[:3]]
     if len(gaps) > 3:
         said.append(f"{len(gaps) - 3} more stretches missing")
-    return "; ".join(said) + " (hatched)." if said else ""
+    unasked = sorted({each.lane for each in view.coverage if each.lane and each.source is None})
+    found = ["; ".join(said) + " (hatched)"] if said else []
+    return [*found, *([f"Not asked: {', '.join(unasked)}"] if unasked else [])]
 
 
 def exported_words(view: IncidentView) -> str:

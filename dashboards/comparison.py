@@ -12,7 +12,8 @@ from dashboards.paper import signed_in
 from dashboards.plates import MEDIUM, NARROW, WIDE, Plate, fitted
 from dashboards.tokens import PHASE_TINTS
 from dashboards.typeface import clean, width, wrap
-from dashboards.words import instant_at, length, measured, phase_called, zone_letters
+from dashboards.words import instant_at, measured, phase_called, zone_letters
+from incidents.instants import length
 from incidents.model import Incident, Moment
 from incidents.views.view import Compared, Viewer
 
@@ -166,7 +167,7 @@ class _Block:
                 continue
             tint, ink = PHASE_TINTS[phase.name]
             name = phase_called(phase.name, self.one.incident)
-            lasted = length((phase.until - phase.since).total_seconds())
+            lasted = length(phase.seconds)
             self.plate.box(Box(left, top, max(right - 1.5, left + 1), top + 14, tint, f"{name}, {lasted}"))
             said = next((s for s in (f"{name} {lasted}", name) if width(s) <= right - left - 8), "")
             if said:

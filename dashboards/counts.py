@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from dashboards.axis import DASH, clock, length, moment
+from dashboards.axis import DASH, clock, moment
 from dashboards.items import Item
 from dashboards.marks import Box, Frame, Rule, Scene, Sizes, Text
 from dashboards.typeface import longest, width
+from incidents.instants import length
 from incidents.model import Lane, Severity
 from incidents.views.view import Bin, Density
 
@@ -51,8 +52,13 @@ class Counts:
         return max((sum(counts.values()) for counts in self.bins.values()), default=0)
 
 
-def count(items: Sequence[Item], density: Density | None, frame: Frame, *, kind: str, left_out: int) -> Counts:
-    """The stacked counts of a lane: the view's bins where it has them, else all items that begin in the window."""
+def count(
+    items: Sequence[Item], density: Density | None, frame: Frame, *, kind: str, left_out: int, standing: int = 0
+) -> Counts:
+    """The stacked counts of a lane: the view's bins where it has them, else all items that begin in the window.
+
+    `standing` more were on from before the window and are not drawn.
+    """
     least = frame.seconds_a_pixel * _LEAST_PIXELS
     seconds = next((step for step in _STEPS if step >= least), None) or -(-int(least) // 86400) * 86400
     if density is not None:
@@ -68,6 +74,10 @@ def count(items: Sequence[Item], density: Density | None, frame: Frame, *, kind:
     else:
         brief = f"{left_out:,} more"
         words = f"{PLURALS[kind]} per {length(seconds)}, {brief}" if bins else brief
+    if standing:
+        before = f"{standing:,} more on from before"
+        words = f"{words}, {before}" if density is not None or left_out else before
+        brief = f"{brief}, {before}" if density is not None or left_out else before
     own_ink = _INKS.get(kind)
     return Counts(seconds, bins, words, brief, {severity: own_ink or str(severity) for severity in Severity})
 
@@ -108,11 +118,12 @@ def draw(
         total, below = sum(of_bin.values()), bottom
         edges.append((left, right, total))
         tip = _bin_tip(of_bin, number * counts.seconds, counts.seconds, frame)
+        span = (_instant(number * counts.seconds), _instant((number + 1) * counts.seconds))
         for severity in _WORST_FIRST:
             if of_bin.get(severity):
                 above = below - max(_LEAST_HEIGHT, of_bin[severity] / peak * tallest)
                 scene.boxes.append(
-                    Box(left, max(top, above), max(right - 1, left + 1), below, counts.inks[severity], tip)
+                    Box(left, max(top, above), max(right - 1, left + 1), below, counts.inks[severity], tip, span=span)
                 )
                 below = max(top, above)
     scene.rules.append(Rule(frame.left, bottom + 0.5, frame.edge, bottom + 0.5, "line"))

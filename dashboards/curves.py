@@ -19,7 +19,7 @@ SANE_C = 150
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Degrees to pixels."""
+    """Values to pixels."""
 
     low: float
     high: float
@@ -41,14 +41,14 @@ class Curve:
 
 
 def runs_of(
-    series: Series, frame: Frame, gaps: Sequence[Gap], scale: Scale
+    series: Series, frame: Frame, gaps: Sequence[Gap], scale: Scale, *, sane: float = SANE_C
 ) -> tuple[tuple[tuple[Place, Point], ...], ...]:
-    """The parts of a series between gaps, cut at the ends of what is known."""
+    """The parts of a series between gaps, cut at the ends of what is known; values beyond `sane` are left out."""
     last = frame.at(frame.edge)
     runs: list[list[Point]] = [[]]
     previous: Point | None = None
     for point in series.points:
-        if abs(point.value) > SANE_C:
+        if abs(point.value) > sane:
             continue
         if previous is not None and any(gap.since < point.at and previous.at < gap.until for gap in gaps):
             runs.append([])
@@ -149,18 +149,32 @@ def first_crossing(curve: Curve, limit: float) -> datetime | None:
     return None
 
 
-def scale_of(shown: Sequence[Series], frame: Frame, top: float, bottom: float) -> Scale:
+def seconds_above(curve: Curve, limit: float) -> float:
+    """How long the line is seen above the limit, by straight lines between readings; nothing is assumed of gaps."""
+    total = 0.0
+    for run in curve.runs:
+        for (_, before), (_, after) in pairwise(run):
+            high, low = max(before.value, after.value) - limit, min(before.value, after.value) - limit
+            share = 1.0 if low >= 0 < high else high / (high - low) if high > 0 else 0.0
+            total += share * (after.at - before.at).total_seconds()
+    return total
+
+
+def scale_of(  # what is scaled, where to, and within what
+    shown: Sequence[Series], frame: Frame, top: float, bottom: float, *, sane: float = SANE_C, narrowest: float = 1
+) -> Scale:
+    """The scale that holds all values up to `sane` and all limits, spanning `narrowest` at least."""
     margin = timedelta(hours=3)
     values = [
         point.value
         for series in shown
         for point in series.points
-        if frame.since - margin <= point.at <= frame.until + margin and abs(point.value) <= SANE_C
+        if frame.since - margin <= point.at <= frame.until + margin and abs(point.value) <= sane
     ]
-    values += [series.limit for series in shown if series.limit is not None and abs(series.limit) <= SANE_C]
+    values += [series.limit for series in shown if series.limit is not None and abs(series.limit) <= sane]
     low, high = min(values), max(values)
-    if high - low < 1:
-        low, high = low - 1, high + 1
+    if high - low < narrowest:
+        low, high = low - narrowest, high + narrowest
     least = max((high - low) / 2.5, (high - low) * _VALUES_APART / max(bottom - top, 1))
     decade = 10 ** math.floor(math.log10(least))
     step = next(factor * decade for factor in (1, 2, 5, 10, 20) if factor * decade >= least)

@@ -15,6 +15,7 @@ from dashboards import words
 from dashboards.coverage import coverage_rows
 from dashboards.paper import by_phase, is_of_alert, render, standing
 from incidents import instants, provider_lag, redaction
+from incidents.instants import length
 from incidents.model import Incident, Link, Measurement, Moment, Occurrence
 from incidents.provider_lag import Lag
 from incidents.views.view import IncidentView, Line
@@ -326,9 +327,8 @@ def _about(view: IncidentView) -> list[str]:
     about += [f"{kind}{f' ({source})' if source else ''}: {said}" for kind, source, said in coverage_rows(view)]
     for gap in view.gaps:
         seconds = (gap.until - gap.since).total_seconds()
-        about.append(
-            f"{gap.source} did not answer from {words.span(gap.since, gap.until, view.zone)}, {words.length(seconds)}"
-        )
+        silent = "was not asked" if gap.state == "waiting" else "did not answer"
+        about.append(f"{gap.source} {silent} from {words.span(gap.since, gap.until, view.zone)}, {length(seconds)}")
     if view.more_lines:
         about.append(f"Only the first {len(view.lines):,} lines are here; the rest is in the record.")
     about.append(f"Incident {view.incident.id}, version {view.incident.version}, revision {view.revision or 'none'}")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from datetime import UTC
+from datetime import UTC, datetime
 from html import escape
 from typing import Any
 
-from dashboards import captions
+from dashboards import captions, words
 from dashboards.axis import Tick, zone_words
 from dashboards.canvas import BANDS, FACE
 from dashboards.marks import Box, Glyph, Line, Rule, Scene, Shape, Text
@@ -49,11 +50,21 @@ def incident_figure(
 
     `lane_heights` keeps lanes at least so high: those of the full view when the reader moves back in time.
     `layout.meta` says what the page needs beside it: the sentence for readers who cannot see it (`alt`), the
-    zone, the lanes as [top, bottom], and where the known-at track lies (`left`, `right`, `y`), all in pixels.
+    zone, the lanes as [top, bottom], and where the known-at track lies (`left`, `right`, `y`), all in pixels, with
+    what it spans in seconds of the epoch; the ends of the axis in pixels and in milliseconds of the epoch, and the
+    range in words. A bar of counts has the two ends of its stretch of time as `customdata`.
     """
     scene = compose(view, width=width, track=True, lane_heights=lane_heights)
     drawing = _Drawing(scene, theme)
     return {"data": drawing.traces(), "layout": drawing.layout(view)}
+
+
+def slider_of(view: IncidentView) -> dict[str, int]:
+    """The known-at track in seconds of the epoch, over the figure's own range; its end means everything."""
+    least, most = math.floor(view.since.timestamp()), math.ceil(view.until.timestamp())
+    step = max(60, (most - least) // 240 // 60 * 60)
+    value = min(max(int(view.as_of.timestamp()), least), most) if view.as_known else most
+    return {"least": least, "most": least + -(-(most - least) // step) * step, "step": step, "value": value}
 
 
 class _Drawing:
@@ -106,6 +117,8 @@ class _Drawing:
             "y": [round((box.top + box.bottom) / 2, 2) for box in boxes],
             "width": [round(box.bottom - box.top, 2) for box in boxes],
         }
+        if any(box.span for box in boxes):
+            trace["customdata"] = [[_utc_text(at) for at in box.span] if box.span else None for box in boxes]
         return trace | _hover([box.tip for box in boxes])
 
     def _area(self, points: tuple[tuple[float, float], ...], ink: str, opacity: float) -> _Figure:
@@ -215,10 +228,19 @@ class _Drawing:
             "alt": captions.described(view),
             "zone": view.zone,
             "zone_words": zone_words(view.since, self.frame.zone),
+            "site_zone": view.sites[0].timezone if view.sites else None,
+            "range_words": words.window(view.since, view.until, view.zone),
+            "axis": {
+                "left": self.frame.left,
+                "right": self.frame.right,
+                "since": _milliseconds(self.frame.since),
+                "until": _milliseconds(self.frame.until),
+            },
             "lanes": {name: [top, bottom] for name, (top, bottom) in scene.lanes.items()},
         }
         if scene.known_at is not None:
-            meta["known_at"] = {"left": self.frame.left, "right": self.frame.right, "y": scene.known_at}
+            place = {"left": self.frame.left, "right": self.frame.right, "y": scene.known_at}
+            meta["known_at"] = place | slider_of(view)
         return meta
 
     def _band(self, box: Box) -> _Figure:
@@ -275,11 +297,19 @@ def _hover(tips: list[str]) -> _Figure:
 
 
 def _utc(scene: Scene, x: float) -> str:
-    return scene.frame.at(x).astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ", timespec="milliseconds")
+    return _utc_text(scene.frame.at(x))
+
+
+def _utc_text(at: datetime) -> str:
+    return at.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ", timespec="milliseconds")
+
+
+def _milliseconds(at: datetime) -> int:
+    return int(at.timestamp() * 1000)
 
 
 def _iso(tick: Tick) -> str:
-    return tick.at.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ", timespec="milliseconds")
+    return _utc_text(tick.at)
 
 
 def _tick_words(tick: Tick) -> str:

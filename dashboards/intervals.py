@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 
-from dashboards.axis import DASH, length
+from dashboards.axis import DASH
 from dashboards.marks import Frame, Glyph, Line, Rule, Scene, Sizes, Text
 from dashboards.typeface import width
+from incidents.cascade import CascadeStep
+from incidents.instants import length
 from incidents.measurements import PAIRS
 from incidents.model import Incident, Measurement, Moment
 from incidents.views.view import IncidentView
@@ -39,6 +42,35 @@ def steps(view: IncidentView) -> list[Step]:
     """The recorded and pending measurements that can be placed on the axis, earliest first."""
     placed = [_step(measurement, view) for measurement in view.measurements]
     return sorted((step for step in placed if step is not None), key=lambda step: (step.since, step.until))
+
+
+def cascade_steps(view: IncidentView) -> list[Step]:
+    """What passed between each two known steps that followed one another; it says nothing of what led to what."""
+    known = view.cascade.steps if view.cascade else ()
+    return [
+        Step(
+            before.at,
+            max(after.at, before.at),
+            after.until,
+            _between(before, after),
+            f"{before.words} \u2192 {after.words}",
+            pending=False,
+        )
+        for before, after in pairwise(known)
+    ]
+
+
+def _between(before: CascadeStep, after: CascadeStep) -> str:
+    least = max(0.0, (after.at - (before.until or before.at)).total_seconds())
+    most = ((after.until or after.at) - before.at).total_seconds()
+    words = length(least)
+    return words if length(most) == words else f"{words} {DASH} {length(most)}"
+
+
+def unknown_words(view: IncidentView) -> str:
+    """The steps that are left out, each with why."""
+    unknown = view.cascade.unknown if view.cascade else ()
+    return "not known: " + "; ".join(f"{name} ({why})" for name, why in unknown) if unknown else ""
 
 
 def height(count: int, sizes: Sizes) -> int:
@@ -114,12 +146,15 @@ def _draw_step(scene: Scene, step: Step, y: float) -> None:
 
 
 def _draw_ends(scene: Scene, step: Step, y: float) -> None:
+    """Caps where it begins and ends; an arrow where it began before the view or goes on beyond it or beyond now."""
     frame = scene.frame
     first, last = frame.x(step.since), frame.x(step.until)
     if first < frame.left:
         scene.glyphs.append(Glyph(frame.left + 3, y, "left", "ink"))
-    for x in (first, last):
-        if frame.left <= x <= frame.edge:
+    if step.pending or last > frame.edge:
+        scene.glyphs.append(Glyph(_held(frame, step.until) - 3, y, "right", "ink"))
+    for x, closed in ((first, True), (last, not step.pending)):
+        if closed and frame.left <= x <= frame.edge:
             scene.lines.append(Line(((x, y - 5), (x, y + 5)), "ink", 1.5))
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 from dashboards.axis import DASH, clock, moment, span, zone_letters
@@ -14,12 +16,18 @@ from incidents.model import Occurrence
 from incidents.redaction import key_of
 from incidents.views.view import Bar, Mark
 
+Place = Literal["on", "behind", "before"]
+"""Where the words of a bar stand."""
 _UTC = ZoneInfo("UTC")
 _DAY_S = 86400
 _POST_APART = 24
 """Room that a post takes beside a title, at least."""
 _WHOLE_POST = 32
 """Characters of a post that are still shown whole."""
+_ARROW = 14
+"""Room that the arrow of what goes on takes."""
+_COVERED = 0.5
+"""Share of its words that a bar covers at least where they stand on it; those of a shorter one stand behind it."""
 TINTS = {
     "hazard": ("hazard-tint", "hazard"),
     "provider_incident": ("provider-tint", "provider"),
@@ -59,6 +67,7 @@ class Item:
     begins_before: bool = False
     tails: tuple[str, ...] = ()
     goes_on: bool = False
+    """Whether it ends where it does only because no more is known or shown: it has an arrow in place of an end."""
     whisker: Extent | None = None
     capped: bool = True
     late_x: float | None = None
@@ -74,23 +83,32 @@ class Item:
         """Where the last of its strokes ends: the whisker over its start, the line to when it was recorded."""
         return max(self.x, self.whisker[1] if self.whisker else self.x, self.late_x or self.x)
 
+    @property
+    def arrow_x(self) -> float:
+        """Where the arrow is centred: inside the bar's end, or behind it where the bar is too short."""
+        return self.end - 7 if self.end - self.reach >= _ARROW + 6 else self.end + 7
 
-def of_bar(bar: Bar, frame: Frame, as_of: datetime) -> Item | None:
-    """An occurrence within the frame, or None when no part of it is."""
+
+def of_bar(bar: Bar, frame: Frame, as_of: datetime, beside: str = "") -> Item | None:
+    """An occurrence within the frame, or None when no part of it is.
+
+    What has no end reaches up to now and no further. `beside` tells it apart from others of its title.
+    """
     said = bar.occurrence
     x = frame.x(said.starts_at)
-    end = frame.edge if said.ends_at is None else frame.x(said.ends_at)
+    end = max(frame.now, x) if said.ends_at is None else frame.x(said.ends_at)
     if x > frame.edge or max(end, x) < frame.left:
         return None
-    title = _title(bar)
+    title = title_of(bar)
     tint, ink = TINTS.get(said.kind, (f"{said.severity}-tint", str(said.severity)))
     shape = None if said.kind in TINTS else SEVERITY_SHAPES[said.severity]
     item = Item(
-        max(x, frame.left), min(max(end, x), frame.edge), said.severity.rank, (title,), "", ink, bar,
+        max(x, frame.left), min(max(end, x), frame.edge), said.severity.rank,
+        (f"{title}{beside}", f"{clean(title, 24)}{beside}") if beside else (title,), "", ink, bar,
         shape, tint, "ink2" if bar.relation == "context" else "ink", service=clean(bar.service or "", 30),
     )  # fmt: skip
     item.begins_before = x < frame.left
-    item.goes_on = said.ends_at is None or end > frame.edge
+    item.goes_on = (said.ends_at is None and x < frame.now) or end > frame.edge
     if item.goes_on and frame.edge >= frame.right:
         item.tails = _tails(said, frame)
     _uncertain(item, said.starts_at, said.starts_until, frame, title)
@@ -134,7 +152,7 @@ def settle(item: Item, frame: Frame) -> None:
     if item.whisker is not None and not item.label:
         item.whisker = None
         _settle(item, frame)
-    _settle_tail(item, frame)
+    _settle_tail(item)
 
 
 def _settle(item: Item, frame: Frame) -> None:
@@ -144,10 +162,19 @@ def _settle(item: Item, frame: Frame) -> None:
     after = item.x + (16 if item.begins_before else 9 if item.shape else 7)
     if item.late_x is not None or item.reach > item.x:
         after = item.reach + 8
-    before = left - 8
-    rooms: dict[Anchor, float] = {"start": limit - after, "end": 0.0 if item.begins_before else before - frame.left - 2}
-    item.label, item.anchor = _choose(item, frame, rooms)
-    item.label_x = after if item.anchor == "start" else before
+    before, behind = left - 8, right + 7
+    if item.goes_on:
+        right = max(right, item.arrow_x + 4)
+        behind = right + 5
+    inside = item.end - _ARROW if item.goes_on else limit
+    rooms: dict[Place, float] = {
+        "on": min(inside, limit) - after,
+        "behind": limit - behind,
+        "before": 0.0 if item.begins_before else before - frame.left - 2,
+    }
+    item.label, place = _choose(item, frame, rooms, covered=item.end - after)
+    item.anchor = "end" if place == "before" else "start"
+    item.label_x = {"on": after, "behind": behind, "before": before}[place]
     room = width(item.label)
     if item.label and item.anchor == "end":
         left = min(left, item.label_x - room)
@@ -156,26 +183,35 @@ def _settle(item: Item, frame: Frame) -> None:
     item.extent = (left, max(right, left))
 
 
-def _choose(item: Item, frame: Frame, rooms: dict[Anchor, float]) -> tuple[str, Anchor]:
-    """The longest words that fit on the side they belong, else on the other; cut on the roomier side at the last."""
-    sides: list[Anchor] = ["start", "end"]
+def _choose(item: Item, frame: Frame, rooms: dict[Place, float], *, covered: float) -> tuple[str, Place]:
+    """The longest words that fit at the place they belong, else at another; cut at the roomiest at the last.
+
+    They belong on their bar, from its start on, and behind one that would cover less than half of them: words with an
+    edge through them are hard to read, and a sliver of tint under the first letter looks like a mistake.
+    """
+    places: list[Place] = ["on", "behind", "before"] if item.tint else ["on", "before"]
     uncertain = item.whisker is not None and item.tint != ""
     crowded = bool(item.posts) and item.posts[0].x - item.x < width(item.labels[-1]) + _POST_APART
     if uncertain or (crowded and item.posts[0].x < frame.edge - _POST_APART):
-        sides.reverse()
+        places = ["before", "on"]
     for words in item.labels:
-        for side in sides:
-            if width(words) <= rooms[side]:
-                return words, side
-    side = max(sides, key=lambda side: rooms[side])
-    return longest(item.labels, rooms[side]), side
+        room = width(words)
+        for place in places:
+            if place == "on" and "behind" in places and not item.posts and covered < room * _COVERED:
+                continue
+            if room <= rooms[place]:
+                return words, place
+    place = max(places, key=lambda place: rooms[place])
+    return longest(item.labels, rooms[place]), place
 
 
-def _settle_tail(item: Item, frame: Frame) -> None:
+def _settle_tail(item: Item) -> None:
     free_from = item.label_x + width(item.label) if item.label and item.anchor == "start" else item.x
     free_from = max(free_from, item.reach)
+    if item.arrow_x > item.end or (item.label_x > item.end and item.anchor == "start" and item.label):
+        return
     for words in item.tails:
-        if free_from + 16 + width(words) <= frame.edge - 14:
+        if free_from + 16 + width(words) <= item.end - _ARROW:
             item.tail = words
             return
 
@@ -189,7 +225,8 @@ def settle_posts(item: Item, frame: Frame) -> list[Note]:
     others: list[Note] = []
     label_end = item.label_x + width(item.label) if item.anchor == "start" and item.label else item.x + 2
     free_from = label_end + 10
-    last = frame.edge - (22 + width(item.tail) if item.tail else 8)
+    last = item.end if item.goes_on else frame.edge
+    last -= 22 + width(item.tail) if item.tail else 22 if item.goes_on else 8
     for number, note in enumerate(item.posts):
         following = next((other.x for other in item.posts[number + 1 :] if other.x > note.x + 12), last + 14)
         if note.x - 5 < free_from or note.x + 5 > last:
@@ -224,7 +261,7 @@ def tip_of(bar: Bar, zone: ZoneInfo) -> str:
     if said.posts:
         lines.append(f"{len(said.posts)} {'post' if len(said.posts) == 1 else 'posts'}")
     if said.ends_assumed:
-        lines.append("end assumed, nobody said it")
+        lines.append("end assumed: no time was given for it")
     if bar.late and said.recorded_at is not None:
         lines.append(f"recorded {moment(said.recorded_at, zone, said.starts_at)}")
     return "\n".join(line for line in lines if line)
@@ -240,8 +277,26 @@ def _when(since: datetime, until: datetime | None, zone: ZoneInfo) -> str:
     return words(zone) + (f" {letters} ({words(_UTC)} UTC)" if letters != "UTC" else " UTC")
 
 
-def _title(bar: Bar) -> str:
+def title_of(bar: Bar) -> str:
+    """What a bar is called: its title, else its key."""
     return clean(bar.occurrence.title) or clean(key_of(bar.occurrence.key)) or "untitled"
+
+
+def told_apart(bars: Sequence[Bar], frame: Frame) -> dict[str, str]:
+    """By occurrence, what stands behind the title of those that share theirs with another: when each began.
+
+    One check that fails twice makes two bars of one name. Where the minute is one too, the seconds stand there.
+    """
+    titles = Counter(title_of(bar) for bar in bars)
+    alike = [bar for bar in bars if titles[title_of(bar)] > 1]
+    minutes = Counter((title_of(bar), moment(bar.occurrence.starts_at, frame.zone, frame.since)) for bar in alike)
+    found: dict[str, str] = {}
+    for bar in alike:
+        at = bar.occurrence.starts_at
+        words = moment(at, frame.zone, frame.since)
+        seconds = f"{clock(at, frame.zone, seconds=True)[5:]}" if minutes[title_of(bar), words] > 1 else ""
+        found[bar.occurrence.id] = f", {words}{seconds}"
+    return found
 
 
 def _tails(said: Occurrence, frame: Frame) -> tuple[str, ...]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from dashboards import counts as counting
 from dashboards import gaps as gapping
+from dashboards.gaps import Hatch
 from dashboards.items import Item, of_post, settle, settle_posts, tip_of, usual_order
-from dashboards.marks import Box, Extent, Frame, Glyph, Line, Scene, Sizes, Text
+from dashboards.marks import Box, Frame, Glyph, Line, Scene, Sizes, Text
 from dashboards.packing import TRIED, Row, by_rank, first_fit, in_order
 from dashboards.typeface import clean, width
 from incidents.views.view import Density, Gap
@@ -18,7 +19,7 @@ from incidents.views.view import Density, Gap
 class Packed:
     """A lane ready to be drawn."""
 
-    gaps: list[tuple[Extent, Gap, int]]
+    gaps: list[Hatch]
     rows: list[list[Item]]
     counts: counting.Counts | None
     silence: str = ""
@@ -34,10 +35,16 @@ class Packed:
 
 def pack(
     items: Sequence[Item], gaps: Sequence[Gap], frame: Frame, *, most: int, kind: str, silence: str,
-    density: Density | None = None, by_service: bool = False,
+    density: Density | None = None, by_service: bool = False, feeds: Collection[str] = (),
+    insists: bool = False, standing: int = 0,
 ) -> Packed:  # fmt: skip
-    """Chooses rows for the items of one lane; those that find none are counted in stacked bars instead."""
-    merged = gapping.merge(gaps, frame)
+    """Chooses rows for the items of one lane; those that find none are counted in stacked bars instead.
+
+    `feeds` are those that would tell of the lane, of which the gaps are some. With `insists`, `silence` has a row of
+    its own beside gaps that say whose they are. `standing` are those that were on from before the window and are not
+    among the items.
+    """
+    merged = gapping.merge(gaps, frame, feeds)
     order = usual_order(items)
     for index in order[:TRIED]:
         settle(items[index], frame)
@@ -45,14 +52,14 @@ def pack(
         of_post(note, items[index].rank) for index in order[:TRIED] for note in settle_posts(items[index], frame)
     ]
     chosen: tuple[list[Row], Sequence[int | None]] | None = None
-    if density is None and len(items) <= TRIED:
-        chosen = _rows_for_all(items, merged, frame, most, by_service=by_service)
+    if density is None and not standing and len(items) <= TRIED:
+        chosen = _rows_for_all(items, merged, most, by_service=by_service)
     counts = None
     if chosen is None:
-        rows = _rows_with(merged, frame)
+        rows = _rows_with(merged)
         chosen = rows, by_rank([item.extent for item in items], order, rows, max(1, most - 1))
         left_out = sum(1 for row in chosen[1] if row is None)
-        counts = counting.count(items, density, frame, kind=kind, left_out=left_out)
+        counts = counting.count(items, density, frame, kind=kind, left_out=left_out, standing=standing)
     rows, found = chosen
     placed: list[list[Item]] = [[] for _ in rows]
     for item, row in zip(items, found, strict=True):
@@ -61,20 +68,20 @@ def pack(
     _spill(spilled, placed, rows, most if counts is None else most - 1, frame)
     packed = Packed(merged, _in_order(placed, keep=1 if merged else 0), counts)
     if not items and counts is None and silence:
-        _say_silence(packed, rows, clean(silence, 80), frame)
+        _say_silence(packed, rows, clean(silence, 80), frame, insists=insists)
     return packed
 
 
 def _rows_for_all(
-    items: Sequence[Item], gaps: Sequence[tuple[Extent, Gap, int]], frame: Frame, most: int, *, by_service: bool
+    items: Sequence[Item], gaps: Sequence[Hatch], most: int, *, by_service: bool
 ) -> tuple[list[Row], Sequence[int | None]] | None:
     """Rows that hold every item, one service a row where that is possible; None when there are too many."""
     if by_service:
-        rows = _rows_with(gaps, frame)
+        rows = _rows_with(gaps)
         found = _rows_by_service(items, rows, most)
         if found is not None:
             return rows, found
-    rows = _rows_with(gaps, frame)
+    rows = _rows_with(gaps)
     starts = in_order([item.extent for item in items], _from_left(items), rows, most)
     return None if starts is None else (rows, starts)
 
@@ -120,8 +127,10 @@ def draw_item(scene: Scene, item: Item, y: float) -> None:
         mark = item.reach if item.late_x is not None and item.anchor == "start" else item.x
         scene.texts.append(Text(mark, y, item.label, item.label_ink, anchor=item.anchor, shift=item.label_x - mark))
     if item.tail:
-        scene.texts.append(Text(scene.frame.edge, y, item.tail, "ink2", anchor="end", shift=-13))
-        scene.glyphs.append(Glyph(scene.frame.edge - 7, y, "right", "ink2"))
+        scene.texts.append(Text(item.end, y, item.tail, "ink2", anchor="end", shift=-13))
+    # What is not known yet has no mark in it: there the line itself ends what is too short for an arrow.
+    if item.goes_on and (item.arrow_x <= item.end or scene.frame.edge >= scene.frame.right):
+        scene.glyphs.append(Glyph(item.arrow_x, y, "right", "ink2"))
 
 
 def _glyph_ink(item: Item) -> str:
@@ -137,14 +146,13 @@ def _draw_whisker(scene: Scene, item: Item, y: float) -> None:
             scene.lines.append(Line(((x, y - 5), (x, y + 5)), item.ink, 1.5))
 
 
-def _rows_with(gaps: Sequence[tuple[Extent, Gap, int]], frame: Frame) -> list[Row]:
+def _rows_with(gaps: Sequence[Hatch]) -> list[Row]:
     """The first row with the gaps in it, each with its words where they have room; no row without gaps."""
     if not gaps:
         return []
     row = Row()
-    for number, (extent, gap, count) in enumerate(gaps):
-        words = gapping.words_of(gaps, number, gap, count, frame)
-        row.take((extent[0], extent[1] + (8 + width(words) if words else 0)))
+    for gap in gaps:
+        row.take(gap.extent)
     return [row]
 
 
@@ -187,14 +195,17 @@ def _in_order(placed: list[list[Item]], *, keep: int) -> list[list[Item]]:
     return placed[:keep] + sorted(placed[keep:], key=lambda row: min((item.x for item in row), default=0))
 
 
-def _say_silence(packed: Packed, rows: list[Row], words: str, frame: Frame) -> None:
+def _say_silence(packed: Packed, rows: list[Row], words: str, frame: Frame, *, insists: bool) -> None:
     left = frame.left + 8
     room = frame.edge - left - 2
     if width(words) > room:
         words = clean(words, max(8, int(room / 7)))
     extent = (left, left + width(words))
-    while (row := first_fit(extent, rows, len(rows) + 1)) is None:
-        continue
+    # A gap that says whose it is has told what there is to tell.
+    told = not insists and any(gap.words for gap in packed.gaps)
+    row = first_fit(extent, rows, len(rows) + (0 if told else 1))
+    if row is None:
+        return
     while len(packed.rows) < len(rows):
         packed.rows.append([])
     packed.silence, packed.silence_x, packed.silence_row = words, left, row

@@ -9,7 +9,8 @@ from dashboards.axis import ticks, zone_of
 from dashboards.marks import SEVERITY_SHAPES, Frame, Glyph, Rule, Text
 from dashboards.plates import Plate, fitted, log_scale
 from dashboards.typeface import clean, width
-from dashboards.words import length, short_day
+from dashboards.words import short_day
+from incidents.instants import length
 from incidents.model import Incident
 from incidents.views.durations import Length, Percentile, Step, kaplan_meier
 

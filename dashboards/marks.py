@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
@@ -62,7 +62,10 @@ TIGHT = Sizes(row=15, bar=12, pad=2, least=18, weather=76, counts=22, step=14, n
 
 
 class Box(NamedTuple):
-    """A filled rectangle; `tip` is what it says when pointed at, lines parted by line feeds."""
+    """A filled rectangle; `tip` is what it says when pointed at, lines parted by line feeds.
+
+    `span` is the stretch of time that it stands for and leads to, where it is a count and no mark.
+    """
 
     left: float
     top: float
@@ -71,6 +74,7 @@ class Box(NamedTuple):
     ink: str
     tip: str = ""
     opacity: float = 1.0
+    span: tuple[datetime, datetime] | None = None
 
 
 class Rule(NamedTuple):
@@ -137,7 +141,10 @@ class Text(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """The time axis in pixels: `left` is `since`, `right` is `until`; `edge` is where knowledge ends."""
+    """The time axis in pixels: `left` is `since`, `right` is `until`; `edge` is where knowledge ends.
+
+    `now` is up to where what has no end is known to be on: right of it nothing is, unless it was foretold.
+    """
 
     since: datetime
     until: datetime
@@ -145,11 +152,14 @@ class Frame:
     right: float
     edge: float
     zone: ZoneInfo
+    on_until: InitVar[datetime | None] = None
     seconds_a_pixel: float = field(init=False)
+    now: float = field(init=False)
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, on_until: datetime | None) -> None:
         seconds = (self.until - self.since).total_seconds()
         object.__setattr__(self, "seconds_a_pixel", seconds / (self.right - self.left))
+        object.__setattr__(self, "now", self.edge if on_until is None else min(self.x(on_until), self.edge))
 
     def x(self, at: datetime) -> float:
         """Where an instant lies, also beyond the ends."""

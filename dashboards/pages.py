@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-from dashboards import tracks, words
+from dashboards import lines_shown, tracks, words
 from dashboards.coverage import coverage_rows
+from dashboards.figure import slider_of
 from dashboards.paper import bar_scale, by_phase, render, standing
 from dashboards.paper import signed_in as _page
 from dashboards.plates import Card
-from dashboards.strips import UNHEARD, is_unheard
+from dashboards.senders import troubles
+from dashboards.strips import UNHEARD, is_unheard, unknown_words
 from incidents import instants, provider_lag, revisions, spoken_times
+from incidents.amendments import Amendments
 from incidents.geography.sites import survey
 from incidents.model import Incident, Link, Moment, Occurrence, Site
 from incidents.views.now_view import NowView
@@ -24,8 +26,6 @@ from incidents.views.view import IncidentRow, IncidentView, Line, OccurrenceView
 
 ROWS = 200
 """Lines of a timeline on one page."""
-BOOKKEEPING = frozenset({"alerts_joined", "alerts_left", "link_proposed"})
-"""Entries that tell how the record was kept; what they tell stands elsewhere on the page."""
 EXPORTS = (
     ("pdf", "PDF, A4"),
     ("svg", "SVG"),
@@ -34,7 +34,10 @@ EXPORTS = (
     ("md", "Markdown"),
     ("csv", "CSV"),
     ("json", "JSON"),
+    ("ics", "Calendar"),
 )
+_NOTHING: Mapping[str, str] = {}
+_UNAMENDED = Amendments()
 _STEPS = {"open": "acknowledged", "acknowledged": "mitigated", "mitigated": "resolved", "resolved": "open"}
 _ZONE_BY = {
     "given": "given",
@@ -53,6 +56,8 @@ _MILESTONES = (
 
 def now_page(view: NowView, viewer: Viewer, *, strips: str, map_card: Card | None = None) -> str:
     """`strips` is SVG of our own making; it enters the page as it is, and so do the drawings of `map_card`."""
+    # Who does not answer stands first; among the others the order stays.
+    view = replace(view, sources=tuple(sorted(view.sources, key=lambda source: not _is_troubled(source, view.now))))
     silent = [source for source in view.sources if tracks.is_silent(source, view.now)]
     expected = [source for source in view.sources if source.every_seconds or source.kind == "feed"]
     answered = bool(expected) and not silent
@@ -76,10 +81,16 @@ def now_page(view: NowView, viewer: Viewer, *, strips: str, map_card: Card | Non
         gap_boxes=lambda source: tracks.gap_boxes(source, view),
         hatch=tracks.hatch,
         is_unheard=is_unheard,
+        unknown_words=unknown_words,
         unheard=UNHEARD,
         provider_silence=_silence("No provider reports trouble in regions we run in", view, answered=answered),
         hazard_silence=_silence("No warning in force", view, answered=answered),
     )
+
+
+def _is_troubled(source: SourceHealth, now: datetime) -> bool:
+    stale = source.feed is not None and source.feed.stale_since is not None
+    return stale or tracks.is_silent(source, now) or tracks.gap_now(source, now) is not None
 
 
 def incidents_page(
@@ -112,17 +123,22 @@ def incident_page(
     alt: str,
     figure_url: str,
     figure_height: int = 760,
-    all_lines: bool = False,
-    page: int = 1,
+    query: Mapping[str, str] = _NOTHING,
+    amended: Amendments = _UNAMENDED,
+    frozen_at: datetime | None = None,
 ) -> str:
     """`phone_svg` is SVG of our own making; `figure_url` answers with a Plotly figure for `?theme=&width=`.
 
-    The rules' bookkeeping among the lines is shown when `all_lines` asks for it; `page` counts from 1.
+    `query` is the address's own: the page counted from 1, the sorts of lines that are hidden, where a new entry
+    would stand (`at`). A permalink tells what was known at `frozen_at`.
     """
-    incident, whole = view.incident, view.lines
-    kept = whole if all_lines else tuple(line for line in whole if line.kind not in BOOKKEEPING)
-    shown = kept[(page - 1) * ROWS : page * ROWS]
-    view = replace(view, lines=shown, more_lines=str(page + 1) if len(kept) > page * ROWS else None)
+    incident = view.incident
+    found = lines_shown.shown(view.lines, {**query, **_known(view)}, f"/incidents/{incident.id}")
+    kept = found.lines
+    page = lines_shown.page_of(kept, query, ROWS)
+    view = replace(
+        view, lines=kept[(page - 1) * ROWS : page * ROWS], more_lines=str(page + 1) if len(kept) > page * ROWS else None
+    )
     weighty = sorted((link for link in incident.links if _is_weighty(link)), key=standing)
     pinned = sum(line.pinned for line in kept)
     last = tuple(reversed(kept[-5:]))
@@ -143,27 +159,35 @@ def incident_page(
         asked=coverage_rows(view),
         exports=EXPORTS,
         export_query="?" + urlencode({"tz": view.zone, **_known(view)}),
-        permalink="?" + urlencode({"from": instants.text(view.since), "to": instants.text(view.until), **_known(view)}),
+        export_kept=tuple({"tz": view.zone, **_known(view), **_window(view)}.items()),
+        permalink="?" + urlencode(_frozen(view, query, frozen_at or view.as_of)),
         following=_STEPS[incident.status],
+        amended=amended,
+        query=query,
+        windows=incident.impact_windows,
+        places=lines_shown.places_between(view.lines, view.zone),
+        prefill=query.get("at", "")[:19],
+        diff_of=revisions.diff,
+        text_of=lines_shown.text_of,
+        undo_words=_undo_words(amended),
         groups=by_phase(view.lines, view.phases),
         phase_words=lambda phase: _phase_words(phase, view),
         new_days=_new_days(view.lines, view.zone),
         last=last,
         last_days=_new_days(last, view.zone),
         line_count=len(kept),
-        hidden=len(whole) - len(kept),
-        all_lines_href=_href(view, {"lines": "all"}) + "#timeline",
+        found=found,
         pinned_only=pinned >= 3 and len(kept) > 40,
         timeline_words=_timeline_words(len(kept), pinned),
-        more=_href(view, {"page": str(page + 1), **({"lines": "all"} if all_lines else {})}) + "#timeline",
+        more=_href(view, {**_without(query, "line", "at"), "page": str(page + 1)}) + "#timeline",
         weighty=weighty,
         slight=[link for link in incident.links if not _is_weighty(link)],
         scale=bar_scale(weighty),
         occurrence_of=lambda link: occurrences.get(link.id),
         link_title=lambda link: _link_title(link, occurrences),
         lag_of=lambda link: _lag(incident, occurrences.get(link.id)),
-        slider=_slider(view),
-        local_input=lambda at: f"{words.wall(at, view.zone):%Y-%m-%dT%H:%M:%S}" if at else "",
+        slider=slider_of(view),
+        local_input=lambda at: lines_shown.local_input(at, view.zone),
         **_moves(view),
     )
 
@@ -196,12 +220,17 @@ def sources_page(
     spooled: Spooled = Spooled(),  # noqa: B008  # frozen
 ) -> str:
     """`adapters` are rows as `barograph adapters --json` prints them."""
+    looked_at = [(source, troubles(source, now) if now else []) for source in sources]
     return _page(
         "sources.html",
         viewer,
         now,
         spooled=spooled,
         sources=sources,
+        groups=[
+            ("troubled", [row for row in looked_at if row[1]]),
+            ("well", [row for row in looked_at if not row[1]]),
+        ],
         quarantine=quarantine,
         adapters=adapters,
         public_url=public_url,
@@ -250,7 +279,9 @@ def _facts(view: IncidentView) -> list[dict[str, Any]]:
         known: Moment | None = getattr(incident, field)
         if known is None:
             missing = "not recorded" if incident.status == "resolved" or key == "impact" else "not yet"
-            facts.append({"key": key, "name": name, "value": "", "beside": missing, "at": None})
+            facts.append(
+                {"key": key, "name": name, "field": field, "value": "", "beside": missing, "at": None, "until": None}
+            )
             continue
         first = start is None
         start = start or known
@@ -258,7 +289,9 @@ def _facts(view: IncidentView) -> list[dict[str, Any]]:
             {
                 "key": key,
                 "name": name,
+                "field": field,
                 "at": known.at,
+                "until": known.until,
                 "value": _clocks(known, view.zone),
                 "beside": _beside_fact(known, start, view.zone, first=first),
             }
@@ -333,31 +366,54 @@ def _known(view: IncidentView) -> dict[str, str]:
     return {"as_of": instants.text(view.as_of)} if view.as_known else {}
 
 
-def _slider(view: IncidentView) -> dict[str, int]:
-    """The known-at track in seconds of the epoch, over the figure's own range; its end means everything."""
-    least, most = math.floor(view.since.timestamp()), math.ceil(view.until.timestamp())
-    step = max(60, (most - least) // 240 // 60 * 60)
-    value = min(max(int(view.as_of.timestamp()), least), most) if view.as_known else most
-    return {"least": least, "most": least + -(-(most - least) // step) * step, "step": step, "value": value}
+def _window(view: IncidentView) -> dict[str, str]:
+    return {"from": instants.text(view.since), "to": instants.text(view.until)}
+
+
+def _frozen(view: IncidentView, query: Mapping[str, str], at: datetime) -> dict[str, str]:
+    """What a permalink says: the sorts that are shown, and every time and zone as it is now, absolute."""
+    kept = {name: query[name] for name in ("hide", "lines", "page") if name in query}
+    times = {"from": view.since, "to": view.until, "as_of": view.as_of if view.as_known else at}
+    return {**kept, "tz": view.zone, **{name: instants.text(value) for name, value in times.items()}}
+
+
+def _undo_words(amended: Amendments) -> str:
+    """What the reader did last, in a sentence; nothing where that cannot be undone."""
+    if not amended.last_act:
+        return ""
+    told = [words.sentence(entry.kind, entry.params) for entry in amended.last_act]
+    return told[0] if len(told) == 1 else f"{told[0]}, and {words.count(len(told) - 1, 'more entry', 'more entries')}"
+
+
+def _without(query: Mapping[str, str], *names: str) -> dict[str, str]:
+    return {name: value for name, value in query.items() if name not in names}
 
 
 def _href(view: IncidentView, query: Mapping[str, str]) -> str:
+    """The page with what `query` asks for and nothing else, but for the moment of knowledge."""
     asked = {name: value for name, value in {**query, **_known(view)}.items() if value}
     return f"/incidents/{view.incident.id}" + (f"?{urlencode(asked)}" if asked else "")
 
 
 def _moves(view: IncidentView) -> dict[str, str]:
-    """Where the arrows and Fit lead: half a range earlier or later, and the whole incident."""
+    """Where the controls lead: half a range earlier or later, half or twice of it, and the whole incident."""
     half = (view.until - view.since) / 2
     return {
-        "earlier": _range(view, -half),
-        "later": _range(view, half),
+        "earlier": _range(view, -half, -half),
+        "later": _range(view, half, half),
+        "closer": _range(view, half / 2, -half / 2),
+        "further": _range(view, -half, half),
         "fit": _href(view, {}) + "#figure",
     }
 
 
-def _range(view: IncidentView, by: timedelta) -> str:
-    return _href(view, {"from": instants.text(view.since + by), "to": instants.text(view.until + by)}) + "#figure"
+def _range(view: IncidentView, since: timedelta, until: timedelta) -> str:
+    """The window with its ends moved by so much, by at least a second in all; as it is where the calendar ends."""
+    try:
+        ends = view.since + since, max(view.until + until, view.since + since + timedelta(seconds=1))
+    except OverflowError:
+        ends = view.since, view.until
+    return _href(view, {"from": instants.text(ends[0]), "to": instants.text(ends[1])}) + "#figure"
 
 
 def _reached(incident: Incident, view: NowView) -> str:

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dashboards import captions, gaps, weather
-from dashboards.axis import length, ticks, zone_letters, zone_of
+from dashboards import captions, gaps, grid, weather
+from dashboards import counts as counting
+from dashboards.axis import ticks, zone_letters
 from dashboards.canvas import Canvas, inline
+from dashboards.counts import bins_of
 from dashboards.items import Item, of_bar, of_mark, tip_of
-from dashboards.marks import SHAPE_SIZES, Box, Frame, Glyph, Line, Rule, Scene, Text
-from dashboards.scene import LANES, silence_of
+from dashboards.marks import SHAPE_SIZES, Box, Glyph, Line, Rule, Scene, Text
+from dashboards.scene import LANES, frame_of, silence_of
 from dashboards.tokens import PHASE_TINTS, Paint
-from dashboards.typeface import clean, longest, width
+from dashboards.typeface import clean, longest, width, wrap
 from dashboards.words import phase_called, phase_lasting
+from incidents.instants import length
 from incidents.model import Lane
-from incidents.views.view import IncidentView
+from incidents.views.view import Density, IncidentView
 
 WIDTH = 328
 _ROW = 22
 _WEATHER = 88
+_GRID = 64
 _LABELLED: tuple[Lane, ...] = ("warnings",)
 
 
@@ -48,16 +52,17 @@ def compose_phone(view: IncidentView) -> Scene:
     if view.as_known and scene.frame.edge < scene.frame.right:
         scene.bands.append(Box(scene.frame.edge, scene.body[0], scene.frame.right, y, "not-known"))
         scene.rules.append(Rule(scene.frame.edge, scene.body[0], scene.frame.edge, y, "accent", 1.5))
+    elif scene.frame.left < scene.frame.now < scene.frame.right:
+        scene.rules.append(Rule(scene.frame.now, scene.body[0], scene.frame.now, y, "ink2"))
     scene.bottom_axis = y + 11
     scene.height = y + (34 if any(tick.beneath for tick in scene.ticks) else 20)
     return scene
 
 
 def _empty(view: IncidentView) -> Scene:
-    whole = Frame(view.since, view.until, 0, WIDTH, WIDTH, zone_of(view.zone))
-    edge = whole.inside(view.as_of) if view.as_known else WIDTH
-    scene = Scene(Frame(view.since, view.until, 0, WIDTH, edge, whole.zone), WIDTH, 0)
-    for tick in ticks(view.since, view.until, whole.zone, WIDTH):
+    whole = frame_of(view, 0, WIDTH)
+    scene = Scene(whole, WIDTH, 0)
+    for tick in ticks(whole.since, whole.until, whole.zone, WIDTH):
         half = max(width(tick.words, 11, 600), width(tick.beneath)) / 2
         if half <= whole.x(tick.at) <= WIDTH - half:
             scene.ticks.append(tick)
@@ -72,7 +77,7 @@ def _strip(scene: Scene, view: IncidentView, top: float) -> float:
             continue
         tint, ink = PHASE_TINTS[phase.name]
         scene.boxes.append(Box(left, top, max(right - 1.5, left + 1), top + 18, tint))
-        lasted = length((phase.until - phase.since).total_seconds())
+        lasted = length(phase.seconds)
         variants = (
             (phase.name,)
             if phase.name == "before"
@@ -95,12 +100,18 @@ def _lane(scene: Scene, view: IncidentView, lane: Lane, top: float) -> float:
         scene.texts.append(Text(0, top + _WEATHER + 7, note, "ink3"))
         return top + _WEATHER + 18
     scene.rules.append(Rule(0, top, WIDTH, top, "line"))
-    merged = gaps.merge([gap for gap in view.gaps if gap.lane == lane], scene.frame)
+    feeds = gaps.feeds_of(view.coverage, lane)
+    merged = gaps.merge([gap for gap in view.gaps if gap.lane == lane], scene.frame, feeds)
     items = [of_bar(bar, scene.frame, view.as_of) for bar in view.bars if bar.lane == lane]
     if lane == "people":
         items += [of_mark(mark, scene.frame) for mark in view.marks]
     drawn = sorted((item for item in reversed(items) if item is not None), key=lambda item: (item.rank, -item.x))
     name = lane.capitalize()
+    if lane == "grid" and grid.height(view, _GRID):
+        return _grid(scene, view, drawn, merged, top)
+    density, standing = bins_of(view.density, lane), view.standing.get(lane, 0)
+    if density is not None or standing:
+        return _crowd(scene, drawn, density, top, name=name, standing=standing)
     if not drawn and not merged:
         silence = clean(silence_of(view, lane))
         scene.texts.append(Text(0, top + 11, name, "ink3"))
@@ -110,16 +121,50 @@ def _lane(scene: Scene, view: IncidentView, lane: Lane, top: float) -> float:
     if lane in _LABELLED and drawn:
         title = drawn[-1].labels[-1]
         name = f"{title}, {len(drawn) - 1} more" if len(drawn) > 1 else title
-    taken = [item.x for item in drawn] + [extent[0] for extent, _, _ in merged]
+    taken = [item.x for item in drawn] + [one.left for one in merged]
     begins = width(name) + 8
     beside = all(x >= begins for x in taken) or (lane in _LABELLED and all(item.begins_before for item in drawn))
     if not beside or merged:
-        scene.texts.append(Text(0, top + 10, longest((name,), WIDTH), "ink"))
+        whose = ", ".join(dict.fromkeys(one.whose for one in merged))
+        named = (f"{name}, no answer of {whose}", name) if merged else (name,)
+        scene.texts.append(Text(0, top + 10, longest(named, WIDTH), "ink"))
         top += 16
     else:
         scene.texts.append(Text(0, top + 11, longest((name,), WIDTH - 4), "ink", shift=4 if lane in _LABELLED else 0))
     _row(scene, drawn, top + _ROW / 2)
-    gaps.draw(scene, merged, top + (_ROW - scene.sizes.bar) / 2)
+    gaps.draw(scene, merged, top + (_ROW - scene.sizes.bar) / 2, named=False)
+    return top + _ROW
+
+
+def _grid(scene: Scene, view: IncidentView, drawn: Sequence[Item], merged: Sequence[gaps.Hatch], top: float) -> float:
+    """The grid's bars and gaps in a row of their own, its first curves beneath, and what they are."""
+    whose = ", ".join(dict.fromkeys(one.whose for one in merged))
+    if drawn or merged:
+        scene.texts.append(
+            Text(0, top + 10, longest((f"Grid, no answer of {whose}" if merged else "Grid",), WIDTH), "ink")
+        )
+        top += 16
+        _row(scene, drawn, top + _ROW / 2)
+        gaps.draw(scene, merged, top + (_ROW - scene.sizes.bar) / 2, named=False)
+        top += _ROW
+    grid.draw(scene, view, top, _GRID, most=1, values=False)
+    bottom = top + _GRID
+    for words in wrap(f"Grid: {grid.note(view, most=1)}", WIDTH - 4, 2):
+        scene.texts.append(Text(0, bottom + 7, words, "ink3"))
+        bottom += 14
+    return bottom + 4
+
+
+def _crowd(
+    scene: Scene, drawn: Sequence[Item], density: Density | None, top: float, *, name: str, standing: int
+) -> float:
+    """A lane of more than has room: how many in words, and the stacked counts beneath."""
+    counts = counting.count(drawn, density, scene.frame, kind="alert", left_out=0, standing=standing)
+    said = longest((f"{name}: {counts.words}", f"{name}: {counts.brief}"), WIDTH)
+    scene.texts.append(Text(0, top + 10, said, "ink"))
+    if counts.bins:
+        counting.draw(scene, counts, top + 18, top + 18 + _ROW, words=False)
+        return top + 22 + _ROW
     return top + _ROW
 
 
@@ -133,6 +178,9 @@ def _row(scene: Scene, drawn: Sequence[Item], y: float) -> None:
             if item.shape is None and not item.begins_before:
                 scene.lines.append(Line(((item.x + 1, y - 7), (item.x + 1, y + 7)), item.ink, 2))
     places: list[float] = []
+    if arrow := _arrow(drawn):
+        places.append(arrow)
+        scene.glyphs.append(Glyph(arrow, y, "right", "ink2"))
     for item in reversed(drawn):
         if item.whisker is not None:
             scene.lines.append(Line(((item.whisker[0], y), (item.whisker[1], y)), item.ink, 1.5))
@@ -144,6 +192,12 @@ def _row(scene: Scene, drawn: Sequence[Item], y: float) -> None:
             scene.glyphs.append(
                 Glyph(x, y, item.shape, "ink3" if item.ink == "unknown" else item.ink, item.tip or _tip(item, scene))
             )
+
+
+def _arrow(drawn: Sequence[Item]) -> float | None:
+    """Where the one arrow of a row stands: at the end of the last bar that goes on; None where all are over."""
+    ends = [item.end for item in drawn if item.goes_on and item.tint]
+    return min(max(ends), WIDTH) - 4 if ends else None
 
 
 def _tip(item: Item, scene: Scene) -> str:

@@ -12,6 +12,7 @@ from dashboards.audiences import Version
 from dashboards.documents import MILESTONES
 from dashboards.recorded import told_of
 from incidents import instants
+from incidents.instants import length
 from incidents.model import Measurement, Moment
 from incidents.postmortem import SECTIONS, STATES, Revision
 
@@ -30,6 +31,11 @@ class Paragraph:
     text: str
     lead: str = ""
 
+    @property
+    def begun(self) -> str:
+        """The lead as it stands before the text: with a full stop, where it asks nothing."""
+        return self.lead if not self.lead or self.lead.endswith("?") else f"{self.lead}."
+
 
 @dataclass(frozen=True, slots=True)
 class Bullets:
@@ -42,6 +48,8 @@ class Table:
 
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    shares: tuple[int, ...] = ()
+    """How the width is shared out among the columns; none where the columns' names say it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +60,15 @@ class Quote:
     speaker: str
 
 
-Block = Paragraph | Bullets | Table | Quote
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A drawing of our own making, as SVG with literal colours, and what it shows in words."""
+
+    svg: str
+    alt: str
+
+
+Block = Paragraph | Bullets | Table | Quote | Picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +97,8 @@ class Document:
     at: datetime
     drawing: str = ""
     alt: str = ""
+    foot: str = ""
+    """What every page says at its foot; the standing without its authors where it is not given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,7 +354,7 @@ def _not_known(facts: Mapping[str, Any]) -> list[Block]:
         found.append(Table(("Happened", "Recorded", "What was recorded late"), rows))
     for gap in facts["gaps"]:
         since, until = _instant(gap["from"]), _instant(gap["to"])
-        lasted = words.length((until - since).total_seconds())
+        lasted = length((until - since).total_seconds())
         found.append(
             Paragraph(
                 f"{words.plain(gap['source'], 80)} did not answer from {words.span(since, until, zone)}, {lasted}."

@@ -21,6 +21,7 @@ FORMS = (
     ("html", "HTML"),
     ("md", "Markdown"),
     ("zip", "Markdown with pictures"),
+    ("ics", "Actions as calendar"),
     ("json", "JSON"),
 )
 EMPTY_ACTIONS = 2

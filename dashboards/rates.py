@@ -9,7 +9,7 @@ from dashboards.lengths import called
 from dashboards.marks import Box, Glyph, Rule, Text
 from dashboards.plates import Plate, fitted, gutter
 from dashboards.typeface import width
-from dashboards.words import length
+from incidents.instants import length
 from incidents.views.cohort import DetectionGap, Heat
 
 _ROW = 26

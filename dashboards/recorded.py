@@ -11,7 +11,7 @@ from typing import Any
 
 from dashboards import captions, words
 from dashboards.documents import MILESTONES, incident_fields, line_fields, link_rows
-from dashboards.pages import BOOKKEEPING
+from dashboards.lines_shown import BOOKKEEPING
 from dashboards.svg import incident_svg
 from incidents import instants, timeline
 from incidents.views.view import IncidentView, Line

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import UTC, timedelta
+from urllib.parse import urlencode
 
 from dashboards import lengths, openings, rates
 from dashboards.axis import DEGREE, MINUS
+from dashboards.captions import Footer, shown
 from dashboards.paper import signed_in
 from dashboards.plates import MEDIUM, NARROW, WIDE, Card, Plate
-from dashboards.words import count, day, instant_at, length, local_day, plain
+from dashboards.words import count, day, instant_at, local_day, plain, zone_label
+from incidents import instants
+from incidents.instants import length
 from incidents.model import Incident, Measurement
 from incidents.views import cohort, durations
 from incidents.views.cohort import Cohort
@@ -34,6 +38,7 @@ def review_page(seen: Cohort, viewer: Viewer) -> str:
         cards=cards(seen),
         summary=summary(seen),
         window=window_words(seen),
+        query=file_query(seen),
         ranges=ranges(seen),
         last_day=local_day(min(seen.until, seen.now), seen.zone).isoformat(),
         first_day=local_day(seen.since, seen.zone).isoformat(),
@@ -174,7 +179,8 @@ def _resolved(seen: Cohort) -> Card:
 def _noticed(seen: Cohort) -> Card:
     question = "Who noticed first, and how late?"
     gaps = cohort.detection_gaps(seen.incidents)
-    note = f"Impact began to first signal to first person, the {len(gaps)} longest."
+    which = f"the {len(gaps)} longest" if len(gaps) > 1 else "the only one known"
+    note = f"Impact began to first signal to first person, {which}."
     if not gaps:
         return Card("noticed", question, note, empty="No incident of this window says when its impact began.")
     told = f"The longest: {length(gaps[0].to_person or gaps[0].to_signal)}."
@@ -335,3 +341,26 @@ def ranges(seen: Cohort) -> list[tuple[str, str]]:
 def window_words(seen: Cohort) -> str:
     """The window in local days."""
     return f"{day(seen.since, seen.zone)} – {day(min(seen.until, seen.now), seen.zone)}"
+
+
+def file_query(seen: Cohort) -> str:
+    """The same window, site and zone as a query."""
+    asked = {"from": instants.text(seen.since), "to": instants.text(seen.until), "tz": seen.zone}
+    return urlencode(asked | ({"site": seen.site.name} if seen.site else {}))
+
+
+def surroundings(seen: Cohort) -> tuple[str, ...]:
+    """What stands above a card on paper: the window in its zone, for which sites, and what it holds."""
+    where = plain(seen.site.title, 60) if seen.site else "all sites"
+    zone = seen.zone if seen.zone == "UTC" else f"{seen.zone} ({zone_label(seen.zone, seen.since)})"
+    return (f"Incidents opened {window_words(seen)}, {zone}, {where}: {summary(seen)}.",)
+
+
+def footer(seen: Cohort, credits_: Sequence[str], address: str) -> Footer:
+    """What stands beneath a card on paper. `credits_` name everybody whose data may be in it."""
+    known = min(seen.until, seen.now).astimezone(UTC)
+    return Footer(
+        ("Reading:", "each number stands with its n; what coincided is shown, no cause is claimed."),
+        ("Sources:", "; ".join(["our own record", *credits_]) + "."),
+        ("Review of incidents", shown(address), f"as of {known:%Y-%m-%d %H:%M} UTC"),
+    )

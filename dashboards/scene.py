@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
-from dashboards import intervals, weather
-from dashboards.axis import Tick, clock, clock_changes, day, length, ticks, zone_letters, zone_of, zone_words
+from dashboards import grid, intervals, weather
+from dashboards.axis import Tick, clock, clock_changes, day, ticks, zone_letters, zone_of, zone_words
 from dashboards.counts import bins_of
-from dashboards.items import Item, of_bar, of_mark
+from dashboards.gaps import feeds_of
+from dashboards.items import Item, of_bar, of_mark, told_apart
 from dashboards.lanes import draw, pack
 from dashboards.marks import USUAL, Box, Frame, Rule, Scene, Sizes, Text
 from dashboards.tokens import PHASE_TINTS
 from dashboards.typeface import clean, longest, width, wrap
 from dashboards.words import phase_called, phase_lasting
+from incidents.instants import length
 from incidents.model import Lane
 from incidents.views.view import Bar, Gap, IncidentView
 
@@ -39,6 +41,7 @@ BRIEF: Mapping[str, str] = {
     "providers": "status posts",
     "platform": "our alerts",
     "intervals": "of milestones",
+    "cascade": "order in time",
 }
 """Notes that fit beside the name of a lane of one row, where the longer ones do not."""
 _SILENCE: Mapping[str, str] = {"weather": "no readings near the site", "intervals": "no two milestones recorded yet"}
@@ -73,6 +76,8 @@ def compose(
         y = _close(scene, lane, bottom, heights)
     scene.body = (top + _STRIP, y)
     y = _close(scene, "intervals", _intervals(scene, view, y), heights)
+    if view.cascade is not None:
+        y = _close(scene, "cascade", _cascade(scene, view, y), heights)
     _phases(scene, view, top)
     _axis(scene, view, top + _STRIP, y)
     scene.bottom_axis = y + 12
@@ -102,17 +107,22 @@ def _name_zone(scene: Scene, view: IncidentView, bottom: float) -> float:
 
 
 def _empty(view: IncidentView, wide: int, sizes: Sizes) -> Scene:
-    zone = zone_of(view.zone)
     gutter = NARROW_GUTTER if wide < NARROW else GUTTER
-    until = max(view.until, view.since + timedelta(seconds=1))
-    whole = Frame(view.since, until, gutter, wide - RIGHT, wide - RIGHT, zone)
-    edge = whole.inside(view.as_of) if view.as_known else whole.right
-    scene = Scene(Frame(view.since, until, gutter, wide - RIGHT, edge, zone), wide, gutter, sizes)
-    for tick in ticks(view.since, until, zone, whole.right - whole.left):
-        if whole.x(tick.at) + _half(tick.words, 600) <= wide:
-            fits = whole.x(tick.at) + _half(tick.beneath, 400) <= wide
+    frame = frame_of(view, gutter, wide - RIGHT)
+    scene = Scene(frame, wide, gutter, sizes)
+    for tick in ticks(frame.since, frame.until, frame.zone, frame.right - frame.left):
+        if frame.x(tick.at) + _half(tick.words, 600) <= wide:
+            fits = frame.x(tick.at) + _half(tick.beneath, 400) <= wide
             scene.ticks.append(tick if fits else Tick(tick.at, tick.words, "", tick.level))
     return scene
+
+
+def frame_of(view: IncidentView, left: float, right: float) -> Frame:
+    """The view's window over these pixels, with the line up to which anything is known, and now."""
+    until, zone = max(view.until, view.since + timedelta(seconds=1)), zone_of(view.zone)
+    whole = Frame(view.since, until, left, right, right, zone)
+    edge = whole.inside(view.as_of) if view.as_known else right
+    return Frame(view.since, until, left, right, edge, zone, view.on_until)
 
 
 def _half(words: str, weight: int) -> float:
@@ -135,29 +145,39 @@ def _lane(
     """Draws one lane and returns where it ends."""
     if lane == "weather" and weather.drawn_series(view):
         return _weather(scene, view, top)
+    curves = grid.height(view, scene.sizes.weather * grid.HIGH) if lane == "grid" else 0
     items = _items(scene, view, lane, bars)
     kind = bars[0].occurrence.kind if bars else "entry" if lane == "people" else "alert"
     packed = pack(
-        items, gaps, scene.frame, most=rows, kind=kind, silence=silence_of(view, lane),
-        density=bins_of(view.density, lane), by_service=lane == "platform",
+        items, gaps, scene.frame, most=rows, kind=kind, silence="" if curves else silence_of(view, lane),
+        density=bins_of(view.density, lane), by_service=lane == "platform", feeds=feeds_of(view.coverage, lane),
+        standing=view.standing.get(lane, 0),
     )  # fmt: skip
     draw(scene, packed, top)
-    bottom = top + packed.height(scene.sizes)
+    bottom = top + (packed.height(scene.sizes) if items or gaps or not curves else 0)
+    if curves:
+        scene.lanes[lane] = (top, bottom + curves)
+        grid.draw(scene, view, bottom, scene.sizes.weather * grid.HIGH)
+        return _noted(scene, lane, grid.note(view), top, bottom + curves)
     _gutter(scene, lane, _note(lane, bars), top, bottom, room=scene.gutter - 10)
     return bottom
 
 
 def _weather(scene: Scene, view: IncidentView, top: float) -> float:
-    """The lane of curves; in a narrow figure its note, which names the basis, stands beneath them."""
+    """The lane of the sky's curves."""
     bottom = top + scene.sizes.weather
     weather.draw(scene, view, top, bottom)
-    note = weather.note(view)
+    return _noted(scene, "weather", weather.note(view), top, bottom)
+
+
+def _noted(scene: Scene, lane: Lane, note: str, top: float, bottom: float) -> float:
+    """Ends a lane of curves; in a narrow figure its note, which names the basis, stands beneath them."""
     if scene.gutter < GUTTER:
         room = scene.frame.right - scene.frame.left - 8
         for words in wrap(note, room, 3):
             scene.texts.append(Text(scene.frame.left, bottom + 7, words, "ink3", shift=4))
             bottom += 14
-    _gutter(scene, "weather", note, top, bottom, room=scene.gutter - 56)
+    _gutter(scene, lane, note, top, bottom, room=scene.gutter - 56)
     return bottom
 
 
@@ -167,7 +187,8 @@ def silence_of(view: IncidentView, lane: str) -> str:
 
 
 def _items(scene: Scene, view: IncidentView, lane: Lane, bars: Sequence[Bar]) -> list[Item]:
-    made = [of_bar(bar, scene.frame, view.as_of) for bar in bars]
+    apart = told_apart(bars, scene.frame)
+    made = [of_bar(bar, scene.frame, view.as_of, apart.get(bar.occurrence.id, "")) for bar in bars]
     if lane == "people":
         made += [of_mark(mark, scene.frame) for mark in view.marks]
     return [item for item in made if item is not None]
@@ -214,6 +235,24 @@ def _intervals(scene: Scene, view: IncidentView, top: float) -> float:
     return bottom
 
 
+def _cascade(scene: Scene, view: IncidentView, top: float) -> float:
+    """What passed between the known steps from the warning to the recovery, and which are not known."""
+    found = intervals.cascade_steps(view)
+    room = scene.frame.right - scene.frame.left - 10
+    said = wrap(intervals.unknown_words(view), room, 2 if scene.gutter >= GUTTER else 4)
+    if not found and view.cascade is not None and view.cascade.steps:
+        only = view.cascade.steps[0]
+        said = wrap(f"{only.words} alone is known; {intervals.unknown_words(view)}", room, 2)
+    drawn = len(found) * scene.sizes.step
+    for number, words in enumerate(said):
+        y = top + scene.sizes.pad + drawn + (number + 0.5) * 14
+        scene.texts.append(Text(scene.frame.left, y, words, "ink3", shift=8))
+    bottom = top + max(scene.sizes.least, drawn + len(said) * 14 + 2 * scene.sizes.pad)
+    _gutter(scene, "cascade", "what followed what, not what came of what", top, bottom, room=scene.gutter - 10)
+    intervals.draw(scene, found, top)
+    return bottom
+
+
 def _phases(scene: Scene, view: IncidentView, top: float) -> None:
     """The strip above the lanes, and the bands of impact and mitigated behind them."""
     frame, bottom = scene.frame, top + _STRIP
@@ -224,7 +263,7 @@ def _phases(scene: Scene, view: IncidentView, top: float) -> None:
         left, right = frame.inside(phase.since), frame.inside(phase.until)
         tint, ink = PHASE_TINTS[phase.name]
         scene.boxes.append(Box(left, top, max(right - 1.5, left + 1), bottom - 1, tint))
-        lasted = length((phase.until - phase.since).total_seconds())
+        lasted = length(phase.seconds)
         variants: tuple[str, ...] = (
             phase_lasting(phase.name, view.incident, lasted),
             phase_lasting(phase.name, view.incident, lasted.removesuffix(" min")),
@@ -241,11 +280,18 @@ def _phases(scene: Scene, view: IncidentView, top: float) -> None:
             scene.bands.append(Box(left, scene.body[0], right, scene.body[1], f"{phase.name}-band"))
     if view.as_known and frame.edge < frame.right:
         at = clock(view.as_of, frame.zone)
-        room = frame.right - frame.edge - 14
         said = (f"nothing to the right was known at {at}", f"not known at {at}", "not known yet")
-        words = next((words for words in said if width(words) <= room), "")
-        if words:
-            scene.texts.append(Text(frame.edge, middle, words, "ink2", shift=10))
+        _say_right_of(scene, frame.edge, middle, said)
+    elif view.on_until is not None and frame.now < frame.right:
+        at = clock(view.on_until, frame.zone)
+        _say_right_of(scene, frame.now, middle, (f"now {at}; nothing is known to go on beyond", f"now {at}", "now"))
+
+
+def _say_right_of(scene: Scene, x: float, middle: float, variants: tuple[str, ...]) -> None:
+    room = scene.frame.right - x - 14
+    words = next((words for words in variants if width(words) <= room), "")
+    if words:
+        scene.texts.append(Text(x, middle, words, "ink2", shift=10))
 
 
 def _axis(scene: Scene, view: IncidentView, top: float, bottom: float) -> None:
@@ -276,6 +322,8 @@ def _axis(scene: Scene, view: IncidentView, top: float, bottom: float) -> None:
     if view.as_known and frame.edge < frame.right:
         scene.bands.append(Box(frame.edge, scene.body[0], frame.right, scene.body[1], "not-known"))
         scene.rules.append(Rule(frame.edge, top - _STRIP, frame.edge, scene.body[1], "accent", 1.5))
+    elif frame.left < frame.now < frame.right:
+        scene.rules.append(Rule(frame.now, top - _STRIP, frame.now, scene.body[1], "ink2"))
 
 
 def _is_date(text: Text) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
@@ -21,6 +21,9 @@ REFUSED = {
     "wrong-signature": "Wrong signatures",
 }
 """Why a sender was turned away at the door, in words, by the problem's name."""
+RECENT = timedelta(days=1)
+"""How long a wrong signature is worth a look."""
+_NAMED = re.compile(r'(\[\[sources\]\]\nname = )"[^"]*"')
 _YAML_LINE = re.compile(r"(\s*(?:- )?)([\w.-]+:)?(.*)")
 
 
@@ -57,7 +60,36 @@ def new_source_page(
         error=error,
         schemes=schemes,
         search_words=_search_words,
+        told=_told,
     )
+
+
+def _told(adapter: Mapping[str, Any]) -> str:
+    """What is worth telling of a format beside its title: other formats that it reads, and a signature."""
+    title = str(adapter["title"]).casefold()
+    others = [name for name in adapter["reads"] if name.replace("-", " ") not in title]
+    reads = f"reads {', '.join(others)}" if len(adapter["reads"]) > 1 else ""
+    signs = "" if adapter["kind"] == "feed" or adapter["verifies"] == "bearer key" else "checks signatures"
+    return "; ".join(part for part in (reads, signs) if part)
+
+
+def troubles(source: SourceHealth, now: datetime) -> list[str]:
+    """Why somebody should look at a source, in words; nothing where it is as it should be."""
+    found = []
+    feed = source.feed
+    if feed and feed.stale_since:
+        found.append("does not answer")
+    elif feed and not feed.answered_at and feed.asked_at:
+        found.append("has not answered yet")
+    elif source.kind == "webhook" and source.last_received_at is None:
+        found.append("has sent nothing yet")
+    if source.gaps and not (feed and feed.stale_since):
+        found.append("was silent")
+    if source.quarantined:
+        found.append("sent what cannot be read")
+    if source.wrong_signature_at and now - source.wrong_signature_at < RECENT:
+        found.append("signs wrongly")
+    return found
 
 
 def _search_words(adapter: Mapping[str, Any]) -> str:
@@ -94,7 +126,7 @@ def source_page(
             "title": part["title"],
             "note": _filled(part.get("note") or "", address, shown),
             "language": part.get("language", ""),
-            "text": _filled(part["text"], address, shown),
+            "text": _NAMED.sub(rf'\1"{source.name}"', _filled(part["text"], address, shown)),
         }
         for part in (setup or {}).get("snippets", ())
     ]
@@ -109,6 +141,7 @@ def source_page(
         address=address,
         path=f"/in/{source.name}",
         snippets=snippets,
+        is_choice=len(snippets) > 1 and bool((setup or {}).get("one_of")),
         facts=list((setup or {}).get("facts", ())),
         state=state,
         refused=REFUSED,
@@ -117,6 +150,7 @@ def source_page(
         trial=trial,
         has_sample=has_sample,
         waiting=source.last_received_at is None and not (source.feed and source.feed.answered_at),
+        tested=source.last_received_at is None and bool(source.deliveries or source.unread),
         test=f"curl -i -H 'Authorization: Bearer {shown}' \\\n  --data-binary @body.json {address}",
         yaml_parts=yaml_parts,
     )

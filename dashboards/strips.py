@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from dashboards import counts as counting
-from dashboards.axis import DEGREE, Tick, clock, day, length, ticks, zone_letters, zone_of
+from dashboards.axis import DEGREE, Tick, clock, day, ticks, zone_letters, zone_of
 from dashboards.canvas import Canvas, inline
 from dashboards.captions import counted
 from dashboards.items import Item, of_bar
@@ -14,6 +14,7 @@ from dashboards.lanes import draw, pack
 from dashboards.marks import Frame, Glyph, Rule, Scene, Text
 from dashboards.tokens import Paint
 from dashboards.typeface import clean, longest, width
+from incidents.instants import length
 from incidents.views.now_view import NowView, SiteStrip
 
 GUTTER, READING = 152, 112
@@ -45,9 +46,9 @@ def described(view: NowView) -> str:
             kinds["alert"] = max(kinds["alert"], strip.density.total)
         parts = [counted(kinds[kind], kind) for kind in ("hazard", "provider_incident", "alert") if kinds[kind]]
         if strip.gaps:
-            parts.append(f"{len(strip.gaps)} feed {'gap' if len(strip.gaps) == 1 else 'gaps'}")
-        none = UNHEARD if is_unheard(strip) else "nothing reported"
-        said.append(f"{clean(strip.site.title)}: {', '.join(parts) or none}.")
+            parts.append(unknown_words(strip))
+        parts += [UNHEARD] if is_unheard(strip) else [] if parts else ["nothing reported"]
+        said.append(f"{clean(strip.site.title)}: {', '.join(parts)}.")
     return " ".join(said)
 
 
@@ -68,7 +69,7 @@ def _row(strip: SiteStrip, frame: Frame, view: NowView) -> _Row:
         item = of_bar(bar, frame, view.now)
         if item is None:
             continue
-        item.labels, item.tails = item.labels[-1:], ()
+        item.labels, item.tails, item.goes_on = item.labels[-1:], (), False
         item.pinned = bar.occurrence.ends_at is None or bar.occurrence.ends_at > view.now
         (alerts if bar.occurrence.kind == "alert" and not item.begins_before else others).append(item)
     return _Row(strip, others, counting.count(alerts, strip.density, frame, kind="alert", left_out=0))
@@ -126,9 +127,18 @@ def _strip(scene: Scene, view: NowView, row: _Row, top: float, peak: int) -> flo
     if narrow:
         _head(scene, view, row.strip, top)
         top += 22
-    silence = "" if row.counts.bins or row.items else _silence(view, row.strip)
+    silence = "" if row.counts.bins or row.items else _silence(row.strip)
     most = _ROWS + (1 if row.strip.gaps else 0)
-    packed = pack(row.items, row.strip.gaps, scene.frame, most=most, kind=_kind(row), silence=silence)
+    packed = pack(
+        row.items,
+        row.strip.gaps,
+        scene.frame,
+        most=most,
+        kind=_kind(row),
+        silence=silence,
+        feeds=row.strip.feeds,
+        insists=True,
+    )
     inner = packed.height(scene.sizes) if packed.rows or packed.counts else 2.0 * _PAD
     beside = [] if narrow else _reading(view, row.strip)
     high = max(0 if narrow else _LEAST, 16 + 15 * len(beside), inner + (_COUNTS if row.counts.bins else 0))
@@ -147,17 +157,28 @@ def _kind(row: _Row) -> str:
 
 
 def is_unheard(strip: SiteStrip) -> bool:
-    """Whether nothing at all is known of a site: no bar, no count, no reading and no feed that failed to answer."""
-    return not strip.bars and strip.density is None and strip.latest is None and not strip.gaps
+    """Whether nothing at all is known of a site: no bar, no count, no reading, and no feed that has ever answered."""
+    return not strip.bars and strip.density is None and strip.latest is None and _never(strip) >= set(strip.feeds)
 
 
-def _silence(view: NowView, strip: SiteStrip) -> str:
-    if strip.gaps:
-        return ""
+def _never(strip: SiteStrip) -> set[str]:
+    return {gap.source for gap in strip.gaps if gap.state == "never"}
+
+
+def unknown_words(strip: SiteStrip) -> str:
+    """What of a strip is unknown: how many feeds never answered, and how often others did not."""
+    never, others = len(_never(strip)), sum(gap.state != "never" for gap in strip.gaps)
+    parts = [f"{never} of {max(never, len(strip.feeds))} feeds never answered"] if never else []
+    return ", ".join(parts + ([f"{others} feed {'gap' if others == 1 else 'gaps'}"] if others else []))
+
+
+def _silence(strip: SiteStrip) -> str:
+    """What a strip without a mark says. A feed that was silent is named at its gap: the strip is not calm."""
     if is_unheard(strip):
         return UNHEARD
-    asked = any(source.kind == "feed" for source in view.sources)
-    return "nothing reported; all feeds answered" if asked else "nothing reported"
+    if strip.gaps:
+        return ""
+    return "nothing reported; all feeds answered" if strip.feeds else "nothing reported"
 
 
 def _beside(scene: Scene, view: NowView, strip: SiteStrip, middle: float) -> None:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from dashboards import captions
+from dashboards import captions, footer, legend
 from dashboards.canvas import Canvas, document, number
-from dashboards.marks import COMPACT, PRINT, TIGHT, Box, Glyph, Rule, Scene, Shape, Text
+from dashboards.marks import COMPACT, PRINT, TIGHT, Box, Scene, Text
+from dashboards.palettes import Ink
 from dashboards.phone import phone_svg
 from dashboards.scene import LANES, compose
-from dashboards.tokens import Theme
 from dashboards.typeface import longest, width, wrap
 from incidents.views.view import IncidentView
 
@@ -42,42 +42,61 @@ _FITS = (
     *((sizes, rows) for rows in (3, 2, 1) for sizes in (COMPACT, TIGHT)),
 )
 """Sizes and rows of every lane, tried in this order until the page holds the figure."""
-_HEAD = 80
-_FOOT = 64
-_LEGEND: tuple[tuple[Shape | str, str, str], ...] = (
-    ("diamond", "critical", "critical alert"),
-    ("triangle", "error", "error"),
-    ("circle", "warning", "warning"),
-    ("square", "info", "info"),
-    ("edge", "hazard", "official warning"),
-    ("edge", "provider", "provider incident"),
-    ("ring", "ink2", "provider\u2019s post"),
-    ("square", "ink", "entry"),
-    ("hollow", "ink", "recorded late"),
-    ("whisker", "ink2", "uncertain time"),
-    ("hatch", "gap", "feed gap"),
-)
+_LINE = 16
+_LEAST_FOOT = 54
 
 
-def incident_svg(view: IncidentView, *, theme: Theme = "light", preset: Preset = "a4", address: str = "") -> str:
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What stands above the figure: the caption's lines and the legend's rows."""
+
+    title: str
+    lines: tuple[str, ...]
+    legend: tuple[tuple[legend.Sample, ...], ...]
+
+    @property
+    def height(self) -> float:
+        """From the top margin to where the figure begins."""
+        return 26 + _LINE * len(self.lines) + 8 + legend.ROW * len(self.legend) + 4
+
+
+def incident_svg(view: IncidentView, *, theme: Ink = "light", preset: Preset = "a4", address: str = "") -> str:
     """The view as SVG text, equal for equal views. `address` is where the incident is served, written as text."""
     page = PRESETS[preset]
     inner = page.width / page.scale
-    room = inner - 2 * page.margin
-    available = page.height / page.scale - 2 * page.margin - _HEAD - _FOOT if page.height else 0
-    scene, shrink = _fitted(view, room, available)
-    whole = page.height / page.scale if page.height else 2 * page.margin + _HEAD + scene.height * shrink + 16 + _FOOT
+    left, right = page.margin, inner - page.margin
+    foot = footer.lay_out(captions.footer(view, address=address, exported=captions.exported_words(view)), left, right)
+    below = max(foot.height, _LEAST_FOOT)
+    head, scene, shrink = _composed(view, page, right - left, below)
+    whole = page.height / page.scale if page.height else 2 * left + head.height + scene.height * shrink + 16 + below
     canvas = Canvas(theme)
     canvas.box(Box(0, 0, inner, whole, "panel"))
-    _head(canvas, view, page.margin, inner - page.margin)
+    _draw_head(canvas, head, left, right)
     canvas.parts.append(
-        f'<g transform="translate({number(page.margin)} {number(page.margin + _HEAD)}) scale({number(shrink)})">'
+        f'<g transform="translate({number(left)} {number(left + head.height)}) scale({number(shrink)})">'
     )
     canvas.scene(scene)
     canvas.parts.append("</g>")
-    _foot(canvas, view, (page.margin, inner - page.margin), whole - page.margin - _FOOT, address=address)
-    said = f"{captions.described(view)} {captions.subtitle(view)}"
+    footer.draw(canvas, foot, whole - left - below)
+    said = captions.at_length(view)
     return document(canvas.parts, inner, whole, scale=page.scale, title=captions.title(view), description=said)
+
+
+def _composed(view: IncidentView, page: Page, room: float, below: float) -> tuple[Head, Scene, float]:
+    """Head and scene: what the legend holds is known from the scene, and the scene's room from the legend's rows."""
+    head = Head(
+        longest((captions.title(view),), room - width("Barograph", 12, 600) - 50, 20, 600),
+        (*wrap(captions.subtitle(view), room, 2, 12), *wrap(captions.reading(view), room, 2, 12)),
+        (),
+    )
+    for rows in (1, 2, 3):
+        head = replace(head, legend=((),) * rows)
+        available = page.height / page.scale - 2 * page.margin - head.height - below - 6 if page.height else 0
+        scene, shrink = _fitted(view, room, available)
+        found = legend.rows_of(legend.samples(view, scene), room)
+        if len(found) <= rows:
+            break
+    return replace(head, legend=tuple(map(tuple, found))), scene, shrink
 
 
 def _fitted(view: IncidentView, room: float, available: float) -> tuple[Scene, float]:
@@ -86,6 +105,8 @@ def _fitted(view: IncidentView, room: float, available: float) -> tuple[Scene, f
         scene = compose(view, width=int(room), rows=rows, sizes=sizes)
         if not available or scene.height <= available:
             return _filled(view, scene, rows, available), 1
+    if view.cascade is not None:  # type that can be read goes before it; the file's description has its steps
+        return _fitted(replace(view, cascade=None), room, available)
     scene = compose(view, width=int(room * scene.height / available), rows=1, sizes=TIGHT)
     return scene, min(1.0, available / scene.height, room / scene.width)
 
@@ -111,27 +132,16 @@ def _high(scene: Scene, lane: str) -> float:
     return bottom - top
 
 
-def _head(canvas: Canvas, view: IncidentView, left: float, right: float) -> None:
+def _draw_head(canvas: Canvas, head: Head, left: float, right: float) -> None:
     top = left
-    brand_room = width("Barograph", 12, 600) + 50
-    title = longest((captions.title(view),), right - left - brand_room, 20, 600)
-    canvas.text(Text(left, top + 10, title, "ink", 20, 600))
-    _sign(canvas, right, top + 9)
-    said = wrap(captions.subtitle(view), right - left, 2, 12)
-    for row, words in enumerate(said):
-        canvas.text(Text(left, top + 33 + row * 16, words, "ink2", 12))
-    y = top + 58 + (10 if len(said) > 1 else 0)
-    x = left
-    for shape, ink, words in _LEGEND:
-        wide = 22 if shape in {"whisker", "hatch"} else 12
-        if x + wide + 6 + width(words) > right:
-            break
-        _sample(canvas, shape, ink, (x, y), wide)
-        canvas.text(Text(x + wide + 6, y, words, "ink2"))
-        x += wide + 6 + width(words) + 15
+    canvas.text(Text(left, top + 10, head.title, "ink", 20, 600))
+    draw_sign(canvas, right, top + 9)
+    for row, words in enumerate(head.lines):
+        canvas.text(Text(left, top + 33 + row * _LINE, words, "ink2", 12))
+    legend.draw(canvas, head.legend, left, top + 26 + _LINE * len(head.lines) + 13)
 
 
-def _sign(canvas: Canvas, right: float, y: float) -> None:
+def draw_sign(canvas: Canvas, right: float, y: float) -> None:
     """The product's name with its sign, a pen's line in a frame, ending at `right`."""
     canvas.text(Text(right, y, "Barograph", "ink", 12, 600, "end"))
     left = right - width("Barograph", 12, 600) - 24
@@ -139,48 +149,3 @@ def _sign(canvas: Canvas, right: float, y: float) -> None:
     wave = f"M{number(left + 3)} {number(y + 1)}q2.5 -9 5 -1t5 0"
     canvas.parts.append(f'<rect {frame} {canvas.stroke("ink")} stroke-width="1.5"/>')
     canvas.parts.append(f'<path d="{wave}" {canvas.stroke("ink")} stroke-width="1.5" stroke-linecap="round"/>')
-
-
-def _sample(canvas: Canvas, shape: Shape | str, ink: str, place: tuple[float, float], wide: float) -> None:
-    x, y = place
-    if shape == "edge":
-        canvas.box(Box(x, y - 5, x + wide, y + 5, f"{ink}-tint"))
-        canvas.box(Box(x, y - 5, x + 2, y + 5, ink))
-    elif shape == "hatch":
-        canvas.hatch(Box(x, y - 5, x + wide, y + 5, "gap"))
-    elif shape == "whisker":
-        canvas.rule(Rule(x, y, x + wide, y, ink, 1.5))
-        canvas.rule(Rule(x, y - 4, x, y + 4, ink, 1.5))
-        canvas.rule(Rule(x + wide, y - 4, x + wide, y + 4, ink, 1.5))
-    else:
-        canvas.glyph(Glyph(x + wide / 2, y, shape, ink))  # type: ignore[arg-type]  # the other names are drawn above
-
-
-def _foot(canvas: Canvas, view: IncidentView, ends: tuple[float, float], top: float, *, address: str) -> None:
-    """Three columns under a rule: what was made, the sources, and the incident."""
-    left, right = ends
-    canvas.rule(Rule(left, top, right, top, "ink", 1.5))
-    said = captions.footer(view, address=address, exported=captions.exported_words(view))
-    column = (right - left) * 0.36
-    for x, (bold, words) in ((left, said.made), (left + column + 20, said.sources)):
-        indent = width(bold, 11, 600) + 3
-        canvas.text(Text(x, top + 16, bold, "ink", 11, 600))
-        lines = _flow(words, column - 20, indent, 3)
-        for row, line in enumerate(lines):
-            canvas.text(Text(x + (indent if row == 0 else 0), top + 16 + row * 15, line, "ink2"))
-    for row, words in enumerate(said.incident):
-        bold_weight = 600 if row == 0 else 400
-        ink = "ink" if row == 0 else "ink2"
-        fitted = longest((words,), (right - left) * 0.28 - 24, 11, bold_weight)
-        canvas.text(
-            Text(right, top + 16 + row * 15, fitted, ink, 11, bold_weight, "end"), mono=words.startswith("revision")
-        )
-
-
-def _flow(words: str, room: float, indent: float, lines: int) -> list[str]:
-    """Text of which the first line begins `indent` further in."""
-    parts = words.split()
-    count = 0
-    while count < len(parts) and width(" ".join(parts[: count + 1])) <= room - indent:
-        count += 1
-    return [" ".join(parts[:count]), *wrap(" ".join(parts[count:]), room, lines - 1)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from dashboards import words
+from incidents.instants import length
 from incidents.views.now_view import NowView
 from incidents.views.source_view import SourceHealth
 from incidents.views.view import Gap
@@ -33,6 +33,8 @@ def heard_at(source: SourceHealth) -> datetime | None:
 
 def gap_boxes(source: SourceHealth, view: NowView) -> list[tuple[float, float]]:
     """Left and width in pixels of each gap on the source's track."""
+    if source.feed is not None and source.feed.answered_at is None and source.last_received_at is None:
+        return [(0, TRACK)]  # it has never answered: nothing is known of any of it
     scale = TRACK / max((view.now - view.since).total_seconds(), 1)
     boxes = []
     for gap in source.gaps:
@@ -58,4 +60,4 @@ def hatch(width: float) -> str:
 
 def gap_words(source: SourceHealth) -> str:
     seconds = sum((gap.until - gap.since).total_seconds() for gap in source.gaps)
-    return f"{len(source.gaps)}, {words.length(seconds)} in all"
+    return f"{len(source.gaps)}, {length(seconds)} in all"

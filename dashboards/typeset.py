@@ -8,7 +8,7 @@ import orjson
 import typst
 
 from dashboards.chartfiles import fonts
-from dashboards.postmortem import Block, Bullets, Document, Paragraph, Quote, Table
+from dashboards.postmortem import Block, Bullets, Document, Paragraph, Picture, Quote, Table
 
 _SOURCE = b"""
 #let doc = json(bytes(sys.inputs.document))
@@ -34,11 +34,16 @@ _SOURCE = b"""
   "Action": 1fr, "What was recorded late": 1fr)
 #let shown(block_) = {
   if block_.kind == "paragraph" {
-    par[#if block_.lead != "" [#strong(block_.lead). ]#block_.text]
+    block(sticky: block_.lead != "", par[#if block_.lead != "" [#strong(block_.lead) ]#block_.text])
   } else if block_.kind == "bullets" {
     list(..block_.items.map(item => [#item]))
   } else if block_.kind == "quote" {
     quote(block: true, attribution: block_.speaker, block_.text)
+  } else if block_.kind == "picture" {
+    block(above: 1em, below: 1em, image(bytes(block_.svg), format: "svg", width: 100%, alt: block_.alt))
+  } else if block_.shares.len() > 0 {
+    table(columns: block_.shares.map(share => share * 1fr), table.header(..block_.head.map(cell => [#cell])),
+      ..block_.rows.flatten().map(cell => [#cell]))
   } else {
     table(columns: block_.head.map(name => widths.at(name, default: 33mm)),
       table.header(..block_.head.map(cell => [#cell])),
@@ -98,7 +103,7 @@ def inputs(document: Document) -> dict[str, str]:
         "title": document.title,
         "standing": document.standing,
         "range": document.range,
-        "foot": document.standing.partition(", written by")[0],
+        "foot": document.foot or document.standing.partition(", written by")[0],
         "notes": list(document.notes),
         "about": list(document.about),
         "alt": document.alt or document.title,
@@ -116,11 +121,13 @@ def inputs(document: Document) -> dict[str, str]:
 
 def _value(block: Block) -> dict[str, Any]:
     match block:
-        case Paragraph(text, lead):
-            return {"kind": "paragraph", "text": text, "lead": lead}
+        case Paragraph(text):
+            return {"kind": "paragraph", "text": text, "lead": block.begun}
         case Bullets(items):
             return {"kind": "bullets", "items": items}
         case Quote(text, speaker):
             return {"kind": "quote", "text": text, "speaker": speaker}
-        case Table(head, rows):
-            return {"kind": "table", "head": head, "rows": rows}
+        case Picture(svg, alt):
+            return {"kind": "picture", "svg": svg, "alt": alt}
+        case Table(head, rows, shares):
+            return {"kind": "table", "head": head, "rows": rows, "shares": shares}

@@ -8,17 +8,18 @@ from itertools import pairwise
 from statistics import median
 
 from dashboards import gaps as gapping
-from dashboards.axis import DEGREE, clock, length, moment, zone_letters
-from dashboards.curves import SANE_C, Curve, Scale, above, crosses, first_crossing, holds, runs_of, scale_of
+from dashboards.axis import DEGREE, clock, moment, zone_letters
+from dashboards.curves import SANE_C, Curve, Scale, above, first_crossing, runs_of, scale_of, seconds_above
 from dashboards.marks import Anchor, Area, Frame, Glyph, Line, Rule, Scene, Text
+from dashboards.placer import ANCHORS, Placer
 from dashboards.typeface import clean, width
+from incidents.instants import length
 from incidents.views.view import IncidentView, Series
 
 NAMES = {"temperature_c": "temperature", "wet_bulb_c": "wet bulb", "dew_point_c": "dew point"}
 INKS = {"temperature_c": "temperature", "wet_bulb_c": "wet-bulb", "dew_point_c": "ink3"}
 _MOST_LINES = 6
 _DOTS_APART = 9
-_ANCHORS: tuple[Anchor, ...] = ("middle", "start", "end")
 
 
 def drawn_series(view: IncidentView) -> list[Series]:
@@ -56,19 +57,20 @@ def draw(scene: Scene, view: IncidentView, top: float, bottom: float, *, values:
     ]
     if values:
         _value_labels(scene, scale, top + 29 if scene.gutter < 100 else top)
-    placer = _Placer(scene, frame, curves, (top + 1, bottom - (20 if gaps else 1)))
+    placer = Placer(scene, curves, (top + 1, bottom - (20 if gaps else 1)))
     for curve in curves:
         _fill(scene, curve, scale)
     for curve in curves:
         _line(scene, curve)
-    _limits(placer, scene, shown, scale)
+    _limits(placer, scene, curves, scale)
     for curve in curves:
         if curve.series.variable == "temperature_c":
             _peak_and_crossing(placer, scene, curve, scale)
             break
     for curve in curves:
         _name(placer, curve)
-    gapping.draw(scene, gapping.merge(gaps, frame), bottom - scene.sizes.pad - scene.sizes.bar)
+    hatches = gapping.merge(gaps, frame, gapping.feeds_of(view.coverage, "weather"))
+    gapping.draw(scene, hatches, bottom - scene.sizes.pad - scene.sizes.bar)
 
 
 def _known(view: IncidentView, series: Series) -> bool:
@@ -140,52 +142,29 @@ def _line(scene: Scene, curve: Curve) -> None:
             scene.glyphs += [Glyph(x, y, "dot", ink) for (x, y), point in run if point.at in read]
 
 
-class _Placer:
-    """Finds room for words between the curves; what finds none is not drawn."""
-
-    def __init__(self, scene: Scene, frame: Frame, curves: Sequence[Curve], body: tuple[float, float]) -> None:
-        self.scene, self.frame, self.body = scene, frame, body
-        self._paths = [[place for place, _ in run] for curve in curves for run in curve.runs]
-        self._levels: list[float] = []
-        self._taken: list[tuple[float, float, float, float]] = []
-
-    def avoid(self, level: float) -> None:
-        self._levels.append(level)
-
-    def put(self, text: Text) -> bool:
-        """Draws the text when it is inside the lane, clear of all words before it and of every curve."""
-        left, top, right, bottom = text.box
-        inside = left >= self.frame.left + 2 and right <= self.frame.right - 2
-        if not (inside and top >= self.body[0] and bottom <= self.body[1]):
-            return False
-        if any(left < box[2] + 4 and box[0] < right + 4 and top < box[3] and box[1] < bottom for box in self._taken):
-            return False
-        if any(top < level < bottom for level in self._levels):
-            return False
-        if any(holds(area.points, ((left + right) / 2, text.y)) for area in self.scene.areas):
-            return False
-        if any(crosses(path, (left - 2, top + 1, right + 2, bottom - 1)) for path in self._paths):
-            return False
-        self._taken.append(text.box)
-        self.scene.texts.append(text)
-        return True
-
-
-def _limits(placer: _Placer, scene: Scene, shown: Sequence[Series], scale: Scale) -> None:
+def _limits(placer: Placer, scene: Scene, curves: Sequence[Curve], scale: Scale) -> None:
+    """Each design limit with its name, and how long the curve that it is held against is seen above it."""
     frame = scene.frame
     limits = {
-        series.limit: (series, INKS[series.variable])
-        for series in reversed(shown)
-        if series.limit is not None and abs(series.limit) <= SANE_C
+        curve.series.limit: (curve, INKS[curve.series.variable])
+        for curve in reversed(curves)
+        if curve.series.limit is not None and abs(curve.series.limit) <= SANE_C
     }
-    for limit, (series, ink) in limits.items():
+    for limit, (curve, ink) in limits.items():
+        series = curve.series
         y = scale.y(limit)
         scene.rules.append(Rule(frame.left, y, frame.right, y, ink, 1, "5,3"))
         placer.avoid(y)
         name = clean(series.limit_name or "", 24).replace("_c", "").replace("_", " ")
         degrees = _degrees(limit)
+        seconds = seconds_above(curve, limit)
+        above_it = f"above it {length(seconds)} in view" if seconds >= 60 else "not above it in view"
         variants = [f"site design limit {degrees}, {name}", f"design limit {degrees}", f"limit {degrees}"]
-        for words in variants if name else variants[1:]:
+        variants[1:1] = [f"design limit {degrees}, {above_it}", f"limit {degrees}, {above_it}"]
+        variants.insert(0, f"{variants[0]}; {above_it}")
+        if not name:
+            variants = variants[2:]
+        for words in variants:
             spots = _spots(frame, width(words), (0.8, 0.6, 0.4, 0.2, 0.9, 0.05))
             if any(placer.put(Text(x, y + dy, words, ink)) for dy in (-8.5, 8.5) for x in spots):
                 break
@@ -199,12 +178,12 @@ def _spots(frame: Frame, room: float, shares: Sequence[float]) -> list[float]:
     ]
 
 
-def _peak_and_crossing(placer: _Placer, scene: Scene, curve: Curve, scale: Scale) -> None:
+def _peak_and_crossing(placer: Placer, scene: Scene, curve: Curve, scale: Scale) -> None:
     frame, ink = scene.frame, INKS[curve.series.variable]
     (x, y), peak = max((pair for run in curve.runs for pair in run), key=lambda pair: pair[1].value)
     words = (f"{_degrees(peak.value)} at {moment(peak.at, frame.zone, frame.since)}", _degrees(peak.value))
     for text in words:
-        if any(placer.put(Text(x, y - dy, text, ink, 11, 600, anchor)) for dy in (10, 13) for anchor in _ANCHORS):
+        if any(placer.put(Text(x, y - dy, text, ink, 11, 600, anchor)) for dy in (10, 13) for anchor in ANCHORS):
             break
     limit = curve.series.limit
     crossing = first_crossing(curve, limit) if limit is not None else None
@@ -230,7 +209,7 @@ _BESIDE: tuple[tuple[float, Anchor, float], ...] = (
 )
 
 
-def _name(placer: _Placer, curve: Curve) -> None:
+def _name(placer: Placer, curve: Curve) -> None:
     """Writes the line's name along it; wet bulb and dew point with their value there."""
     ink = INKS[curve.series.variable]
     pairs = [pair for run in curve.runs for pair in run]

@@ -12,7 +12,7 @@ from docx.shared import Mm, Pt
 from docx.table import Table as DocxTable
 
 from dashboards import chartfiles
-from dashboards.postmortem import Block, Bullets, Document, Paragraph, Quote, Table
+from dashboards.postmortem import Block, Bullets, Document, Paragraph, Picture, Quote, Table
 
 _WIDE = Mm(172)
 
@@ -67,9 +67,13 @@ def _set_page(made: Docx) -> None:
 
 
 def _add_picture(made: Docx, document: Document) -> None:
-    picture = made.add_picture(io.BytesIO(chartfiles.png(document.drawing, scale=2)), width=_WIDE)
-    picture._inline.docPr.set("descr", xml_text(document.alt))  # noqa: SLF001  # the library offers no other way
-    picture._inline.docPr.set("title", "Chart of the incident")  # noqa: SLF001
+    _add_drawing(made, document.drawing, document.alt)
+
+
+def _add_drawing(made: Docx, svg: str, alt: str) -> None:
+    picture = made.add_picture(io.BytesIO(chartfiles.png(svg, scale=2)), width=_WIDE)
+    picture._inline.docPr.set("descr", xml_text(alt))  # noqa: SLF001  # the library offers no other way
+    picture._inline.docPr.set("title", "Chart")  # noqa: SLF001
 
 
 def _add(made: Docx, blocks: tuple[Block, ...]) -> None:
@@ -78,19 +82,23 @@ def _add(made: Docx, blocks: tuple[Block, ...]) -> None:
             case Paragraph(text, lead):
                 paragraph = made.add_paragraph()
                 if lead:
-                    paragraph.add_run(xml_text(f"{lead}. ")).bold = True
+                    paragraph.add_run(xml_text(f"{block.begun} ")).bold = True
                 paragraph.add_run(xml_text(text))
             case Bullets(items):
                 for item in items:
                     made.add_paragraph(xml_text(item), style="List Bullet")
             case Quote(text, speaker):
                 made.add_paragraph(xml_text(f"“{text}” ({speaker})"), style="Quote")
+            case Picture(svg, alt):
+                _add_drawing(made, svg, alt)
             case Table():
                 _add_table(made, block)
 
 
 def _add_table(made: Docx, block: Table) -> None:
     table = made.add_table(rows=1 + len(block.rows), cols=len(block.head), style="Light Grid")
+    for column, share in zip(table.columns, block.shares, strict=False):
+        column.width = Mm(round(_WIDE.mm * share / sum(block.shares)))
     for row, cells in zip(table.rows, (block.head, *block.rows), strict=True):
         for cell, text in zip(row.cells, cells, strict=True):
             cell.text = xml_text(text)

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from incidents.instants import length
 from incidents.model import Incident, Measurement, Moment
 
 PAYLOAD = 90
@@ -36,24 +37,6 @@ def plain(text: str, limit: int | None = None) -> str:
     if limit is None or len(line) <= limit:
         return line
     return line[: limit - 1].rstrip() + "…"
-
-
-def length(seconds: float) -> str:
-    """A length as "42 s", "25 min", "3 h 29 min" or "5 d 3 h"; the sign is dropped."""
-    seconds = abs(seconds)
-    if seconds < 59.5:
-        return f"{round(seconds)} s"
-    minutes = round(seconds / 60)
-    if minutes < 60:
-        return f"{minutes} min"
-    if minutes < 72 * 60:
-        return _two(minutes, 60, "h", "min")
-    return _two(round(minutes / 60), 24, "d", "h")
-
-
-def _two(amount: int, per: int, large: str, small: str) -> str:
-    whole, rest = divmod(amount, per)
-    return f"{whole} {large} {rest} {small}" if rest else f"{whole} {large}"
 
 
 def lengths(least: float, most: float | None) -> str:
@@ -149,6 +132,13 @@ def _beside(at: datetime, zone: str, beside: datetime | None) -> str:
 def span(since: datetime, until: datetime, zone: str) -> str:
     """19 Jul 2022 09:00 – 20 Jul 02:00."""
     return f"{instant_at(since, zone)} – {_beside(until, zone, since)}"
+
+
+def window(since: datetime, until: datetime, zone: str) -> str:
+    """A span that is looked at: of less than ten minutes with its seconds, "19 Jul 2022 09:00:10 – 09:00:45"."""
+    if until - since >= timedelta(minutes=10):
+        return span(since, until, zone)
+    return f"{day(since, zone)} {wall(since, zone):%H:%M:%S} – {wall(until, zone):%H:%M:%S}"
 
 
 def begun(incident: Incident) -> datetime:
@@ -291,8 +281,10 @@ def _changed(params: Mapping[str, Any]) -> str:
     field = called(_text(params, "field")).capitalize()
     was, now = _value(params.get("was")), _value(params.get("now"))
     if not now:
-        return f"{field} removed, was {was}" if was else f"{field} removed"
-    return f"{field} changed from {was} to {now}" if was else f"{field} set to {now}"
+        told = f"{field} removed, was {was}" if was else f"{field} removed"
+    else:
+        told = f"{field} changed from {was} to {now}" if was else f"{field} set to {now}"
+    return _with(told, _text(params, "reason"))
 
 
 def _value(value: object) -> str:

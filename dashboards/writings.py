@@ -13,7 +13,7 @@ from dashboards import chartfiles
 from dashboards.audiences import Version
 from dashboards.documents import md
 from dashboards.paper import render
-from dashboards.postmortem import Block, Bullets, Document, Paragraph, Quote, Standing, Table
+from dashboards.postmortem import Block, Bullets, Document, Paragraph, Picture, Quote, Standing, Table
 from incidents import instants
 from incidents.postmortem import FOLLOWING, SECTIONS
 
@@ -45,11 +45,13 @@ def _md_blocks(blocks: Iterable[Block]) -> list[str]:
     for block in blocks:
         match block:
             case Paragraph(text, lead):
-                parts.append(f"**{md(lead)}.** {md(text)}" if lead else md(text))
+                parts.append(f"**{md(block.begun)}** {md(text)}" if lead else md(text))
             case Bullets(items):
                 parts += [f"- {md(item)}" for item in items]
             case Quote(text, speaker):
                 parts.append(f"> “{md(text)}” ({md(speaker)})")
+            case Picture(_, alt):
+                parts.append(md(alt))
             case Table(head, rows):
                 parts.append(f"| {' | '.join(head)} |")
                 parts.append("|" + "---|" * len(head))
@@ -58,9 +60,9 @@ def _md_blocks(blocks: Iterable[Block]) -> list[str]:
     return parts
 
 
-def html(document: Document) -> str:
+def html(document: Document, *, kind: str = "postmortem") -> str:
     """One file that needs nothing beside it: no script, no outside reference, the chart as inline SVG."""
-    return render("postmortem_document.html", viewer=None, document=document)
+    return render("postmortem_document.html", viewer=None, document=document, kind=kind)
 
 
 def archive(document: Document, whole: bytes) -> bytes:

@@ -11,7 +11,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from incidents import counting, entries, instants
+from incidents import amendments, counting, entries, instants
+from incidents.amendments import WITHDRAWABLE
 from incidents.config import Config
 from incidents.entries import ENTRY, INCIDENT, MEMBER, OCCURRENCE, Changes, Draft
 from incidents.incident_fold import MILESTONES, STATUSES
@@ -25,7 +26,6 @@ from incidents.store import chunks
 TEXT_BOUND = 20_000
 TITLE_BOUND = 300
 FAR_AHEAD = timedelta(days=1)
-WITHDRAWABLE = ("note", "status_changed", "field_changed", "link_judged", "correction", "retraction")
 INSTEAD = {
     "opened": "resolve the incident instead",
     "alerts_joined": "detach the alerts instead",
@@ -117,7 +117,9 @@ class Acting:
             raise ConflictError(f"an entry of kind {old.kind} is not corrected; add a note instead")
         params: dict[str, Any] = {}
         if "text" in fields:
-            params |= {"text": text(fields, "text", TEXT_BOUND), "was": old.params.get("text")}
+            # What a status says is its note; its `was` is the status before it.
+            name, was = ("note", "was_note") if old.kind == "status_changed" else ("text", "was")
+            params |= {name: text(fields, "text", TEXT_BOUND), was: old.params.get(name)}
         if "pinned" in fields:
             params["pinned"] = bool(fields["pinned"])
         at, until = old.happened_at, old.happened_until
@@ -140,26 +142,31 @@ class Acting:
         if old.kind not in WITHDRAWABLE:
             hint = INSTEAD.get(old.kind, "add a note instead")
             raise ConflictError(f"an entry of kind {old.kind} is not withdrawn; {hint}")
-        already = _withdrawn(entries.decisions(self.connection, [incident])[incident]).get(number)
+        already = amendments.withdrawals(entries.decisions(self.connection, [incident])[incident]).get(number)
         if already is not None:
-            return already
+            return already.id
         added = self.changes.append(
             Draft(incident, "retraction", {"kind": old.kind}, self.actor, self.now, supersedes=number)
         )
         assert added is not None
-        self._done(incident, relink=old.kind in ("note", "correction", "retraction"))
+        self._done(incident, relink=old.kind != "link_judged")
         return added
 
     def patch(self, incident: str, fields: Mapping[str, Any]) -> Incident:
-        """Change fields, one entry each: title, severity, owner, services, milestones, impact_windows."""
+        """Change fields, one entry each: title, severity, owner, services, milestones, impact_windows.
+
+        A `reason` among them is told with each change.
+        """
         relink = bool(set(fields) & {*MILESTONES, "impact_windows"})
         (now,) = self._hold([incident], linking=relink)
+        reason = {"reason": text(fields, "reason", TITLE_BOUND)} if fields.get("reason") else {}
         for field, value in fields.items():
+            if field == "reason":
+                continue
             was, new = self._field(now, field, value)
             if was != new:
-                self.changes.append(
-                    Draft(incident, "field_changed", {"field": field, "was": was, "now": new}, self.actor, self.now)
-                )
+                params = {"field": field, "was": was, "now": new, **reason}
+                self.changes.append(Draft(incident, "field_changed", params, self.actor, self.now))
         return self._done(incident, relink=relink)
 
     def judge(self, incident: str, link: str, fields: Mapping[str, Any]) -> Incident:
@@ -431,15 +438,6 @@ def severity_of(value: Any) -> Severity:  # noqa: ANN401  # JSON
         return Severity(value)
     except ValueError:
         raise ValueError(f"severity: one of {', '.join(Severity)} is expected") from None
-
-
-def _withdrawn(log: Iterable[Entry]) -> dict[int, int]:
-    """The entries that do not hold, each with its retraction; one that was withdrawn itself counts for nothing."""
-    found: dict[int, int] = {}
-    for entry in sorted(log, key=lambda e: e.id, reverse=True):
-        if entry.kind == "retraction" and entry.supersedes is not None and entry.id not in found:
-            found[entry.supersedes] = entry.id
-    return found
 
 
 def _stretch_json(at: datetime, until: datetime | None) -> dict[str, str | None]:

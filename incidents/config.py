@@ -1,4 +1,4 @@
-"""The configuration: sites, sources and rules from TOML or a story, each error naming its table and key. Pure."""
+"""The configuration from TOML or a story: sites, sources, rules, destinations; errors name table and key. Pure."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import orjson
 
@@ -15,6 +16,7 @@ from incidents.formats import severities
 from incidents.geography import sites
 from incidents.geography.regions import Place
 from incidents.model import Match, Rule, Severity, Site, Source
+from incidents.notices.destinations import KINDS, WHAT, Destination
 from incidents.proofs.verification import SCHEMES
 from incidents.rules import DEFAULT_RULES
 
@@ -36,11 +38,12 @@ class ConfigError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """What is in force: sites, sources and rules by the names that people gave them."""
+    """What is in force: sites, sources, rules and destinations by the names that people gave them."""
 
     sites: tuple[Site, ...] = ()
     sources: tuple[Source, ...] = ()
     rules: tuple[Rule, ...] = DEFAULT_RULES
+    destinations: tuple[Destination, ...] = ()
 
     by_name: Mapping[str, Source] = field(init=False, repr=False, compare=False)
     """The sources by their names: every delivery asks for its own."""
@@ -55,6 +58,9 @@ class Config:
     def site(self, name: str) -> Site | None:
         """The site of this name."""
         return next((s for s in self.sites if s.name == name), None)
+
+
+Configured = Site | Source | Rule | Destination
 
 
 class _Table:
@@ -243,6 +249,47 @@ def rule_of(row: Any, where: str = "rules") -> Rule:  # noqa: ANN401  # TOML or 
     return rule
 
 
+def destination_of(row: Any, where: str = "destinations") -> Destination:  # noqa: ANN401  # TOML or JSON
+    """A destination from its table. Its address and secrets are checked here and stored elsewhere."""
+    table = _Table(where, row)
+    name, kind = table.slug(), table.take("kind", str, needed=True)
+    if kind not in KINDS:
+        raise table.error("kind", f"one of {', '.join(KINDS)} is expected")
+    given = {key: table.take(key, str) for key in DESTINATION_SECRET_KEYS}
+    if not (given["url"] or given["url_file"]):
+        raise table.error("url", "is missing")
+    if (kind == "webhook") != bool(given["secret"] or given["secret_file"]):
+        needed = "is missing: a webhook is signed" if kind == "webhook" else "is for webhooks alone"
+        raise table.error("secret", needed)
+    what = table.names("what")
+    if set(what) - set(WHAT):
+        raise table.error("what", f"of {', '.join(WHAT)} some are expected")
+    least = table.take("severity_at_least", str)
+    severity = None if least is None else severities.severity(least)
+    if severity is Severity.UNKNOWN and least != "unknown":
+        raise table.error("severity_at_least", f"{least[:60]!r} is not a severity")
+    host = _host(table, given["url"]) if given["url"] else ""
+    destination = Destination(name, kind, host, what, severity, table.names("sites"))
+    table.done()
+    return destination
+
+
+DESTINATION_SECRET_KEYS = ("url", "url_file", "secret", "secret_file")
+"""Keys of a destination's table that never become part of a Destination."""
+
+
+def _host(table: _Table, address: str) -> str:
+    """The host of an address; the error does not repeat it, for a chat's address is a secret."""
+    try:
+        parts = urlsplit(address)
+        is_usable = parts.scheme in ("http", "https") and parts.hostname and parts.username is None
+    except ValueError:
+        is_usable = False
+    if not is_usable:
+        raise table.error("url", "an http or https address without a name or password is expected")
+    return parts.netloc
+
+
 def span(table: _Table, key: str, text: str) -> int:
     """A length such as "2m" in seconds."""
     found = _SPAN.fullmatch(text.strip())
@@ -255,20 +302,22 @@ def config_of(document: Any, adapters: Iterable[str]) -> Config:  # noqa: ANN401
     """A whole configuration. Raises ConfigError for what is unknown, missing, out of range or named twice."""
     known = list(adapters)
     table = _Table("configuration", document)
-    rows = {kind: table.take(kind, list, []) for kind in ("sites", "sources", "rules")}
+    rows = {kind: table.take(kind, list, []) for kind in ("sites", "sources", "rules", "destinations")}
     table.done()
     sites = tuple(site_of(row, f"sites[{n}]") for n, row in enumerate(rows["sites"]))
     sources = tuple(source_of(row, known, f"sources[{n}]") for n, row in enumerate(rows["sources"]))
     rules = tuple(rule_of(row, f"rules[{n}]") for n, row in enumerate(rows["rules"]))
-    for kind, found in (("sites", sites), ("sources", sources), ("rules", rules)):
+    destinations = tuple(destination_of(row, f"destinations[{n}]") for n, row in enumerate(rows["destinations"]))
+    given = (("sites", sites), ("sources", sources), ("rules", rules), ("destinations", destinations))
+    for kind, found in given:
         names = [row.name for row in found]
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice:
             raise ConfigError(f"{kind} {twice}: name: is given twice")
-    return Config(sites, sources, rules or DEFAULT_RULES)
+    return Config(sites, sources, rules or DEFAULT_RULES, destinations)
 
 
-def spec_of(value: Site | Source | Rule) -> dict[str, Any]:
+def spec_of(value: Configured) -> dict[str, Any]:
     """A configured value as plain JSON, lists and all, as a row holds it; `value_of` reads it back."""
     spec: dict[str, Any] = orjson.loads(
         orjson.dumps({k: v for k, v in asdict(_plain(value)).items() if v not in (None, (), {})})
@@ -283,17 +332,17 @@ def _plain(value: Any) -> Any:  # noqa: ANN401  # asdict copies mappings that it
     return replace(value, **changed)
 
 
-def value_of(kind: str, spec: Mapping[str, Any]) -> Site | Source | Rule:
+def value_of(kind: str, spec: Mapping[str, Any]) -> Configured:
     """A configured value from its JSON."""
     fields = dict(spec)
     for name in ("match", "unless"):
         if name in fields:
             fields[name] = tuple(Match(**m) for m in fields[name])
-    for name in ("provider_regions", "zones", "depends_on"):
+    for name in ("provider_regions", "zones", "depends_on", "what", "sites"):
         if name in fields:
             fields[name] = tuple(fields[name])
-    if kind == "rule" and fields.get("severity_at_least"):
+    if fields.get("severity_at_least"):
         fields["severity_at_least"] = Severity(fields["severity_at_least"])
-    kinds: dict[str, Any] = {"site": Site, "source": Source, "rule": Rule}
-    value: Site | Source | Rule = kinds[kind](**fields)
+    kinds: dict[str, Any] = {"site": Site, "source": Source, "rule": Rule, "destination": Destination}
+    value: Configured = kinds[kind](**fields)
     return value

@@ -9,8 +9,7 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
-from incidents.config import Config, spec_of, value_of
-from incidents.model import Rule, Site, Source
+from incidents.config import Config, Configured, spec_of, value_of
 from incidents.rules import DEFAULT_RULES
 from incidents.tables import SettingRow
 
@@ -35,10 +34,11 @@ class Step:
 def load(connection: sa.Connection) -> Config:
     """The configuration in force: rows that are not retired, in the order in which they were given."""
     query = sa.select(CONFIGURED).where(CONFIGURED.c.retired_at.is_(None), CONFIGURED.c.kind != "story")
-    found: dict[str, list[Any]] = {"site": [], "source": [], "rule": []}
+    found: dict[str, list[Any]] = {"site": [], "source": [], "rule": [], "destination": []}
     for row in connection.execute(query.order_by(CONFIGURED.c.position, CONFIGURED.c.name)):
         found[row.kind].append(value_of(row.kind, row.spec))
-    return Config(tuple(found["site"]), tuple(found["source"]), tuple(found["rule"]) or DEFAULT_RULES)
+    rules, destinations = tuple(found["rule"]) or DEFAULT_RULES, tuple(found["destination"])
+    return Config(tuple(found["site"]), tuple(found["source"]), rules, destinations)
 
 
 def owners(connection: sa.Connection, *, retired: bool = False) -> dict[tuple[str, str], str]:
@@ -73,10 +73,11 @@ def plan(connection: sa.Connection, config: Config, *, owner: str, prune: bool) 
 
 def rows_of(config: Config) -> list[tuple[tuple[str, str], dict[str, Any]]]:
     """The rows of a configuration; rules that nobody gave are not rows."""
-    given: Sequence[tuple[str, Sequence[Site | Source | Rule]]] = (
+    given: Sequence[tuple[str, Sequence[Configured]]] = (
         ("site", config.sites),
         ("source", config.sources),
         ("rule", () if config.rules == DEFAULT_RULES else config.rules),
+        ("destination", config.destinations),
     )
     return [((kind, value.name), spec_of(value)) for kind, values in given for value in values]
 

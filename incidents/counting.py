@@ -114,15 +114,26 @@ def bins(
     if as_of is not None:
         members = OCCURRENCE.c.id.in_(members_at(connection, incident, as_of))
         return _binned(connection, [(since, until)], seconds, members & (OCCURRENCE.c.recorded_at <= as_of))
-    members = current_members(incident).where(MEMBER.c.occurrence_id == OCCURRENCE.c.id).correlate(OCCURRENCE).exists()
-    # The index by start narrows it down to the few alerts of some seconds; the members of a crowd are many.
-    members &= OCCURRENCE.c.kind.in_(_KINDS)
+    members = sa.and_(belongs(incident), OCCURRENCE.c.kind.in_(_KINDS))
     first, last = _ceiling(since), _floor(until)
     if seconds % MINUTE or first >= last:
         return _binned(connection, [(since, until)], seconds, members)
     step = timedelta(microseconds=1)
     edges = _binned(connection, [(since, first - step), (last, until)], seconds, members)
     return _kept(connection, incident, first, last, seconds) + edges
+
+
+def belongs(incident: str) -> sa.ColumnElement[bool]:
+    """That a row of `occurrence` is a member of an incident now."""
+    return current_members(incident).where(MEMBER.c.occurrence_id == OCCURRENCE.c.id).correlate(OCCURRENCE).exists()
+
+
+def begun(incident: str, since: datetime, until: datetime) -> sa.ColumnElement[bool]:
+    """That a row of `occurrence` is a member of an incident now and began within a window, ends included.
+
+    The index by start, which has the kind before it, narrows it down to few; the members of a crowd are many.
+    """
+    return sa.and_(belongs(incident), OCCURRENCE.c.kind.in_(_KINDS), OCCURRENCE.c.starts_at.between(since, until))
 
 
 def _floor(at: datetime) -> datetime:

@@ -14,6 +14,8 @@ import sqlalchemy as sa
 from incidents import counting, incident_fold, rules
 from incidents.counting import current_members
 from incidents.model import Entry, Incident, Members, Moment, Occurrence, Severity
+from incidents.notices import outbox
+from incidents.notices.destinations import Destination
 from incidents.records import alert_name, entry_of, members_of, occurrence_of
 from incidents.store import Store, chunks, insert, insert_many
 from incidents.tables import EntryRow, IncidentRow, MemberRow, OccurrenceRow
@@ -130,6 +132,11 @@ class Changes:
     recounts: set[str] = field(default_factory=set)
     opened: set[str] = field(default_factory=set)
     relink: set[str] = field(default_factory=set)
+    destinations: Sequence[Destination] = ()
+    """Who is told of what `settle` finds changed. Nobody, unless whoever makes this says so: a rebuild, a story and
+    deliveries read again tell nobody."""
+    told: set[str] = field(default_factory=set)
+    """Incidents whose opening was told."""
 
     def append(self, draft: Draft) -> int | None:
         """Append an entry and remember that its incident needs folding."""
@@ -239,6 +246,9 @@ class Changes:
             log = decisions(self.connection, [row.id])[row.id]
             incident = incident_fold.incident(log, sums, version=row.version + self.touched[row.id])
         write_incident(self.connection, incident, names, by_rule=incident_fold.is_status_of_rule(log), now=self.now)
+        opened = row.id in self.opened - self.told
+        outbox.tell(self.connection, self.destinations, incident, row.status, self.now, opened=opened)
+        self.told.add(row.id)
         return incident
 
 

@@ -65,14 +65,14 @@ def runs(statements: Iterable[Said]) -> list[Run]:
         if not found or _opens(found[-1][0], said):
             if found:
                 found[-1] = replace(found[-1][0], followed=True), found[-1][1]
-            found.append((_own(said), [said]))
+            found.append((_first(said), [said]))
         else:
             found[-1][1].append(said)
             found[-1] = _next(found[-1][0], said), found[-1][1]
     # Whatever comes late, the one that was heard of first keeps its id: links and verdicts go on to name it.
     first = min(range(len(found)), key=lambda n: min((s.recorded_at, _place(s)) for s in found[n][1]), default=0)
     return [
-        Run(_bare(folded, heard[0]) if n == first else folded, tuple(heard)) for n, (folded, heard) in enumerate(found)
+        Run(folded if n == first else _own(folded, heard[0]), tuple(heard)) for n, (folded, heard) in enumerate(found)
     ]
 
 
@@ -103,7 +103,7 @@ def extend(cached: Occurrence, statements: Sequence[Said]) -> list[Occurrence] |
     for said in ordered:
         if _opens(found[-1], said):
             found[-1] = replace(found[-1], followed=True)
-            found.append(_own(said))
+            found.append(_own(_first(said), said))
         else:
             found[-1] = _next(found[-1], said)
     return found
@@ -119,15 +119,10 @@ def _opens(was: Occurrence, said: Said) -> bool:
     return began is not None and began >= was.ends_at and began > was.starts_at
 
 
-def _own(said: Said) -> Occurrence:
-    """An occurrence that opens with this statement, under an id and a key of its own."""
-    first = _first(said)
-    return replace(first, id=_own_id(first.subject, said), key=f"{first.key}@{instants.text(first.starts_at)}")
-
-
-def _bare(folded: Occurrence, opening: Said) -> Occurrence:
-    """The occurrence under its subject's id and its source's own key."""
-    return replace(folded, id=folded.subject, key=opening.event.key)
+def _own(folded: Occurrence, opening: Said) -> Occurrence:
+    """The occurrence, folded under its subject's id and its source's own key, under an id and a key of its own."""
+    began = instants.text(_first(opening).starts_at)
+    return replace(folded, id=_own_id(folded.subject, opening), key=f"{opening.event.key}@{began}")
 
 
 def _first(said: Said) -> Occurrence:

@@ -81,15 +81,19 @@ def standing(entries: Iterable[Entry]) -> dict[int, Entry]:
     live = {e.id: e for e in ordered if e.id not in withdrawn and e.kind not in ("retraction", "correction")}
     for entry in ordered:
         if entry.kind == "correction" and entry.id not in withdrawn and entry.supersedes in live:
-            was = live[entry.supersedes]
-            at = entry if "happened_at" in entry.params else was
-            live[entry.supersedes] = replace(
-                was,
-                params={**was.params, **entry.params},
-                happened_at=at.happened_at,
-                happened_until=at.happened_until,
-            )
+            live[entry.supersedes] = corrected(live[entry.supersedes], entry)
     return live
+
+
+def corrected(was: Entry, correction: Entry) -> Entry:
+    """An entry with the words and the time that a correction gives it; what it does not name stays."""
+    at = correction if "happened_at" in correction.params else was
+    return replace(
+        was,
+        params={**was.params, **correction.params},
+        happened_at=at.happened_at,
+        happened_until=at.happened_until,
+    )
 
 
 def _statuses(live: Iterable[Entry]) -> list[Entry]:

@@ -1,4 +1,4 @@
-"""Instants as senders write them, read into aware UTC, and written back in one form."""
+"""Instants as senders write them, read into aware UTC, and written back in one form; and how long a thing took."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ import orjson
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST = datetime(2200, 1, 1, tzinfo=UTC)
+_HOURS_AS_SUCH = 72
+"""From how many hours on a length is told in days."""
 
 _ABSENT = frozenset({"", "none", "null", "nil"})
 _NUMBER = re.compile(r"[+-]?\d{1,25}(?:\.\d{1,25})?", re.ASCII)
@@ -164,3 +166,17 @@ def _shown(value: object) -> str:
     if isinstance(value, bool | dict | list):
         return {bool: "true or false", dict: "an object", list: "a list"}[type(value)]
     return f"{value:.60}" if isinstance(value, Decimal) else str(value)[:60]
+
+
+def length(seconds: float) -> str:
+    """How long, as "42 s", "25 min", "3 h 29 min" or "5 d 3 h": rounded down to its unit; the sign is dropped."""
+    minutes, rest = divmod(int(abs(seconds)), 60)
+    hours, past = divmod(minutes, 60)
+    if not minutes:
+        return f"{rest} s"
+    if not hours:
+        return f"{minutes} min"
+    if hours < _HOURS_AS_SUCH:
+        return f"{hours} h {past} min" if past else f"{hours} h"
+    days, left = divmod(hours, 24)
+    return f"{days:,} d {left} h" if left else f"{days:,} d"

@@ -5,6 +5,7 @@ The words are apart from the record's facts, and no section is named root cause:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -98,6 +99,29 @@ def accepted(sections: object) -> dict[str, Any]:
         else _text(value, name, TITLE_BOUND if name == "title" else SECTION_BOUND)
         for name, value in sections.items()
     }
+
+
+def are_words(words: Mapping[str, Any]) -> bool:
+    """Whether these are words as a revision holds them, however old the program was that took them in."""
+    return all(
+        re.fullmatch(r"[a-z][a-z0-9_]{0,39}", name) is not None
+        and (_are_actions(value) if name == "actions" else isinstance(value, str) and len(value) <= SECTION_BOUND)
+        for name, value in words.items()
+    )
+
+
+def _are_actions(value: object) -> bool:
+    return (
+        isinstance(value, list)
+        and len(value) <= ACTIONS_BOUND
+        and all(isinstance(one, dict) and set(one) == set(ACTION_FIELDS) and _is_action(one) for one in value)
+    )
+
+
+def _is_action(one: Mapping[str, Any]) -> bool:
+    texts = isinstance(one["text"], str) and isinstance(one["owner"], str) and isinstance(one["done"], bool)
+    due = one["due"]
+    return texts and (due is None or (isinstance(due, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", due) is not None))
 
 
 def accepted_state(value: object) -> State:

@@ -11,8 +11,9 @@ import sqlalchemy as sa
 
 from incidents.config import Config
 from incidents.deliveries import DELIVERY, STAMP
-from incidents.ingest import Heard, Ingest
+from incidents.ingest import Ingest
 from incidents.model import Event
+from incidents.recording import Heard
 from incidents.records import event_of
 from incidents.redaction import redact
 from incidents.rereading import Difference, differences

@@ -186,7 +186,7 @@ def _claims_start(occurrence: Occurrence) -> bool:
 
 def sentence(one: Backdating) -> str:
     """What a back-dating is, in words; clocks are in UTC."""
-    length = _length(one.by)
+    length = instants.length(one.by.total_seconds())
     if one.kind == "claimed":
         return f"Back-dated: the claimed start, {_clock(one.start, one.before)} UTC, lies {length} before the first post, {_clock(one.before, one.before)} UTC."  # noqa: E501 - one sentence
     return f"Back-dated: the start was moved {length} earlier, from {_clock(one.before, one.before)} to {_clock(one.start, one.before)} UTC."  # noqa: E501 - one sentence
@@ -194,14 +194,3 @@ def sentence(one: Backdating) -> str:
 
 def _clock(at: datetime, beside: datetime) -> str:
     return f"{at:%H:%M}" if at.date() == beside.date() else f"{at.day} {at:%B} {at:%H:%M}"
-
-
-def _length(by: timedelta) -> str:
-    minutes = round(by.total_seconds() / 60)
-    if minutes < 60:
-        return f"{minutes} min" if minutes else "less than a minute"
-    hours, rest = divmod(minutes, 60)
-    days, left = divmod(hours, 24)
-    if days:
-        return f"{days} d {left} h" if left else f"{days} d"
-    return f"{hours} h {rest} min" if rest else f"{hours} h"

@@ -43,7 +43,7 @@ def _settle_some(store: Store, config: Config, by: datetime, now: datetime) -> i
         ).all()
         store.lock(connection, [f"group:{row.group_key}" for row in rows])
         store.lock(connection, ["linking"])
-        changes = Changes(store, connection, by)
+        changes = Changes(store, connection, by, destinations=config.destinations)
         names = [row.id for row in rows]
         found = entries.read_incidents(connection, names)
         stuck = []

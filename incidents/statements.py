@@ -14,9 +14,10 @@ from incidents.grouping import Change
 from incidents.linker import reach
 from incidents.model import Said
 from incidents.store import chunks, insert_many
-from incidents.tables import EventRow, SightingRow, SupersessionRow
+from incidents.tables import EventRow, ReadingRow, SightingRow, SupersessionRow
 
 EVENT = EventRow.__table__  # type: ignore[attr-defined]  # SQLModel adds it
+READING = ReadingRow.__table__  # type: ignore[attr-defined]
 SIGHTING = SightingRow.__table__  # type: ignore[attr-defined]
 SUPERSESSION = SupersessionRow.__table__  # type: ignore[attr-defined]
 

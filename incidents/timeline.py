@@ -38,9 +38,8 @@ def known(statements: Iterable[Said], traces: Mapping[int, Trace], as_of: dateti
     return [Known(run.occurrence, run.statements, traces) for run in fold.runs(by_then)]
 
 
-def bar(item: Known, link: Link | None, *, alert: bool) -> Bar:
+def bar(seen: Occurrence, link: Link | None, *, alert: bool) -> Bar:
     """The occurrence as drawn."""
-    seen = item.occurrence
     assert seen.recorded_at is not None
     return Bar(
         occurrence=seen,
@@ -167,17 +166,23 @@ def _end_line(item: Known, lane: Any) -> Iterable[Line]:  # noqa: ANN401  # Lane
         return
     told = next(s for s in item.statements if s.event.ends_at == seen.ends_at)
     earlier = {s.event.ends_at for s in item.statements if s.event.ends_at} - {seen.ends_at}
-    assumed = " (end assumed)" if seen.ends_assumed else ""
     yield _said_line(
         item,
         told,
         seen.ends_at,
         lane=lane,
         kind=f"{seen.kind}_ended",
-        text=f"{seen.title}: ended{assumed}",
+        text=f"{seen.title}: ended{_assumed(seen, told)}",
         severity=seen.severity,
         corrected=bool(earlier),
     )
+
+
+def _assumed(seen: Occurrence, told: Said) -> str:
+    """What is not known of an end: nothing, or that it was said without a time, or that nobody said it."""
+    if not seen.ends_assumed:
+        return ""
+    return " (time of receipt)" if seen.ends_at in (told.said_at, told.recorded_at) else " (end assumed)"
 
 
 def _said_line(item: Known, said: Said, at: datetime, **fields: Any) -> Line:  # noqa: ANN401  # fields of Line
@@ -248,12 +253,19 @@ def _who(actor: str) -> str:
 
 
 def window(incident: Incident, items: Iterable[Known], now: datetime) -> tuple[datetime, datetime]:
-    """What a figure shows when nobody asked for a range: the incident with a tenth of its length on either side."""
+    """What a figure shows when nobody asked for a range: the incident with a tenth of its length on either side.
+
+    Where its alerts are too many to be given one by one, their sums stand for them.
+    """
     since = min([incident.opened_at, *(m.at for m in (incident.impact_started_at,) if m)])
     ends = [m.until or m.at for m in (incident.mitigated_at, incident.resolved_at) if m]
     alerts = [item.occurrence for item in items if item.occurrence.kind == "alert"]
     since = min([since, *(a.starts_at for a in alerts)])
     ends += [a.ends_at or now for a in alerts]
+    if not alerts and incident.members.alerts:
+        sums = incident.members
+        since = min(since, sums.first_starts_at or since)
+        ends += [end for end in (sums.last_ends_at, now if sums.on else None) if end]
     if incident.impact_started_at and incident.impact_started_at.until:
         ends.append(incident.impact_started_at.until)
     until = max(ends) if ends and incident.status in ("mitigated", "resolved") else max([now, *ends])
@@ -262,8 +274,11 @@ def window(incident: Incident, items: Iterable[Known], now: datetime) -> tuple[d
     return since - margin * 2, min(until + margin, max(now, until)) if incident.status != "resolved" else until + margin
 
 
-def phases(incident: Incident, since: datetime, until: datetime) -> tuple[Phase, ...]:
-    """The phase strip over [since, until]: before, impact, mitigated, resolved, each cut to the window."""
+def phases(incident: Incident, since: datetime, until: datetime, now: datetime | None = None) -> tuple[Phase, ...]:
+    """The phase strip over [since, until]: before, impact, mitigated, resolved, each cut to the window.
+
+    What is still going on lasts up to `now`, which may lie beyond the window.
+    """
     impact = incident.impact_started_at or incident.detected_at
     begins = impact.at if impact else incident.opened_at
     steps = [("before", since), ("impact", begins)]
@@ -277,5 +292,6 @@ def phases(incident: Incident, since: datetime, until: datetime) -> tuple[Phase,
         end = until if last else steps[n + 1][1]
         left, right = max(start, since), min(end, until)
         if left < right:
-            found.append(Phase(name, left, right, open_ended=last and name != "resolved"))  # type: ignore[arg-type]  # the four names above
+            whole = max(now or end, end) - start if last else end - start
+            found.append(Phase(name, left, right, last and name != "resolved", whole))  # type: ignore[arg-type]  # the four names above
     return tuple(found)

@@ -15,14 +15,18 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
+from incidents import audit
 from incidents.store import Store
-from incidents.views.overview import KEY
+from incidents.tables import KeyRow
 from service import clock
 from service.seal import keep, open_all
 
+KEY = KeyRow.__table__  # type: ignore[attr-defined]  # SQLModel adds it
 Role = Literal["viewer", "responder", "admin"]
 ROLES: tuple[Role, ...] = ("viewer", "responder", "admin")
 PREFIXES = {"ingest": "bk_", "token": "bt_", "session": "bs_", "sign_in": "bl_"}
+MADE = {"ingest": "key_made", "token": "token_made", "session": "signed_in", "sign_in": "sign_in_link_made"}
+"""What the audit log calls the making of each kind."""
 SESSION = timedelta(days=14)
 LINK = timedelta(hours=24)
 FRESH_SECONDS = 5.0
@@ -158,6 +162,8 @@ class Access:
         owner: str = "page",
         lasts: timedelta | None = None,
         parent: Identity | None = None,
+        by: str = "system",
+        address: str | None = None,
     ) -> tuple[str, str]:
         """Make a key; its text, which is shown once, and its id. A session of a parent ends no later than it."""
         text = PREFIXES[kind] + secrets.token_urlsafe(32)
@@ -175,28 +181,38 @@ class Access:
                 owner=owner,
                 until=until,
                 parent=parent.key if parent else None,
+                by=by,
+                address=address,
             )
         self.refresh()
         return text, ident
 
-    def keep_secrets(self, source: str, texts: Sequence[str]) -> None:
+    def keep_secrets(self, source: str, texts: Sequence[str], *, by: str) -> None:
         """Keep a source's signature secrets, encrypted, over those that were kept."""
         with self.store.writing() as connection:
             keep(connection, self._secret, source, texts)
+            audit.append(connection, "secrets_kept", by=by, of=source, now=clock.now(), count=len(texts))
         self.refresh()
 
-    def revoke(self, ident: str) -> bool:
+    def revoke(self, ident: str, *, by: str = "system", address: str | None = None) -> bool:
         """Revoke a key by its id; whether there was a live one."""
+        now = clock.now()
         with self.store.writing() as connection:
             done = connection.execute(
                 sa.update(KEY)
                 .where(KEY.c.id == ident, KEY.c.revoked_at.is_(None))
-                .values(revoked_at=clock.now(), revoked_by="hand")
-            ).rowcount
+                .values(revoked_at=now, revoked_by="hand")
+                .returning(KEY.c.kind, KEY.c.name, KEY.c.prefix)
+            ).first()
+            if done and done.kind == "session" and by == f"user:{done.name}":
+                audit.append(connection, "signed_out", by=by, of=ident, now=now, address=address)
+            elif done:
+                told = {"kind": done.kind, "name": done.name, "prefix": done.prefix}
+                audit.append(connection, "revoked", by=by, of=ident, now=now, address=address, **told)
         self.refresh()
-        return bool(done)
+        return done is not None
 
-    def use_link(self, token: str) -> str | None:
+    def use_link(self, token: str, *, address: str | None = None) -> str | None:
         """Trade a one-time link for a session key, once; None when it is spent, expired or unknown."""
         now = clock.now()
         with self.store.writing() as connection:
@@ -213,7 +229,7 @@ class Access:
             ).first()
         if row is None:
             return None
-        return self.make("session", role=row.role, name=row.name, lasts=SESSION)[0]
+        return self.make("session", role=row.role, name=row.name, lasts=SESSION, address=address)[0]
 
     def form_token(self, identity: Identity) -> str:
         """What a form of this session must send back."""
@@ -244,9 +260,11 @@ def write_key(
     owner: str,
     until: datetime | None = None,
     parent: str | None = None,
+    by: str = "system",
+    address: str | None = None,
 ) -> str:
-    """Write a key's digest; its id."""
-    ident = secrets.token_hex(6)
+    """Write a key's digest, and that it was made into the audit log; its id."""
+    ident, prefix, now = secrets.token_hex(6), f"{text[:6]}…", clock.now()
     connection.execute(
         sa.insert(KEY).values(
             id=ident,
@@ -255,13 +273,17 @@ def write_key(
             role=role,
             source=source,
             name=name,
-            prefix=f"{text[:6]}…",
+            prefix=prefix,
             owner=owner,
             parent=parent,
-            made_at=clock.now(),
+            made_at=now,
             expires_at=until,
         )
     )
+    # A session is a sign-in by who it is for; all else is made by somebody for somebody.
+    told = {"role": role, "name": name, "source": source, "prefix": None if kind == "session" else prefix}
+    actor = f"user:{name}" if kind == "session" else by
+    audit.append(connection, MADE[kind], by=actor, of=ident, now=now, address=address, **told)
     return ident
 
 

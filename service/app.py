@@ -9,40 +9,45 @@ from concurrent.futures import ThreadPoolExecutor
 
 import aiohttp
 import orjson
-import sqlalchemy as sa
 from aiohttp import web
 from isal import isal_zlib
-from sqlalchemy.exc import SQLAlchemyError
 
 from incidents import configured
 from incidents.config import Config
 from incidents.deliveries import BODY_BOUND
 from incidents.store import Store
-from incidents.views.source_view import Spooled
 from service import (
-    clock,
+    audit_api,
+    exports_api,
     inbox,
+    incident_forms,
     metrics,
+    notices_api,
     occurrences_api,
     openapi,
     people,
     polling,
     postmortem_pages,
+    reports_api,
     review_pages,
+    saved_views,
     schedule,
+    sending,
     source_pages,
 )
 from service.access import Access
 from service.apply import apply
 from service.asking import zones
+from service.auditing import AUDITING, Auditing
 from service.hub import Hub
 from service.inbox import BODIES, Bodies
+from service.instruments import Instruments
 from service.keys import (
     ACCESS,
     CONFIG,
     DEMO,
-    DURABILITY,
     HUB,
+    INSTRUMENTS,
     KEY_CHECKS,
     READERS,
     SETTINGS,
@@ -53,6 +58,7 @@ from service.keys import (
     Configured,
 )
 from service.listener import Listener
+from service.readiness import READINESS, Readiness, readyz
 from service.routes import ROUTES
 from service.seal import secret_key
 from service.settings import Settings
@@ -64,11 +70,10 @@ from service.writer import Writer
 
 log = logging.getLogger(__name__)
 
+ADMIN_PAGES = ("/audit",)
 READER_THREADS = 4
 READ_CONNECTIONS = READER_THREADS + 4
 """Those of the readers, and some for key checks, streams, reloads and readiness, which never wait for a reader's."""
-ANSWER_SECONDS = 5.0
-"""How long the database may take to answer before we say that we are not ready."""
 
 
 def create_app(settings: Settings, store: Store, *, demo: bool = False) -> web.Application:
@@ -80,9 +85,10 @@ def create_app(settings: Settings, store: Store, *, demo: bool = False) -> web.A
     # Of its own: a sender who waits behind somebody's exports until its key is checked would give up.
     app[KEY_CHECKS] = ThreadPoolExecutor(1, thread_name_prefix="key-check")
     app[BODIES] = Bodies()
+    app[AUDITING] = Auditing(store)
     app[CONFIG] = Configured(Config())
     app[ACCESS] = Access(store, admin_token=settings.admin_token, secret_key=secret_key(settings))
-    app.cleanup_ctx.extend([_configuration, _intake, polling.running, schedule.running])
+    app.cleanup_ctx.extend([_configuration, _intake, polling.running, sending.running, schedule.running])
     app.on_shutdown.append(_drain)
     app.on_response_prepare.append(_unnamed)
     _routes(app)
@@ -106,7 +112,6 @@ async def _configuration(app: web.Application) -> AsyncIterator[None]:
                 step.text,
             )
     app[CONFIG].now = await asyncio.to_thread(load)
-    app[DURABILITY] = await asyncio.to_thread(store.durability)
     await asyncio.to_thread(app[ACCESS].refresh)
     await asyncio.to_thread(zones)
     yield
@@ -115,16 +120,19 @@ async def _configuration(app: web.Application) -> AsyncIterator[None]:
 async def _intake(app: web.Application) -> AsyncIterator[None]:
     """The writer, the worker and the hub, in the order in which deliveries pass through them."""
     hub = app[HUB] = Hub(app[STORE])
-    worker = app[WORKER] = Worker(app[STORE], lambda: app[CONFIG].now, lambda _: hub.notify())
+    instruments = app[INSTRUMENTS] = Instruments()
+    worker = app[WORKER] = Worker(app[STORE], lambda: app[CONFIG].now, lambda _: hub.notify(), instruments)
     spool = app[SPOOL] = await asyncio.to_thread(_spool, app)
-    writer = app[WRITER] = Writer(app[STORE], worker.wake, spool)
+    writer = app[WRITER] = Writer(app[STORE], worker.wake, spool, instruments)
     drain = SpoolDrain(app[STORE], spool, worker.wake) if spool else None
+    readiness = app[READINESS] = Readiness(app[SETTINGS], app[STORE], writer, worker, spool)
     listener = None if app[STORE].is_sqlite else Listener(app[STORE].url, hub.notify)
     worker.start()
     if drain:
         drain.start()
     if listener:
         listener.start()
+    await readiness.checks()  # so that who asks while the database is away is told how it was
     async with asyncio.TaskGroup() as group:
         broadcasting = group.create_task(hub.run())
         yield
@@ -136,6 +144,7 @@ async def _intake(app: web.Application) -> AsyncIterator[None]:
         if listener:
             await asyncio.to_thread(listener.close)
         broadcasting.cancel()
+    readiness.close()
     app[READERS].shutdown()
     app[KEY_CHECKS].shutdown()
 
@@ -165,54 +174,6 @@ async def _unnamed(_request: web.Request, response: web.StreamResponse) -> None:
 async def livez(_request: web.Request) -> web.Response:
     """The process answers."""
     return web.json_response({"status": "ok"})
-
-
-async def readyz(request: web.Request) -> web.Response:
-    """Whether deliveries can be taken, with reasons that tell a stranger nothing of the database.
-
-    While the spool takes them a process whose database is away is as ready as any: who left it out would lose them.
-    """
-    writer, worker, spool = request.app[WRITER], request.app[WORKER], request.app[SPOOL]
-    reasons = [
-        reason
-        for reason in (
-            "draining" if writer.draining else None,
-            None if writer.is_alive or writer.draining else "the thread that writes deliveries has ended",
-            None if worker.is_alive or writer.draining else "the thread that reads deliveries has ended",
-            f"deliveries cannot be written: {writer.failing}" if writer.failing else None,
-            "the spool is nearly full" if spool and not spool.has_room else None,
-        )
-        if reason
-    ]
-    unread = [f"deliveries cannot be read: {worker.failing}"] if worker.failing else []
-    away: list[str] = []
-    try:
-        async with asyncio.timeout(ANSWER_SECONDS):
-            await asyncio.to_thread(_answers, request.app[STORE])
-    except (SQLAlchemyError, OSError, TimeoutError) as error:
-        away = [*unread, f"the database does not answer: {type(error).__name__}"]
-    else:
-        (away if worker.is_away else reasons).extend(unread)
-    is_ready = not reasons and (not away or spool is not None)
-    held = spool.depth() if spool else Spooled()
-    body = {
-        "status": "not ready" if not is_ready else "spooling" if away or held.deliveries else "ready",
-        "reasons": reasons + away,
-        "durability": request.app[DURABILITY],
-        "waiting": writer.waiting,
-        "spool": {
-            "deliveries": held.deliveries,
-            "bytes": held.bytes,
-            "age_seconds": round((clock.now() - held.since).total_seconds(), 1) if held.since else 0,
-            "aside": held.aside,
-        },
-    }
-    return web.json_response(body, status=200 if is_ready else 503)
-
-
-def _answers(store: Store) -> None:
-    with store.reading() as connection:
-        connection.execute(sa.select(1))
 
 
 async def openapi_document(_request: web.Request) -> web.Response:
@@ -247,8 +208,11 @@ def _page_routes(app: web.Application) -> None:
         ("/incidents", people.incidents),
         ("/incidents/{incident}", people.incident),
         ("/incidents/{incident}/postmortem", postmortem_pages.show),
+        ("/incidents/{incident}/export", exports_api.export_form),
         ("/compare", review_pages.compare_page),
         ("/review", review_pages.review_page),
+        ("/report", reports_api.report_page),
+        ("/report/file", reports_api.report_form),
         ("/sources", source_pages.sources),
         ("/sources/new", source_pages.new_source),
         ("/deliveries", source_pages.quarantine),
@@ -257,18 +221,26 @@ def _page_routes(app: web.Application) -> None:
         ("/occurrences/{occurrence}", occurrences_api.occurrence),
         ("/sites", people.sites),
         ("/settings", people.settings),
+        ("/destinations", notices_api.destinations),
+        ("/audit", audit_api.audit_log),
+        ("/views", saved_views.show),
         ("/sign-in", people.sign_in),
         ("/static/{name:.+}", people.static),
     ):
-        router.add_get(path, page)
+        resource = router.add_get(path, page).resource
+        if path in ADMIN_PAGES:
+            resource.least_role = {"GET": "admin", "HEAD": "admin"}  # type: ignore[union-attr]  # read by the shell
     for path, form, role in (
         ("/incidents", people.open_form, "responder"),
         ("/incidents/{incident}/status", people.status_form, "responder"),
-        ("/incidents/{incident}/entries", people.entry_form, "responder"),
-        (r"/incidents/{incident}/entries/{entry:\d{1,18}}/correct", people.correct_form, "responder"),
+        ("/incidents/{incident}/milestone", incident_forms.milestone, "responder"),
+        ("/incidents/{incident}/windows", incident_forms.windows, "responder"),
+        ("/incidents/{incident}/undo", incident_forms.undone, "responder"),
+        ("/incidents/{incident}/entries", incident_forms.note, "responder"),
+        (r"/incidents/{incident}/entries/{entry:\d{1,18}}/correct", incident_forms.correct, "responder"),
         (r"/incidents/{incident}/entries/{entry:\d{1,18}}/retract", people.retract_form, "responder"),
         ("/incidents/{incident}/links/{link}/verdict", people.verdict_form, "responder"),
-        ("/incidents/{incident}/patch", people.patch_form, "responder"),
+        ("/incidents/{incident}/patch", incident_forms.patch, "responder"),
         ("/incidents/{incident}/postmortem", postmortem_pages.save_form, "responder"),
         ("/incidents/{incident}/postmortem/state", postmortem_pages.state_form, "responder"),
         ("/sources", source_pages.create_source, "admin"),
@@ -277,6 +249,11 @@ def _page_routes(app: web.Application) -> None:
         ("/sources/{source}/test", source_pages.test_source, "admin"),
         ("/sources/{source}/reread", source_pages.reread_all, "admin"),
         ("/deliveries/{receipt}/reread", source_pages.reread_form, "admin"),
+        ("/destinations/{destination}/test", notices_api.test_form, "admin"),
+        ("/notices/{notice}/send", notices_api.send_form, "responder"),
+        ("/views", saved_views.save_form, "viewer"),
+        ("/views/{view}/remove", saved_views.remove_form, "viewer"),
+        ("/views/{view}/back", saved_views.back_form, "viewer"),
         ("/zone", people.zone_form, "viewer"),
         ("/theme", people.theme_form, "viewer"),
         ("/sign-in", people.sign_in_form, "viewer"),

@@ -15,7 +15,7 @@ import orjson
 import sqlalchemy as sa
 from aiohttp import web
 
-from incidents import instants
+from incidents import clock_words
 from incidents.acts import Acting
 from incidents.entries import Changes
 from incidents.model import Site
@@ -27,6 +27,9 @@ from service.keys import CONFIG, HUB, IDENTITY, READERS, STORE, WORKER
 T = TypeVar("T")
 MOST_LISTED = 500
 BODY_SECONDS = 10.0
+ENDS = ("to", "until")
+"""The parameters that end a window: what is rounded there goes to the end of its unit."""
+ASKED_AT = "asked_at"
 
 
 class AskingError(ValueError):
@@ -61,7 +64,8 @@ async def act(request: web.Request, deed: Callable[[Acting], T], *, is_told: boo
     def run() -> T:
         now = clock.now()
         with store.writing() as connection:
-            acting = Acting(config, Changes(store, connection, now), actor)
+            changes = Changes(store, connection, now, destinations=config.destinations)
+            acting = Acting(config, changes, actor)
             done = deed(acting)
             topics = (
                 [f"incident:{request.match_info['incident']}"] if "incident" in request.match_info else ["incidents"]
@@ -110,15 +114,28 @@ def limit_of(request: web.Request, default: int = 100) -> int:
 
 
 def instant_of(request: web.Request, name: str, zone: str | None = None) -> datetime | None:
-    """An instant of the query, a zoneless one in `zone` or UTC; None where it is absent."""
+    """An instant of the query, in the grammar of `clock_words`; None where it is absent.
+
+    Zoneless times and rounding are those of `zone`, else of the query's `tz`, else UTC; `to` and `until` end a window.
+    """
     text = request.query.get(name)
-    if not text:
+    if not text or text == "0":  # Grafana's word for the beginning of all
         return None
+    # A plus sign that was not encoded arrives as a space.
+    text = text.replace(" ", "+") if text[10:11] == "T" or clock_words.is_relative(text) else text
+    zone = zone or zone_of(request) or "UTC"
     try:
-        # A plus sign that was not encoded arrives as a space.
-        return instants.parse(text.replace(" ", "+") if text[10:11] == "T" else text, zone=zone)
+        return clock_words.read(text, now=asked_at(request), zone=zone, end=name in ENDS)
     except ValueError as error:
         raise AskingError(f"{name}: {error}") from None
+
+
+def asked_at(request: web.Request) -> datetime:
+    """The `now` of a request: the same for both ends of its window."""
+    at: datetime | None = request.get(ASKED_AT)
+    if at is None:
+        at = request[ASKED_AT] = clock.now()
+    return at
 
 
 @cache
@@ -188,3 +205,17 @@ def answer(value: Any, *, status: int = 200, headers: Mapping[str, str] | None =
 def page(items: list[Any], following: str | None) -> web.Response:
     """A page of a list."""
     return answer({"items": items, "next": following})
+
+
+def if_match(request: web.Request, prefix: str, *, of: str) -> int | None:
+    """The number in the ETag of If-Match, which `prefix` begins ("v7"); None for `*`.
+
+    Raises KeyError where the header is missing, AskingError where it is no ETag of what it is sent for (`of`).
+    """
+    text = request.headers["If-Match"].strip()
+    if text == "*":
+        return None
+    number = text.removeprefix("W/").strip('"').removeprefix(prefix)
+    if not (number.isascii() and number.isdecimal()):
+        raise AskingError(f"If-Match: an ETag of this {of} or * is expected")
+    return int(number[:18])

@@ -16,8 +16,8 @@ from incidents.ingest import Ingest
 from incidents.model import Request, Site, Source
 from incidents.store import DeliveryIds, Store
 from service import clock
+from service.answers import asked_now, delivery_headers, judged, masked, masked_text, with_key, without_keys
 from service.outbound import Fetched, FetchError, Outbound
-from service.polling import asked_now, delivery_headers, judged, masked, masked_text, with_key, without_keys
 
 TRIES = 3
 FIRST_PAUSE = timedelta(seconds=2)

@@ -11,8 +11,9 @@ from datetime import datetime
 from pathlib import Path
 
 import orjson
+import sqlalchemy as sa
 
-from dashboards import documents, svg, words
+from dashboards import documents, svg, words, writings
 from dashboards.figure import incident_figure
 from incidents import configured, instants, redaction
 from incidents.bundles import bundle, bundling, evidence, restoring
@@ -20,10 +21,12 @@ from incidents.bundles.bundle import BundleError
 from incidents.bundles.bundling import Redaction
 from incidents.bundles.evidence import Evidence
 from incidents.bundles.restoring import Restored
+from incidents.config import Config
 from incidents.store import Store
 from incidents.tables import METADATA
 from incidents.views.incident_view import Asked, gather
 from incidents.views.view import IncidentView
+from service import postmortems
 
 _FAULTS = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, AssertionError, RecursionError)
 """What evidence that is well-formed and makes no sense can raise where it is folded, shown or drawn."""
@@ -79,12 +82,23 @@ def view_of(found: Evidence) -> IncidentView:
             config = configured.load(connection)
             try:
                 view = gather(connection, config, found.incident, Asked(found.known_at), words.sentence)
+                if found.postmortem:
+                    _write_postmortem(connection, config, found)
             except _FAULTS as error:
                 # Params of entries are of no fixed shape: what a page cannot show must not come in by a file.
                 raise ValueError(f"the evidence cannot be shown: {type(error).__name__}: {error}") from error
     if view is None:
         raise ValueError("the evidence holds no incident")
     return replace(view, gaps=(), coverage=(), silence=dict.fromkeys(view.silence, "not told by this file"))
+
+
+def _write_postmortem(connection: sa.Connection, config: Config, found: Evidence) -> None:
+    """Raises what `_FAULTS` names where the postmortem that a file brings could not be shown afterwards."""
+    asked = Asked(found.known_at)
+    for number in [row["number"] for row in found.postmortem if row["snapshot"]] + [len(found.postmortem)]:
+        read = postmortems.read(connection, config, found.incident, asked, postmortems.Wanted(number=number))
+        writings.html(read.document())
+        writings.json_text(read.version, read.standing)
 
 
 def derive(view: IncidentView) -> dict[str, bytes]:

@@ -11,6 +11,7 @@ from incidents.bundles import bundle
 from incidents.store import Store
 from service import bundles
 from service.asking import choice_of, compute, identity
+from service.auditing import record
 from service.keys import STORE
 from service.problem import problem
 
@@ -27,6 +28,8 @@ async def get_bundle(request: web.Request) -> web.Response:
     content = await compute(request, lambda: _made_alone(store, name, raw=raw))
     if content is None:
         return problem("overloaded", "another bundle is being made; come back soon", headers={"Retry-After": "10"})
+    who, how = identity(request), "with deliveries as they came" if raw else "redacted"
+    await compute(request, lambda: record(store, who, "bundle_read", f"incident {name}", request.remote, raw=how))
     told = bundle.digest_of(content)
     whole = base64.b64encode(bytes.fromhex(bundle.digest(content))).decode()
     return web.Response(

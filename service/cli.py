@@ -15,7 +15,20 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 
-from service import cli_backup, cli_bundles, cli_feeds, cli_incidents, cli_keys, cli_reread, cli_retention, cli_sites
+from service import (
+    cli_audit,
+    cli_backup,
+    cli_bundles,
+    cli_feeds,
+    cli_incidents,
+    cli_keys,
+    cli_notices,
+    cli_reports,
+    cli_reread,
+    cli_retention,
+    cli_sites,
+    cli_stories,
+)
 from service.terminal import (
     JSON_OPTION,
     NOT_FOUND,
@@ -25,6 +38,7 @@ from service.terminal import (
     fail,
     instant,
     opened,
+    operator,
     plain,
     plain_lines,
     settings_of,
@@ -154,7 +168,7 @@ def apply(file: Path, *, prune: bool, dry_run: bool) -> None:
 
     settings = settings_of()
     with told(), opened(settings) as store:
-        for step in run(store, file, secret_key=secret_key(settings), prune=prune, dry_run=dry_run):
+        for step in run(store, file, secret_key=secret_key(settings), prune=prune, dry_run=dry_run, by=operator()):
             click.echo(step.text)
 
 
@@ -164,7 +178,7 @@ def check() -> None:
     from incidents.adapters import adapters as known
     from incidents.config import config_of
     from service.apply import read_file
-    from service.serving import check_durability
+    from service.durability import check_durability
     from service.settings import SettingsError
 
     settings = settings_of()
@@ -202,17 +216,22 @@ def rebuild() -> None:
 for command in (
     cli_backup.backup,
     cli_backup.restore,
+    cli_audit.audit,
     cli_bundles.bundle,
     cli_bundles.verify,
+    cli_reports.report,
     cli_reread.reread,
     cli_incidents.incident,
     cli_incidents.export,
     cli_keys.key,
     cli_keys.token,
     cli_keys.sign_in,
+    cli_notices.destination,
+    cli_notices.notice,
     cli_feeds.backfill,
     cli_feeds.import_,
     cli_sites.site,
+    cli_stories.story,
     cli_retention.retention,
     cli_retention.hold,
 ):

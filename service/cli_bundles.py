@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from service.terminal import fail, opened, plain, told
+from service.terminal import audited, fail, opened, plain, told
 
 
 @click.command()
@@ -21,6 +21,7 @@ def bundle(id_: str, *, out: Path | None, raw: bool) -> None:
 
     with told(), opened() as store:
         content = bundles.export(store, id_, raw=raw)
+        audited(store, "bundle_read", f"incident {id_}", raw="with deliveries as they came" if raw else "redacted")
         if out is None:
             sys.stdout.buffer.write(content)
         else:
@@ -52,11 +53,13 @@ def import_bundle(path: Path) -> None:
         content = bundles.read_file(path)
         with opened() as store:
             checked, done = bundles.restore(store, content, clock.now())
+            audited(store, "bundle_brought_in", path.name)
     click.echo(plain(bundles.told(checked)))
     if done.is_nothing:
         click.echo("all of it was here before; nothing was changed")
     else:
         added = f"{done.entries} entries, {done.events} events, {done.readings} readings, {done.deliveries} deliveries"
+        added += f", {done.revisions} revisions of the postmortem" if done.revisions else ""
         click.echo(f"added: {added}")
         for name in done.configured:
             click.echo(plain(f"added: {name}"))

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from dashboards.audiences import Audience
+    from dashboards.palettes import Ink
     from dashboards.svg import Preset
     from incidents.acts import Acting
     from incidents.store import Store
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 from service.terminal import JSON_OPTION, as_json, config_in, instant, opened, plain, plain_lines, settings_of, told
 
 DOCUMENTS = {
-    "timeline": ("svg", "png", "pdf", "html", "md", "csv", "json"),
-    "postmortem": ("md", "html", "pdf", "docx", "zip", "json"),
+    "timeline": ("svg", "png", "pdf", "html", "md", "csv", "json", "ics"),
+    "postmortem": ("md", "html", "pdf", "docx", "zip", "json", "ics"),
 }
 """What can be exported, and as what."""
 FORMATS = list(dict.fromkeys(form for forms in DOCUMENTS.values() for form in forms))
@@ -123,7 +124,8 @@ def acted(actor: str, deed: Callable[[Acting], object]) -> object:
     with told(), opened() as store:
         config, now = config_in(store), clock.now()
         with store.writing() as connection:
-            done = deed(Acting(config, Changes(store, connection, now), f"user:{actor}"))
+            changes = Changes(store, connection, now, destinations=config.destinations)
+            done = deed(Acting(config, changes, f"user:{actor}"))
             pulse(store, connection, ["incidents"], now)
     return done
 
@@ -134,8 +136,9 @@ def acted(actor: str, deed: Callable[[Acting], object]) -> object:
 @click.option("--document", type=click.Choice(list(DOCUMENTS)), default="timeline", help="What to write.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="The file; stdout by default.")
 @click.option("--tz", help="Time zone of the export; the site's by default.")
-@click.option("--theme", type=click.Choice(["light", "dark", "print"]), default="light")
+@click.option("--theme", type=click.Choice(["light", "dark", "print", "grey"]), default="light")
 @click.option("--preset", type=click.Choice(["a4", "letter", "slide", "wide"]), default="a4")
+@click.option("--scale", type=click.Choice(["2", "3"]), default="2", help="Pixels of a PNG for each of the drawing's.")
 @click.option("--from", "since", callback=instant, metavar="T")
 @click.option("--to", "until", callback=instant, metavar="T")
 @click.option("--as-of", callback=instant, metavar="T", help="As known at T.")
@@ -148,8 +151,9 @@ def export(  # noqa: PLR0917  # click passes by name
     form: str,
     out: Path | None,
     tz: str | None,
-    theme: str,
+    theme: Ink,
     preset: Preset,
+    scale: str,
     since: datetime | None,
     until: datetime | None,
     as_of: datetime | None,
@@ -177,7 +181,8 @@ def export(  # noqa: PLR0917  # click passes by name
     with told(), opened(settings) as store:
         view = view_in(store, id_, Asked(clock.now(), as_of, since, until, tz))
         address = f"{settings.public_url}/incidents/{id_}" if settings.public_url else ""
-        _, _, content = exports.export(view, form, theme=theme, preset=preset, address=address)
+        look = exports.Look(theme, preset, int(scale))
+        _, _, content = exports.export(view, form, look, address=address)
     write_out(content, out)
 
 

@@ -9,7 +9,18 @@ import click
 if TYPE_CHECKING:
     pass
 
-from service.terminal import JSON_OPTION, NOT_FOUND, access, as_json, config_in, fail, opened, plain, settings_of
+from service.terminal import (
+    JSON_OPTION,
+    NOT_FOUND,
+    access,
+    as_json,
+    config_in,
+    fail,
+    opened,
+    operator,
+    plain,
+    settings_of,
+)
 
 
 @click.group()
@@ -24,7 +35,7 @@ def key_create(source: str) -> None:
     with opened() as store:
         if config_in(store).source(source) is None:
             raise fail(f"there is no source {source}", NOT_FOUND)
-        text, _ = access(store).make("ingest", role="ingest", name=source, source=source)
+        text, _ = access(store).make("ingest", role="ingest", name=source, source=source, by=operator())
     click.echo(text)
 
 
@@ -63,7 +74,7 @@ def key_list(*, json_: bool) -> None:
 def key_revoke(id_: str) -> None:
     """Revoke a key or token by its id."""
     with opened() as store:
-        if not access(store).revoke(id_):
+        if not access(store).revoke(id_, by=operator()):
             raise fail(f"there is no live key {id_}", NOT_FOUND)
     click.echo("revoked; processes that run forget it within 5 s")
 
@@ -79,7 +90,7 @@ def token() -> None:
 def token_create(role: str, name: str) -> None:
     """Make an API token; it is shown once."""
     with opened() as store:
-        text, _ = access(store).make("token", role=role, name=name)
+        text, _ = access(store).make("token", role=role, name=name, by=operator())
     click.echo(text)
 
 
@@ -91,4 +102,4 @@ def sign_in() -> None:
     settings = settings_of()
     with opened(settings) as store:
         base = settings.public_url or f"http://{settings.host}:{settings.port}"
-        click.echo(sign_in_link(access(store), base))
+        click.echo(sign_in_link(access(store), base, by=operator()))

@@ -13,10 +13,24 @@ if TYPE_CHECKING:
     from incidents.configured import Step
     from incidents.geography.regions import Place
     from incidents.geography.site_files import Reading
+    from incidents.geography.sites import PointZones
     from incidents.model import Site
     from incidents.store import Store
 
-from service.terminal import JSON_OPTION, NOT_FOUND, as_json, config_in, fail, opened, plain, plain_lines, told
+from service.terminal import (
+    JSON_OPTION,
+    NOT_FOUND,
+    UNAVAILABLE,
+    as_json,
+    config_in,
+    fail,
+    opened,
+    operator,
+    plain,
+    plain_lines,
+    settings_of,
+    told,
+)
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -80,18 +94,20 @@ def site_resolve(text: str, *, json_: bool) -> None:
 
 @site.command("zones")
 @click.argument("name")
-@click.option("--file", "file", type=FILE, required=True, help="An answer of api.weather.gov/points/LAT,LON.")
+@click.option("--file", "file", type=FILE, help="A saved answer of api.weather.gov/points/LAT,LON; nobody is asked.")
+@click.option("--url", default=None, help="Another address than https://api.weather.gov that answers as it does.")
 @JSON_OPTION
-def site_zones(name: str, file: Path, *, json_: bool) -> None:
-    """Read the warning zones of the site NAME out of a saved answer of api.weather.gov/points."""
+def site_zones(name: str, file: Path | None, url: str | None, *, json_: bool) -> None:
+    """Find the warning zones of the site NAME: api.weather.gov is asked, or its saved answer read."""
     from incidents.geography.places import distance_km
     from incidents.geography.sites import zones_of_point
 
-    with told(), opened() as store:
-        one = config_in(store).site(name)
+    with told():
+        with opened() as store:
+            one = config_in(store).site(name)
         if one is None:
             raise fail(f"there is no site {name}", NOT_FOUND)
-        point = zones_of_point(json.loads(file.read_bytes()))
+        point = zones_of_point(json.loads(file.read_bytes())) if file else _asked_zones(one, url)
     away = None
     if point.latitude is not None and point.longitude is not None:
         away = distance_km(one.latitude, one.longitude, point.latitude, point.longitude)
@@ -104,6 +120,20 @@ def site_zones(name: str, file: Path, *, json_: bool) -> None:
     click.echo(f"zones = {json.dumps(list(point.zones))}")
     if point.fire:
         click.echo(f"# fire weather zone {point.fire}: numbered apart from the forecast zones, so not one of them")
+
+
+def _asked_zones(one: Site, url: str | None) -> PointZones:
+    """The zones as the network tells them; what it does not tell is said in words."""
+    from service import zones
+    from service.outbound import FetchError
+
+    asked = url or zones.ADDRESS
+    try:
+        return zones.ask(settings_of(), one, asked)
+    except zones.NoZonesError as error:
+        raise fail(f"{asked}: {error}", NOT_FOUND) from None
+    except FetchError as error:
+        raise fail(f"{asked}: {error}; --file reads an answer that you saved", UNAVAILABLE) from None
 
 
 @site.command("import")
@@ -146,12 +176,14 @@ def _written(sites: Sequence[Site]) -> list[Step]:
     from incidents import configured
     from incidents.config import Config
     from service import clock
+    from service.apply import tell
 
     config = Config(sites=tuple(sites))
     with told(), opened() as store, store.writing() as connection:
         store.lock(connection, ["apply"])
         steps = configured.plan(connection, config, owner="page", prune=False)
         configured.write(connection, config, steps, owner="page", now=clock.now())
+        tell(connection, steps, by=operator())
     return [step for step in steps if step.act != "absent"]
 
 

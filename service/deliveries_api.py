@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -22,10 +23,12 @@ from service.asking import (
     compute,
     cursor_of,
     cursor_text,
+    identity,
     limit_of,
     page,
     read,
 )
+from service.auditing import record
 from service.keys import STORE, WORKER
 
 
@@ -116,10 +119,15 @@ async def get_raw(request: web.Request) -> web.Response:
     number = receipt_number(request)
     row = await read(
         request,
-        lambda c: c.execute(sa.select(DELIVERY.c.body, DELIVERY.c.encoding).where(DELIVERY.c.id == number)).first(),
+        lambda c: c.execute(
+            sa.select(DELIVERY.c.body, DELIVERY.c.encoding, DELIVERY.c.source).where(DELIVERY.c.id == number)
+        ).first(),
     )
     if row is None:
         raise NotFoundError("there is no delivery with this receipt")
+    who, store = identity(request), request.app[STORE]
+    read_by = partial(record, store, who, "raw_read", receipt_of(number), request.remote, source=row.source)
+    await compute(request, read_by)
     # Never as what it claims to be: a stranger's bytes are not a page of ours.
     headers = {
         "Content-Disposition": f'attachment; filename="{receipt_of(number)}.bin"',

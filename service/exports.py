@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+from dataclasses import dataclass
 
-from dashboards import chartfiles, documents, svg
+from dashboards import chartfiles, documents, ics, svg
+from dashboards.palettes import INKS, Ink
 from dashboards.svg import Preset
-from dashboards.tokens import Theme
 from incidents.views.view import IncidentView
 
 PRESETS: tuple[Preset, ...] = ("a4", "letter", "slide", "wide")
-THEMES = ("light", "dark", "print")
-"""Print is light on white."""
+THEMES = INKS
+SCALES = ("2", "3")
+"""Pixels of a PNG for each pixel of the drawing."""
 KINDS = {
     "svg": "image/svg+xml",
     "png": "image/png",
@@ -20,7 +23,22 @@ KINDS = {
     "md": "text/markdown",
     "csv": "text/csv",
     "json": "application/json",
+    "ics": "text/calendar",
 }
+HEADERS = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox"}
+"""A file that is looked at in the browser runs nothing and fetches nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How a drawing is to look: its palette, its page, and the pixels of a PNG for each of its own."""
+
+    theme: Ink = "light"
+    preset: Preset = "a4"
+    scale: int = 2
+
+
+USUAL = Look()
 
 
 def is_text(form: str) -> bool:
@@ -28,29 +46,36 @@ def is_text(form: str) -> bool:
     return form not in ("png", "pdf")
 
 
-def export(
-    view: IncidentView, form: str, *, theme: str = "light", preset: Preset = "a4", address: str = ""
-) -> tuple[str, str, bytes]:
-    """The file's name, its media type and its bytes. The same view and options give the same SVG, byte for byte."""
-    return f"{_name(view)}.{form}", KINDS[form], _content(view, form, theme, preset, address)
+def export(view: IncidentView, form: str, look: Look = USUAL, *, address: str = "") -> tuple[str, str, bytes]:
+    """The file's name, its media type and its bytes. The same view and options give the same bytes."""
+    return f"{_name(view)}.{form}", KINDS[form], _content(view, form, look, address)
 
 
-def _content(view: IncidentView, form: str, theme: str, preset: Preset, address: str) -> bytes:
+def etag(content: bytes) -> str:
+    """An entity tag of a file's bytes."""
+    return f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+
+
+def _content(view: IncidentView, form: str, look: Look, address: str) -> bytes:
     if form == "md":
         return documents.markdown(view).encode()
     if form == "csv":
         return documents.csv(view).encode()
     if form == "json":
         return documents.json_export(view)
-    ink: Theme = "dark" if theme == "dark" else "light"
-    drawing = svg.incident_svg(view, theme=ink, preset=preset, address=address)
+    if form == "ics":
+        return ics.of_incidents([view.incident], address=lambda _: address)
+    drawing = svg.incident_svg(view, theme=look.theme, preset=look.preset, address=address)
+    if form == "html":
+        return documents.html(view, svg=drawing).encode()
+    return drawn(drawing, form, look.scale)
+
+
+def drawn(drawing: str, form: str, scale: int = 2) -> bytes:
+    """A drawing of ours as SVG, PNG or PDF."""
     if form == "svg":
         return drawing.encode()
-    if form == "png":
-        return chartfiles.png(drawing, scale=2)
-    if form == "pdf":
-        return chartfiles.pdf(drawing)
-    return documents.html(view, svg=drawing).encode()
+    return chartfiles.png(drawing, scale=scale) if form == "png" else chartfiles.pdf(drawing)
 
 
 def _name(view: IncidentView) -> str:

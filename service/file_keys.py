@@ -6,11 +6,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from incidents import audit
 from incidents.config import ConfigError
 from incidents.configured import Step
-from incidents.views.overview import KEY
 from service import clock
-from service.access import digest, write_key
+from service.access import KEY, digest, write_key
 
 
 def plan(connection: sa.Connection, source: str, key: str) -> list[Step]:
@@ -26,15 +26,20 @@ def plan(connection: sa.Connection, source: str, key: str) -> list[Step]:
     return steps
 
 
-def write(connection: sa.Connection, source: str, key: str) -> None:
+def write(connection: sa.Connection, source: str, key: str, *, by: str) -> None:
     """Give this key to a source and revoke those that the file gave it before; one revoked by hand stays so."""
     row = _row(connection, key)
     if row is None:
-        write_key(connection, key, kind="ingest", role="ingest", name=f"{source} (file)", source=source, owner="file")
+        write_key(
+            connection, key, kind="ingest", role="ingest", name=f"{source} (file)", source=source, owner="file", by=by
+        )
     elif not _was_revoked_by_hand(row):
         fields = {"source": source, "name": f"{source} (file)", "owner": "file", "revoked_at": None, "revoked_by": None}
         connection.execute(sa.update(KEY).where(KEY.c.id == row.id).values(**fields))
-    connection.execute(sa.update(KEY).where(_former(source, key)).values(revoked_at=clock.now(), revoked_by="file"))
+    now = clock.now()
+    former = sa.update(KEY).where(_former(source, key)).values(revoked_at=now, revoked_by="file")
+    if count := connection.execute(former).rowcount:
+        audit.append(connection, "key_rotated", by=by, of=source, now=now, count=count)
 
 
 def _row(connection: sa.Connection, key: str) -> Any:  # noqa: ANN401  # a row of KeyRow's columns

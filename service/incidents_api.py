@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 import orjson
 import sqlalchemy as sa
@@ -12,26 +12,28 @@ from aiohttp import web
 
 from dashboards import documents, words
 from dashboards.figure import incident_figure
-from dashboards.svg import Preset
 from dashboards.tokens import Theme
 from incidents import acts, entries, instants, measurements
 from incidents.acts import ConflictError, NotFoundError
 from incidents.incident_fold import STATUSES
 from incidents.model import Incident, Occurrence, Severity
+from incidents.undoing import undo
 from incidents.views import incident_view, overview
 from incidents.views.incident_view import Asked
 from incidents.views.view import IncidentView
-from service import clock, exports
+from service import clock
 from service.asking import (
     AskingError,
     act,
     answer,
+    asked_at,
     body_of,
     choice_of,
     compute,
     cursor_of,
     cursor_text,
     fields_of,
+    if_match,
     instant_of,
     limit_of,
     page,
@@ -41,8 +43,6 @@ from service.asking import (
 from service.keys import CONFIG, SETTINGS
 from service.problem import problem
 from service.records_api import occurrence_json
-
-FORMATS = ("svg", "png", "pdf", "html", "md", "csv", "json")
 
 
 async def list_incidents(request: web.Request) -> web.Response:
@@ -107,24 +107,10 @@ async def get_incident(request: web.Request) -> web.Response:
     return answer(incident_json(incident), headers={"ETag": etag(incident)})
 
 
-def expected_version(request: web.Request) -> int | None:
-    """The version of If-Match; None for `*`. Raises LookupError where the header is missing."""
-    text = request.headers.get("If-Match")
-    if text is None:
-        raise KeyError("If-Match")
-    text = text.strip()
-    if text == "*":
-        return None
-    number = text.removeprefix("W/").strip('"').removeprefix("v")
-    if not number.isdecimal():
-        raise AskingError("If-Match: an ETag of this incident or * is expected")
-    return int(number[:18])
-
-
 async def patch_incident(request: web.Request) -> web.Response:
     name, fields = request.match_info["incident"], await fields_of(request)
     try:
-        version = expected_version(request)
+        version = if_match(request, "v", of="incident")
     except KeyError:
         return problem("precondition-needed", "send the ETag that you last saw, or *")
 
@@ -173,6 +159,20 @@ async def retract_entry(request: web.Request) -> web.Response:
     name = request.match_info["incident"]
     number = await act(request, lambda acting: acting.retract(name, _entry(request)))
     return answer({"entry": number, "supersedes": _entry(request)})
+
+
+async def undo_act(request: web.Request) -> web.Response:
+    name, fields = request.match_info["incident"], await fields_of(request)
+    number = fields.get("entry")
+    if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number < 10**18:
+        raise AskingError("entry: the number of an entry is expected")
+
+    def deed(acting: acts.Acting) -> Incident:
+        undo(acting, name, number)
+        return acting.seen(name)
+
+    incident = await act(request, deed)
+    return answer(incident_json(incident), headers={"ETag": etag(incident)})
 
 
 async def merge_incident(request: web.Request) -> web.Response:
@@ -254,7 +254,7 @@ def asked_of(request: web.Request, *, zone: str | None = None) -> Asked:
     since, until = instant_of(request, "from", zone), instant_of(request, "to", zone)
     if since and until and until <= since:
         raise AskingError("to: lies before from")
-    return Asked(clock.now(), as_of=instant_of(request, "as_of", zone), since=since, until=until, zone=zone)
+    return Asked(asked_at(request), as_of=instant_of(request, "as_of", zone), since=since, until=until, zone=zone)
 
 
 async def gather_still(request: web.Request, asked: Asked) -> tuple[IncidentView, IncidentView | None]:
@@ -320,29 +320,6 @@ def lane_heights(view: IncidentView, width: int) -> dict[str, float]:
     return {name: bottom - top for name, (top, bottom) in lanes.items()}
 
 
-async def get_export(request: web.Request) -> web.Response:
-    form = request.match_info["format"]
-    if form not in FORMATS:
-        raise NotFoundError(f"exports are {', '.join(FORMATS)}")
-    theme = choice_of(request, "theme", exports.THEMES, "light")
-    preset = cast("Preset", choice_of(request, "preset", exports.PRESETS, "a4"))
-    view = await gather(request, asked_of(request))
-    address = f"{public_url(request)}/incidents/{view.incident.id}"
-    name, kind, content = await compute(
-        request, lambda: exports.export(view, form, theme=theme, preset=preset, address=address)
-    )
-    return web.Response(
-        body=content,
-        content_type=kind,
-        charset="utf-8" if exports.is_text(form) else None,
-        headers={
-            "Content-Disposition": f'inline; filename="{name}"',
-            "ETag": f'"{view.revision}-{form}-{theme}-{preset}"',
-            "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox",
-        },
-    )
-
-
 def public_url(request: web.Request) -> str:
     """How people reach us: the setting, else the address of this request."""
     return request.app[SETTINGS].public_url or f"{request.scheme}://{request.host}"
@@ -350,14 +327,7 @@ def public_url(request: web.Request) -> str:
 
 async def grafana_annotations(request: web.Request) -> web.Response:
     """Incidents as annotations of Grafana's JSON data sources: epoch milliseconds."""
-
-    def at(name: str) -> Any:  # noqa: ANN401
-        text = request.query.get(name)
-        if text and not text.lstrip("-").isdecimal():
-            return instant_of(request, name)
-        return instants.parse(int(text)) if text and len(text) < 16 else None
-
-    wanted = overview.IncidentFilter(since=at("from"), until=at("to"))
+    wanted = overview.IncidentFilter(since=instant_of(request, "from"), until=instant_of(request, "to"))
     found = await read(request, lambda c: overview.list_incidents(c, wanted, 500))
 
     def ms(value: Any) -> int:  # noqa: ANN401  # datetime

@@ -11,6 +11,7 @@ from incidents.config import Config
 from incidents.store import Store
 from service.access import Access, Identity
 from service.hub import Hub
+from service.instruments import Instruments
 from service.settings import Settings
 from service.spool import Spool
 from service.worker import Worker
@@ -33,7 +34,7 @@ SPOOL: web.AppKey[Spool | None] = web.AppKey("spool")
 WORKER = web.AppKey("worker", Worker)
 READERS = web.AppKey("readers", ThreadPoolExecutor)
 KEY_CHECKS = web.AppKey("key_checks", ThreadPoolExecutor)
-DURABILITY = web.AppKey("durability", dict[str, str])
+INSTRUMENTS = web.AppKey("instruments", Instruments)
 HUB = web.AppKey("hub", Hub)
 DEMO = web.AppKey("demo", bool)
 IDENTITY = web.RequestKey("identity", Identity)

@@ -9,7 +9,10 @@ from typing import Any
 
 from dashboards.audiences import AUDIENCES
 from incidents.incident_fold import MILESTONES
-from incidents.postmortem import SECTIONS, STATES
+from incidents.notices.destinations import KINDS, STATES, WHAT
+from incidents.postmortem import SECTIONS
+from incidents.postmortem import STATES as POSTMORTEM_STATES
+from incidents.views.audit_view import ACTS
 from service.problem import PROBLEMS
 from service.routes import Route
 
@@ -47,7 +50,7 @@ _SHARE = _object(("k", "n", "share", "low", "high"), k=_COUNT, n=_COUNT, share=_
 _STATUS = {"enum": ["open", "acknowledged", "mitigated", "resolved"]}
 _SEVERITY = {"enum": ["critical", "error", "warning", "info", "unknown"]}
 _KIND = {"enum": ["alert", "hazard", "provider_incident", "change"]}
-_POSTMORTEM_STATE = {"enum": list(STATES)}
+_POSTMORTEM_STATE = {"enum": list(POSTMORTEM_STATES)}
 _AUDIENCE = {"enum": list(AUDIENCES)}
 _MOMENT = {"anyOf": [_INSTANT, _object(("at",), at=_INSTANT, until=_MAYBE_INSTANT), {"type": "null"}]}
 _MILESTONES = dict.fromkeys(MILESTONES, _MOMENT)
@@ -90,7 +93,19 @@ SCHEMAS: dict[str, Any] = {
         services=_list(_TEXT),
         **_MILESTONES,
         impact_windows=_list(_MOMENT),
+        reason=_TEXT,
     ),
+    "ViewSaving": _object(("name", "address"), name=_TEXT, address=_TEXT, shared=_FLAG),
+    "SavedView": _object(
+        ("id", "name", "address", "owner", "shared", "saved_at"),
+        id=_COUNT,
+        name=_TEXT,
+        address={"type": "string", "description": "a path of ours with its query"},
+        owner=_TEXT,
+        shared=_FLAG,
+        saved_at=_INSTANT,
+    ),
+    "Undoing": _object(("entry",), entry=_COUNT),
     "StatusChange": _object(("status",), status=_STATUS, happened_at=_MOMENT, note=_TEXT),
     "Note": _object(("text",), text=_TEXT, happened_at=_INSTANT, happened_until=_INSTANT, pinned=_FLAG),
     "Merge": _object((), into=_TEXT),
@@ -252,6 +267,17 @@ SCHEMAS: dict[str, Any] = {
         instants={"type": "object", "additionalProperties": _MOMENT},
         measurements=_list(_ref("Measurement")),
     ),
+    "Act": _object(
+        ("id", "recorded_at", "act", "actor", "subject", "text", "params", "address"),
+        id={"type": "integer"},
+        recorded_at=_INSTANT,
+        act={"enum": list(ACTS)},
+        actor=_TEXT,
+        subject=_TEXT,
+        text=_TEXT,
+        params={"type": "object"},
+        address=_MAYBE_TEXT,
+    ),
     "Revision": _object(
         ("subject", "recorded_at", "was", "now", "diff"),
         subject={"enum": ["post", "text", "title", "severity", "start", "end"]},
@@ -365,6 +391,41 @@ SCHEMAS: dict[str, Any] = {
             ]
         },
     ),
+    "Attempt": _object(
+        ("at", "outcome", "took_ms"),
+        at=_INSTANT,
+        outcome={"enum": ["sent", "failed"]},
+        status={"type": ["integer", "null"]},
+        reason=_MAYBE_TEXT,
+        took_ms=_COUNT,
+        by=_MAYBE_TEXT,
+    ),
+    "Destination": _object(
+        ("name", "kind", "waiting", "sent", "dead"),
+        name=_TEXT,
+        kind={"enum": list(KINDS)},
+        host=_TEXT,
+        what=_list({"enum": list(WHAT)}),
+        severity_at_least={"anyOf": [_SEVERITY, {"type": "null"}]},
+        sites=_list(_TEXT),
+        waiting=_COUNT,
+        sent=_COUNT,
+        dead=_COUNT,
+        last={"anyOf": [_ref("Attempt"), {"type": "null"}]},
+    ),
+    "Notice": _object(
+        ("id", "key", "destination", "what", "state", "recorded_at", "attempts"),
+        id={"type": "integer"},
+        key={"type": "string", "description": "its idempotency key: the same at every attempt"},
+        destination=_TEXT,
+        incident=_MAYBE_TEXT,
+        what={"enum": [*WHAT, "test"]},
+        title=_TEXT,
+        state={"enum": list(STATES)},
+        recorded_at=_INSTANT,
+        due_at=_MAYBE_INSTANT,
+        attempts=_list(_ref("Attempt")),
+    ),
     "Problem": _object(
         ("type", "title", "status"), type=_TEXT, title=_TEXT, status={"type": "integer"}, detail=_TEXT, request_id=_TEXT
     ),
@@ -380,6 +441,10 @@ for _name in (
     "Revision",
     "ProviderLag",
     "PostmortemRevision",
+    "Destination",
+    "Notice",
+    "Act",
+    "SavedView",
 ):
     SCHEMAS["TimelinePage" if _name == "Line" else f"{_name}Page"] = _page(_name)
 SCHEMAS["RevisionPage"]["properties"] |= {
@@ -407,7 +472,7 @@ PARAMETERS: dict[str, Any] = {
     "lane": _TEXT,
     "raw": {"enum": ["0", "1"], "description": "1: deliveries as they came, for the role admin"},
     "tz": {"type": "string", "description": "a time zone of the IANA database"},
-    "format": {"enum": ["svg", "png", "pdf", "html", "md", "csv", "json", "docx", "zip"]},
+    "format": {"enum": ["svg", "png", "pdf", "html", "md", "csv", "json", "docx", "zip", "jsonl"]},
     "audience": _AUDIENCE,
     "names": {"enum": ["0", "1"]},
     "revision": _COUNT,

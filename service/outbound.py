@@ -30,6 +30,8 @@ MOST_BYTES = 5 * 1024 * 1024
 """Most bytes of a body, on the wire and inflated."""
 MOST_MEMBERS = 1000
 """Most members of one compressed body: a body of nothing but empty ones would cost much time."""
+BEGINNING, BEGINNING_SECONDS = 2048, 1.0
+"""How much of the answer to a post is read, and for how long."""
 REDIRECTS = 3
 AT_ONCE = 8
 """Requests of one process that may be under way together, each to another host."""
@@ -108,6 +110,27 @@ class Outbound:
             raise
         except TimeoutError:
             raise FetchError(f"no whole answer within {self._total:g} s") from None
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise FetchError(_words(error)) from None
+
+    async def post(self, url: str, headers: Mapping[str, str], body: bytes, *, now: datetime) -> Fetched:
+        """Post a body; the answer with the beginning of its body, whatever its status. Raises FetchError as `get` does.
+
+        A redirect is an answer, not followed: what was signed for one address is for nobody else.
+        """
+        try:
+            async with asyncio.timeout(self._total):
+                address = parsed(url)
+                self._refuse_literal(address)
+                async with self._session.post(
+                    address, data=body, headers=headers, allow_redirects=False, proxy=self._proxy
+                ) as response:
+                    said = await _beginning(response)
+                    return Fetched(response.status, said, retry_after=retry_after(response.headers, now))
+        except FetchError:
+            raise
+        except TimeoutError:
+            raise FetchError(f"no answer within {self._total:g} s") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise FetchError(_words(error)) from None
 
@@ -215,6 +238,17 @@ async def _read(response: aiohttp.ClientResponse, now: datetime) -> Fetched:
         _short(headers.get("Last-Modified")),
         retry_after(headers, now),
     )
+
+
+async def _beginning(response: aiohttp.ClientResponse) -> bytes:
+    """The first bytes of an answer as they come; its status has said all that counts, so nothing here is an error."""
+    if response.headers.get("Content-Encoding", "identity").lower() != "identity":
+        return b""
+    try:
+        async with asyncio.timeout(BEGINNING_SECONDS):
+            return await response.content.read(BEGINNING)
+    except (TimeoutError, aiohttp.ClientError, OSError):
+        return b""
 
 
 async def _body(response: aiohttp.ClientResponse) -> bytes:

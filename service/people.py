@@ -19,10 +19,13 @@ from dashboards.strips import strips_svg
 from dashboards.svg import phone_svg
 from incidents import entries, instants
 from incidents.views import overview
+from incidents.views.amended import read_amendments
 from incidents.views.view import Viewer
 from service import clock
 from service.access import LINK, SESSION, Identity
 from service.asking import BODY_SECONDS, AskingError, act, compute, cursor_text, identity, read, zone_of, zones
+from service.auditing import AUDITING
+from service.form_tokens import masked, unmasked
 from service.incidents_api import asked_of, gather_still, incident_filter
 from service.keys import ACCESS, CONFIG, DEMO, SETTINGS
 from service.settings import shown
@@ -30,6 +33,10 @@ from service.shell import SESSION_COOKIE, page_error
 
 STATIC = Path(dashboards.__file__).parent / "static"
 ROWS = 50
+KINDS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+"""The texts of ours that are sent compressed though no compressed one lies beside them."""
+COMPRESSED_ASIDE = 16 * 1024
+"""Bytes from which on compressing takes a thread and not the loop."""
 FORM_BOUND = 64 * 1024
 """Most bytes of a form."""
 
@@ -43,13 +50,15 @@ def viewer_of(request: web.Request) -> Viewer:
         role=who.role if who.role != "ingest" else "viewer",
         zone=zone if zone in zones() else "UTC",
         theme=theme if theme in ("light", "dark") else "auto",  # type: ignore[arg-type]  # one of the three
-        csrf=request.app[ACCESS].form_token(who),
+        csrf=masked(request.app[ACCESS].form_token(who)),
     )
 
 
 def html(text: str, status: int = 200) -> web.Response:
-    """A page."""
-    return web.Response(status=status, text=text, content_type="text/html")
+    """A page, compressed for those who take it so."""
+    answer = web.Response(status=status, text=text, content_type="text/html", zlib_executor_size=COMPRESSED_ASIDE)
+    answer.enable_compression()
+    return answer
 
 
 async def now(request: web.Request) -> web.Response:
@@ -77,11 +86,16 @@ async def incidents(request: web.Request) -> web.Response:
 async def incident(request: web.Request) -> web.Response:
     viewer = viewer_of(request)
     zone = await shown_zone(request)
-    view, _ = await gather_still(request, asked_of(request, zone=zone))
+    asked = asked_of(request, zone=zone)
+    view, _ = await gather_still(request, asked)
     viewer = replace(viewer, zone=view.zone)
-    kept = {k: request.query[k] for k in ("from", "to", "as_of", "tz") if k in request.query}
-    kept.setdefault("tz", zone)
-    page = request.query.get("page", "1")
+    amended = await read(
+        request,
+        lambda c: read_amendments(c, view.incident.id, identity(request).actor, asked.now, as_of=asked.as_of),
+    )
+    # The figure is asked for what this page shows, whatever the clock says by then.
+    ends = {"from": asked.since, "to": asked.until, "as_of": asked.as_of}
+    kept = {name: instants.text(at) for name, at in ends.items() if at} | {"tz": zone}
     figure_url = f"/api/v1/incidents/{view.incident.id}/figure" + (f"?{urlencode(kept)}" if kept else "")
 
     def draw() -> str:
@@ -91,8 +105,9 @@ async def incident(request: web.Request) -> web.Response:
             phone_svg=phone_svg(view),
             alt=captions.described(view),
             figure_url=figure_url,
-            all_lines=request.query.get("lines") == "all",
-            page=max(1, int(page[:6])) if page.isdecimal() else 1,
+            query=request.query,
+            amended=amended,
+            frozen_at=asked.now,
         )
 
     return html(await compute(request, draw))
@@ -124,8 +139,9 @@ async def sign_in(request: web.Request) -> web.StreamResponse:
     following = inside(request.query.get("next", "/"))
     if not token:
         return html(pages.sign_in_page(error=None, next=following))
-    key = await compute(request, lambda: request.app[ACCESS].use_link(token))
+    key = await compute(request, lambda: request.app[ACCESS].use_link(token, address=request.remote))
     if key is None:
+        request.app[AUDITING].note("sign_in_refused", "nobody", "sign-in", request.remote, reason="link")
         return html(
             pages.sign_in_page(
                 error="This link was used or has expired. Ask for another with `barograph sign-in`, or give a token.",
@@ -143,11 +159,14 @@ async def sign_in_form(request: web.Request) -> web.StreamResponse:
     access = request.app[ACCESS]
     found = await compute(request, lambda: access.check(token)) if token else None
     if found is None or found.kind != "token":
+        request.app[AUDITING].note("sign_in_refused", "nobody", "sign-in", request.remote, reason="token")
         return html(pages.sign_in_page(error="This token is not known.", next=following), 401)
     token_of = found
     key, _ = await compute(
         request,
-        lambda: access.make("session", role=token_of.role, name=token_of.name, lasts=SESSION, parent=token_of),
+        lambda: access.make(
+            "session", role=token_of.role, name=token_of.name, lasts=SESSION, parent=token_of, address=request.remote
+        ),
     )
     return _signed_in(request, key, following)
 
@@ -170,7 +189,7 @@ def _signed_in(request: web.Request, key: str, following: str) -> web.Response:
 async def sign_out(request: web.Request) -> web.StreamResponse:
     who = identity(request)
     if who.kind == "session":
-        await compute(request, lambda: request.app[ACCESS].revoke(who.key))
+        await compute(request, lambda: request.app[ACCESS].revoke(who.key, by=who.actor, address=request.remote))
     answer = web.Response(status=303, headers={"Location": "/sign-in"})
     answer.del_cookie(SESSION_COOKIE, path="/")
     return answer
@@ -203,7 +222,7 @@ async def form_of(request: web.Request, *, bound: int = FORM_BOUND) -> dict[str,
     """A form's fields, at most `bound` bytes. Raises AskingError for one that is not from a page of this session."""
     who: Identity = identity(request)
     fields = dict(await posted(request, bound=bound))
-    if not request.app[ACCESS].is_form_token(who, fields.pop("csrf", "")):
+    if not request.app[ACCESS].is_form_token(who, unmasked(fields.pop("csrf", ""))):
         raise AskingError("the form is not from this session; open the page again and repeat")
     return fields
 
@@ -253,20 +272,6 @@ async def status_form(request: web.Request) -> web.StreamResponse:
     return back(name)
 
 
-async def entry_form(request: web.Request) -> web.StreamResponse:
-    name = request.match_info["incident"]
-    fields = placed(await form_of(request), await shown_zone(request))
-    number = await act(request, lambda acting: acting.note(name, fields))
-    return back(name, f"#e{number}")
-
-
-async def correct_form(request: web.Request) -> web.StreamResponse:
-    name, number = request.match_info["incident"], int(request.match_info["entry"])
-    fields = placed(await form_of(request), await shown_zone(request))
-    await act(request, lambda acting: acting.correct(name, number, fields))
-    return back(name, f"#e{number}")
-
-
 async def retract_form(request: web.Request) -> web.StreamResponse:
     name, number = request.match_info["incident"], int(request.match_info["entry"])
     await form_of(request)
@@ -279,20 +284,6 @@ async def verdict_form(request: web.Request) -> web.StreamResponse:
     fields = placed(await form_of(request), "UTC")
     await act(request, lambda acting: acting.judge(name, link, fields))
     return back(name, "#links")
-
-
-async def patch_form(request: web.Request) -> web.StreamResponse:
-    name = request.match_info["incident"]
-    form = await form_of(request)
-    fields = placed(form, await shown_zone(request))
-    version = form.get("version", "")
-
-    def change(acting: Any) -> Any:  # noqa: ANN401  # Acting in, Incident out
-        acting.seen(name, expected=int(version) if version.isdecimal() else None)
-        return acting.patch(name, fields)
-
-    await act(request, change)
-    return back(name)
 
 
 async def zone_form(request: web.Request) -> web.StreamResponse:
@@ -326,12 +317,16 @@ async def static(request: web.Request) -> web.StreamResponse:
     if not path.is_relative_to(STATIC) or not path.is_file() or path.suffix == ".gz":
         raise web.HTTPNotFound
     fixed = "v" in request.query or "/vendor/" in f"/{name}" or "/fonts/" in f"/{name}"
-    return web.FileResponse(
-        path, headers={"Cache-Control": "public, max-age=31536000, immutable" if fixed else "public, max-age=300"}
-    )
+    headers = {"Cache-Control": "public, max-age=31536000, immutable" if fixed else "public, max-age=300"}
+    if path.suffix not in KINDS or path.with_name(f"{path.name}.gz").is_file():
+        return web.FileResponse(path, headers=headers)
+    body = await compute(request, path.read_bytes)
+    answer = web.Response(body=body, content_type=KINDS[path.suffix], charset="utf-8", headers=headers)
+    answer.enable_compression()
+    return answer
 
 
-def sign_in_link(access: Any, base: str) -> str:  # noqa: ANN401  # Access
+def sign_in_link(access: Any, base: str, *, by: str = "system") -> str:  # noqa: ANN401  # Access
     """A one-time link that signs an admin in."""
-    token, _ = access.make("sign_in", role="admin", name="admin", lasts=LINK)
+    token, _ = access.make("sign_in", role="admin", name="admin", lasts=LINK, by=by)
     return f"{base}/sign-in?token={token}"

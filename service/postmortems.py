@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from dashboards import postmortem, recorded, typeset, wordfile, words, writings
+from dashboards import ics, postmortem, recorded, typeset, wordfile, words, writings
 from dashboards.audiences import Audience, Version, version_for
 from dashboards.postmortem import Document, Standing
 from incidents import instants, postmortem_revisions
@@ -26,9 +26,10 @@ KINDS = {
     "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
     "zip": "application/zip",
     "json": "application/json",
+    "ics": "text/calendar",
 }
 """Every format with its media type."""
-TEXTS = ("md", "html", "json")
+TEXTS = ("md", "html", "json", "ics")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +112,9 @@ def _content(found: Read, form: str) -> bytes:
     if form == "json":
         return writings.json_text(found.version, found.standing)
     document = found.document()
+    if form == "ics":
+        actions, revision = found.version.words.get("actions") or (), found.standing.revision
+        return ics.of_actions(found.version.facts["incident"]["id"], document.title, actions, at=revision.recorded_at)
     if form == "md":
         return writings.markdown(document).encode()
     if form == "html":

@@ -24,6 +24,7 @@ from service.asking import (
     cursor_of,
     cursor_text,
     fields_of,
+    if_match,
     limit_of,
     page,
     read,
@@ -79,7 +80,7 @@ async def get_postmortem_file(request: web.Request) -> web.Response:
 async def put_postmortem(request: web.Request) -> web.Response:
     given = await fields_of(request)
     try:
-        base = expected_revision(request)
+        base = if_match(request, "r", of="postmortem")
     except KeyError:
         return problem("precondition-needed", "send the ETag of the revision that you last saw, or *")
     if set(given) - {"sections", "state"}:
@@ -105,20 +106,6 @@ def moved_words(moved: MovedOnError) -> str:
         return f"the postmortem is at revision {moved.current.number} now: look at it and repeat"
     names = ", ".join(SECTIONS[name] for name in moved.clashes)
     return f"somebody else changed {names} meanwhile: their text is in `current`, at revision {moved.current.number}"
-
-
-def expected_revision(request: web.Request) -> int | None:
-    """The revision of If-Match; None for `*`. Raises KeyError where the header is missing."""
-    text = request.headers.get("If-Match")
-    if text is None:
-        raise KeyError("If-Match")
-    text = text.strip()
-    if text == "*":
-        return None
-    number = text.removeprefix("W/").strip('"').removeprefix("r")
-    if not (number.isascii() and number.isdecimal()):
-        raise AskingError("If-Match: an ETag of this postmortem or * is expected")
-    return int(number[:9])
 
 
 async def save(request: web.Request, sent: Sent) -> Revision:

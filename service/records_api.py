@@ -184,6 +184,8 @@ def _feed_json(feed: FeedHealth) -> dict[str, Any]:
         "error": feed.error,
         "circuit": feed.circuit,
         "open_until": _maybe(feed.open_until),
+        "documents_waiting": feed.waiting,
+        "documents_given_up": feed.given_up,
     }
 
 

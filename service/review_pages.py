@@ -10,7 +10,7 @@ from aiohttp import web
 
 from dashboards import comparison as side_by_side
 from dashboards import review as drawn
-from incidents import instants
+from incidents import clock_words, instants
 from incidents.acts import NotFoundError
 from incidents.measurements import PAIRS
 from incidents.views import cohort, comparison, durations, review
@@ -28,18 +28,19 @@ MOST_COMPARED = 8
 async def review_page(request: web.Request) -> web.Response:
     """The page; its days are those of the reader's zone."""
     viewer = viewer_of(request)
-    seen = await _read(request, zone_of(request) or viewer.zone)
+    seen = await read_cohort(request, viewer.zone)
     return html(await compute(request, lambda: drawn.review_page(seen, viewer)))
 
 
 async def get_review(request: web.Request) -> web.Response:
     """The same numbers as JSON."""
-    seen = await _read(request, zone_of(request) or "UTC")
+    seen = await read_cohort(request)
     return answer(await compute(request, lambda: review_json(seen)))
 
 
-async def _read(request: web.Request, zone: str) -> Cohort:
-    now, config = clock.now(), request.app[CONFIG].now
+async def read_cohort(request: web.Request, default_zone: str = "UTC") -> Cohort:
+    """The incidents of the window, the site and the zone that a query asks for."""
+    zone, now, config = zone_of(request) or default_zone, clock.now(), request.app[CONFIG].now
     since, until = _window(request, now, zone)
     asked = ReviewAsked(now=now, since=since, until=until, zone=zone, site=site_of(request))
     return await read(request, lambda connection: review.read_review(connection, config, asked))
@@ -49,7 +50,7 @@ def _window(request: web.Request, now: datetime, zone: str) -> tuple[datetime, d
     """From and to of the query; a `to` that is a day alone holds that day."""
     first, last = review.default_window(now, zone)
     since, until = instant_of(request, "from", zone), instant_of(request, "to", zone)
-    if until is not None and len(request.query["to"].strip()) == 10:
+    if until is not None and _is_day(request.query["to"].strip()):
         wall = until.astimezone(ZoneInfo(zone)).replace(tzinfo=None) + timedelta(days=1)
         until = wall.replace(tzinfo=ZoneInfo(zone)).astimezone(now.tzinfo) - timedelta(microseconds=1)
     until = until or last
@@ -57,6 +58,10 @@ def _window(request: web.Request, now: datetime, zone: str) -> tuple[datetime, d
     if since >= until:
         raise AskingError("from: lies after to")
     return since, until
+
+
+def _is_day(text: str) -> bool:
+    return len(text) == len("2026-03-01") and not clock_words.is_relative(text)
 
 
 async def compare_page(request: web.Request) -> web.Response:

@@ -13,25 +13,34 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from sqlalchemy.exc import SQLAlchemyError
 
 from incidents import configured
+from incidents.feeds.retention import keep_bounded
 from incidents.proofs import repeats
 from incidents.proofs.repeats import REFUSAL
 from incidents.pulses import PULSE
 from incidents.retention import Retention
 from incidents.settling import settle_due
 from incidents.store import Store, insert
-from service import clock
+from service import clock, reports
+from service.auditing import AUDITING
 from service.keys import ACCESS, CONFIG, HUB, KEY_CHECKS, SETTINGS, STORE, WORKER
 from service.polling import POLLING
+from service.sending import SENDING
 
 log = logging.getLogger(__name__)
 
 RULES_SECONDS = 5
 """How often the rules' clock ticks."""
+REPORT_SECONDS = 60
+"""How often it is looked whether a period has ended of which no report is written."""
 POLL_SECONDS = 1
 """How often it is looked whose turn it is to be asked."""
+SEND_SECONDS = 1
+"""How often it is looked whether destinations are to be told something."""
 RELOAD_SECONDS = 2
 """How long a configuration or a key that another process wrote may go unnoticed; well under FRESH_SECONDS."""
 HOUSE_SECONDS = 30
+ASKED_SECONDS = 3600
+"""How often the log of askings is kept within its bounds."""
 RETENTION_SECONDS = 3600
 PULSES_KEPT = timedelta(days=1)
 
@@ -44,6 +53,9 @@ async def running(app: web.Application) -> AsyncIterator[None]:
         (RELOAD_SECONDS, _reload),
         (HOUSE_SECONDS, _keep_house),
         (POLL_SECONDS, _poll),
+        (SEND_SECONDS, _send),
+        *(((REPORT_SECONDS, _report),) if app[SETTINGS].report_dir else ()),
+        (ASKED_SECONDS, _sum_asked),
         (RETENTION_SECONDS, _retain),
     )
     for seconds, tick in ticks:
@@ -82,6 +94,30 @@ async def _poll(app: web.Application) -> None:
     await app[POLLING].tick()
 
 
+async def _send(app: web.Application) -> None:
+    await app[SENDING].tick()
+
+
+async def _report(app: web.Application) -> None:
+    """Write what is due: whichever process claims a period first writes it."""
+    settings = app[SETTINGS]
+    assert settings.report_dir
+    address = f"{settings.public_url}/report" if settings.public_url else ""
+    plan = reports.Plan(
+        settings.report_dir, settings.report_every, settings.report_formats, settings.report_zone, address
+    )
+    await asyncio.to_thread(reports.write_due, app[STORE], plan, clock.now())
+
+
+async def _sum_asked(app: web.Application) -> None:
+    settings = app[SETTINGS]
+    gone = await asyncio.to_thread(
+        keep_bounded, app[STORE], clock.now(), days=settings.asked_days, rows=settings.asked_rows
+    )
+    if gone:
+        log.info("askings of feeds: %d rows were summed into others", gone)
+
+
 async def _retain(app: web.Application) -> None:
     """Drop what is aged: short transactions, on each process; who comes second finds less."""
     if not (days := app[SETTINGS].retention):
@@ -109,6 +145,7 @@ def _reload_configuration(app: web.Application) -> None:
 
 async def _keep_house(app: web.Application) -> None:
     """Write down what was refused; what cannot be written is counted on and tried again at the next tick."""
+    await app[AUDITING].flush()
     refusals, last = app[WORKER].take_refusals(), dict(app[WORKER].last_refusals)
     try:
         await asyncio.to_thread(_keep_house_now, app[STORE], refusals, last)

@@ -1,4 +1,4 @@
-"""Signature secrets at rest: encrypted under the service's secret key, opened only in memory."""
+"""What is encrypted under the service's secret key: signature secrets at rest, and a text that passes by a browser."""
 
 from __future__ import annotations
 
@@ -53,8 +53,21 @@ def _make(path: Path) -> None:
         draft.unlink(missing_ok=True)
 
 
-def _fernet(key: bytes) -> Fernet:
-    return Fernet(base64.urlsafe_b64encode(hashlib.sha256(b"secrets|" + key).digest()))
+def _fernet(key: bytes, purpose: bytes = b"secrets") -> Fernet:
+    return Fernet(base64.urlsafe_b64encode(hashlib.sha256(purpose + b"|" + key).digest()))
+
+
+def seal_text(key: bytes, text: str) -> str:
+    """A text that only this service, or a replica with its secret key, can open, and only for a while."""
+    return _fernet(key, b"passing").encrypt(text.encode()).decode()
+
+
+def open_text(key: bytes, sealed: str, lasts: int) -> str | None:
+    """What `seal_text` sealed within the last so many seconds; None for anything else."""
+    try:
+        return _fernet(key, b"passing").decrypt(sealed.encode(errors="replace"), ttl=lasts).decode()
+    except InvalidToken:
+        return None
 
 
 def keep(connection: sa.Connection, key: bytes, source: str, texts: Sequence[str]) -> None:

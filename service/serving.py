@@ -9,6 +9,7 @@ import socket
 import sys
 from collections.abc import Callable
 from datetime import timedelta
+from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 
@@ -17,16 +18,18 @@ import sqlalchemy as sa
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from incidents import audit
 from incidents.configured import CONFIGURED
 from incidents.rebuild import refill
 from incidents.redaction import redact
 from incidents.store import Store
 from service import clock
 from service.app import READ_CONNECTIONS, create_app
+from service.durability import check_durability
 from service.keys import ACCESS
 from service.people import sign_in_link
 from service.replay import Player, story_of
-from service.settings import Settings, SettingsError
+from service.settings import Settings, shown
 from service.shortcut import Shortcut
 
 log = logging.getLogger(__name__)
@@ -93,6 +96,7 @@ def serve(settings: Settings, *, demo: bool) -> None:
     check_durability(store)
     if refill(store, clock.now()):
         log.info("the caches were rebuilt from the logs")
+    told_of_start(store, settings)
     if demo:
         load_stories(store)
     try:
@@ -100,6 +104,19 @@ def serve(settings: Settings, *, demo: bool) -> None:
             runner.run(_serve(settings, store, demo=demo))
     finally:
         store.close()
+
+
+def told_of_start(store: Store, settings: Settings) -> None:
+    """Write the start into the audit log, and each setting that is not what it was at the last one."""
+    now, values = clock.now(), {name: value for name, value, _ in shown(settings)}
+    with store.writing() as connection:
+        was = audit.last_settings(connection)
+        for name in sorted(values):
+            if was and was.get(name, values[name]) != values[name]:
+                told = {"value": values[name], "former": was[name]}
+                audit.append(connection, "setting_changed", by="system", of=name, now=now, **told)
+        about = {"version": version("barograph"), "database": "SQLite" if store.is_sqlite else "PostgreSQL"}
+        audit.append(connection, "started", by="system", of="service", now=now, **about, **values)
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -110,15 +127,6 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
         return None
     factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
     return factory
-
-
-def check_durability(store: Store) -> None:
-    """Refuse a database that forgets what it acknowledged."""
-    told = store.durability()
-    bad = {"fsync": "off", "synchronous_commit": "off", "synchronous": "0", "journal_mode": "off"}
-    for name, value in told.items():
-        if value == bad.get(name):
-            raise SettingsError(f"DATABASE_URL: {name} is {value}: what is acknowledged could be lost")
 
 
 def demo_file(settings: Settings) -> str:

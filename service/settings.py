@@ -9,10 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
+from zoneinfo import available_timezones
 
+from incidents.periods import EVERY, Every
 from incidents.retention import CLASSES
 
 PREFIX = "BAROGRAPH_"
+REPORT_FORMATS = ("pdf", "html", "docx", "md")
 
 
 class SettingsError(ValueError):
@@ -48,7 +51,13 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("CONTACT", "", "An address or URL at which feeds may reach you; sent to them in User-Agent"),
     Setting("OUTBOUND_PROXY", "", "http://HOST:PORT, a proxy that outbound requests go through"),
     Setting("POLL_FEEDS", "true", "false asks no feed; `backfill` and `import` still work"),
+    Setting("ASKED_DAYS", "30", "Older askings of feeds are summed where they went alike; 1 to 3650"),
+    Setting("ASKED_ROWS", "200000", "Above that the oldest are summed by the day, then in all; at least 1000"),
     Setting("LOG_FORMAT", "console", "console or json"),
+    Setting("REPORT_DIR", "", "A folder into which a report of each period is written; none is written without it"),
+    Setting("REPORT_EVERY", "month", "month, quarter or year"),
+    Setting("REPORT_FORMATS", "pdf", "Of pdf, html, docx, md, separated by commas"),
+    Setting("REPORT_ZONE", "UTC", "The time zone by whose days a period begins and ends"),
     Setting("OPEN_METRICS", "false", "true opens /metrics without a token"),
 )
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
@@ -72,7 +81,13 @@ class Settings:
     contact: str
     outbound_proxy: str
     poll_feeds: bool
+    asked_days: int
+    asked_rows: int
     log_format: str
+    report_dir: Path | None
+    report_every: Every
+    report_formats: tuple[str, ...]
+    report_zone: str
     open_metrics: bool
     origins: Mapping[str, str]
     """Where each came from: flag, environment, file or default."""
@@ -117,8 +132,8 @@ def _secret_file(name: str, path: str) -> str:
 
 def _checked(values: Mapping[str, str], origins: dict[str, str]) -> Settings:
     data_dir = Path(values["DATA_DIR"])
-    port = _number("PORT", values["PORT"], most=65535)
-    spool_mib = _number("SPOOL_MIB", values["SPOOL_MIB"], most=1 << 20)
+    port = _number("PORT", values["PORT"], 0, 65535)
+    spool_mib = _number("SPOOL_MIB", values["SPOOL_MIB"], 0, 1 << 20)
     if values["LOG_FORMAT"] not in ("console", "json"):
         raise SettingsError(f"LOG_FORMAT: {values['LOG_FORMAT'][:40]!r} is neither console nor json")
     for name in ("OPEN_METRICS", "POLL_FEEDS"):
@@ -137,6 +152,7 @@ def _checked(values: Mapping[str, str], origins: dict[str, str]) -> Settings:
             ipaddress.ip_network(network)
         except ValueError as error:
             raise SettingsError(f"ALLOW_PRIVATE_NETWORKS: {error}") from None
+    formats = _report_formats(values)
     url = values["DATABASE_URL"]
     if url and not url.startswith(("sqlite:///", "postgresql://", "postgres://", "postgresql+psycopg://")):
         raise SettingsError("DATABASE_URL: sqlite:///FILE or postgresql://… is expected")
@@ -155,15 +171,21 @@ def _checked(values: Mapping[str, str], origins: dict[str, str]) -> Settings:
         contact=values["CONTACT"],
         outbound_proxy=values["OUTBOUND_PROXY"],
         poll_feeds=values["POLL_FEEDS"] == "true",
+        asked_days=_number("ASKED_DAYS", values["ASKED_DAYS"], 1, 3_650),
+        asked_rows=_number("ASKED_ROWS", values["ASKED_ROWS"], 1_000, 10**9),
         log_format=values["LOG_FORMAT"],
+        report_dir=Path(values["REPORT_DIR"]) if values["REPORT_DIR"] else None,
+        report_every=values["REPORT_EVERY"],  # type: ignore[arg-type]  # checked above
+        report_formats=formats,
+        report_zone=values["REPORT_ZONE"],
         open_metrics=values["OPEN_METRICS"] == "true",
         origins=origins,
     )
 
 
-def _number(name: str, text: str, *, most: int) -> int:
-    if not (text.isascii() and text.isdecimal() and len(text) < 10 and int(text) <= most):
-        raise SettingsError(f"{name}: {text[:40]!r} is not a number up to {most}")
+def _number(name: str, text: str, least: int, most: int) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) < 12 and least <= int(text) <= most):
+        raise SettingsError(f"{name}: a number from {least:,} to {most:,} is expected, not {text[:40]!r}")
     return int(text)
 
 
@@ -174,10 +196,20 @@ def _retention(text: str) -> dict[str, int]:
         name, _, days = part.partition("=")
         if name not in CLASSES or name in found:
             raise SettingsError(f"RETENTION: {name[:40]!r} is none of {', '.join(CLASSES)}, or is given twice")
-        found[name] = _number("RETENTION", days, most=36500)
-        if not found[name]:
-            raise SettingsError(f"RETENTION: {name}: a day is the least")
+        found[name] = _number("RETENTION", days, 1, 36_500)
     return found
+
+
+def _report_formats(values: Mapping[str, str]) -> tuple[str, ...]:
+    """The formats of scheduled reports, with the rest of the schedule checked."""
+    if values["REPORT_EVERY"] not in EVERY:
+        raise SettingsError(f"REPORT_EVERY: one of {', '.join(EVERY)} is expected")
+    if values["REPORT_ZONE"] not in available_timezones():
+        raise SettingsError(f"REPORT_ZONE: {values['REPORT_ZONE'][:60]!r} is not a time zone of the IANA database")
+    formats = tuple(dict.fromkeys(word.strip() for word in values["REPORT_FORMATS"].split(",") if word.strip()))
+    if not formats or set(formats) - set(REPORT_FORMATS):
+        raise SettingsError(f"REPORT_FORMATS: of {', '.join(REPORT_FORMATS)}, separated by commas")
+    return formats
 
 
 def shown(settings: Settings) -> list[tuple[str, str, str]]:

@@ -17,6 +17,7 @@ from dashboards.pages import error_page
 from incidents.acts import ConflictError, NotFoundError
 from service.access import Identity, Role
 from service.asking import AskingError
+from service.auditing import AUDITING
 from service.inbox import key_of, whose
 from service.keys import IDENTITY, SETTINGS
 from service.problem import problem
@@ -107,6 +108,8 @@ def _barred(request: web.Request, who: Identity | None) -> web.StreamResponse | 
             )
         return web.HTTPSeeOther(f"/sign-in?next={quote(request.path_qs, safe='')}")
     if who.role == "ingest" or not who.may(least):
+        what = f"{request.method} {route_of(request)}"
+        request.app[AUDITING].note("role_refused", who.actor, what, request.remote, role=who.role, least=least)
         if is_api:
             return problem("forbidden", f"the role {least} or above is needed")
         return page_error(403, "Not for this role", f"The role {least} or above is needed.", None)

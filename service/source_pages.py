@@ -12,7 +12,7 @@ from aiohttp import web
 
 from dashboards import pages
 from dashboards import senders as sender_pages
-from incidents import deliveries, redaction
+from incidents import audit, deliveries, redaction
 from incidents.acts import ConflictError, NotFoundError
 from incidents.adapters import adapters, listing
 from incidents.config import ConfigError, source_of, spec_of
@@ -26,8 +26,8 @@ from incidents.samples import sample_of
 from incidents.store import delivery_id_of, receipt_of
 from incidents.views import overview, senders
 from incidents.views.source_view import Payload, SourceHealth, Spooled, Trial
-from service import clock, trials
-from service.asking import AskingError, compute, cursor_of, cursor_text, read
+from service import clock, shown_once, trials
+from service.asking import AskingError, compute, cursor_of, cursor_text, identity, read
 from service.deliveries_api import queue_reread, read_delivery, receipt_number
 from service.incidents_api import public_url
 from service.keys import ACCESS, CONFIG, SETTINGS, SPOOL, STORE, WORKER
@@ -84,7 +84,17 @@ def _known(request: web.Request) -> Source:
 
 
 async def source(request: web.Request) -> web.Response:
-    return html(await _source_html(request, request.match_info["source"], None))
+    """A source's page; with its new key in full, once, where this browser has just made one."""
+    name, may = request.match_info["source"], viewer_of(request).role == "admin"
+    key = shown_once.handed_over(request, name) if may else None
+    answer = html(await _source_html(request, name, key))
+    if shown_once.COOKIE in request.cookies:
+        shown_once.forget(answer, name)
+    return answer
+
+
+def _to_source(name: str) -> web.Response:
+    return web.Response(status=303, headers={"Location": f"/sources/{name}"})
 
 
 async def _source_html(request: web.Request, name: str, key: str | None) -> str:
@@ -152,16 +162,21 @@ async def keep_secrets(request: web.Request) -> web.Response:
     owner = await read(request, lambda c: owners(c).get(("source", name)))
     if owner != "page":
         raise ConflictError(f"the secrets of {name} are the configuration file's; change them there")
-    await compute(request, lambda: request.app[ACCESS].keep_secrets(name, given))
-    return html(await _source_html(request, name, None))
+    await compute(request, lambda: request.app[ACCESS].keep_secrets(name, given, by=identity(request).actor))
+    return _to_source(name)
 
 
 async def create_key(request: web.Request) -> web.Response:
-    """Make another key for a source; this answer is the one time that it is shown."""
+    """Make another key for a source; its page shows it once."""
     await form_of(request)
     name = _known(request).name
-    key, _ = await compute(request, lambda: request.app[ACCESS].make("ingest", role="ingest", name=name, source=name))
-    return html(await _source_html(request, name, key))
+    key, _ = await compute(
+        request,
+        lambda: request.app[ACCESS].make("ingest", role="ingest", name=name, source=name, by=identity(request).actor),
+    )
+    answer = _to_source(name)
+    shown_once.hand_over(request, answer, name, key)
+    return answer
 
 
 # --- a new source ---------------------------------------------------------------------------------------------------
@@ -187,7 +202,7 @@ def _new_source_html(
 
 
 async def create_source(request: web.Request) -> web.Response:
-    """Make a source of the pages' own, a sender's with its first key, and show what to paste."""
+    """Make a source of the pages' own, a sender's with its first key, and go to its page, which shows what to paste."""
     fields = {k: v.strip() for k, v in (await form_of(request)).items() if v.strip()}
     secret = fields.pop("secret", None)
 
@@ -196,7 +211,10 @@ async def create_source(request: web.Request) -> web.Response:
     except ConfigError as error:
         return html(_new_source_html(request, fields.get("adapter", ""), fields, str(error)), 400)
     await compute(request, lambda: reload_now(request.app))
-    return html(await _source_html(request, name, key))
+    answer = _to_source(name)
+    if key is not None:
+        shown_once.hand_over(request, answer, name, key)
+    return answer
 
 
 def _make(request: web.Request, fields: Mapping[str, str], secret: str | None) -> tuple[str, str | None]:
@@ -204,20 +222,23 @@ def _make(request: web.Request, fields: Mapping[str, str], secret: str | None) -
     if unknown := set(fields) & set(NO_KEY):
         raise ConfigError(f"{min(unknown)}: is not given here")
     made = source_of(fields, adapters(), "source")
-    # The page that shows the key is the answer to this form: sent again, by a reload, it makes another key.
-    known = request.app[CONFIG].now.source(made.name)
+    # A form that is sent twice, by a second press of the button, makes another key; the page shows the last.
+    known, by = request.app[CONFIG].now.source(made.name), identity(request).actor
     with request.app[STORE].writing() as connection:
         owner = owners(connection, retired=True).get(("source", made.name))
         if owner is None:
             put(connection, ("source", made.name), spec_of(made), owner="page", now=clock.now(), position=1000)
+            told = {"step": "add", "why": made.adapter}
+            audit.append(connection, "configured", by=by, of=f"source {made.name}", now=clock.now(), **told)
         elif owner != "page" or known is None or known.adapter != made.adapter:
             raise ConfigError(f"a source called {made.name} exists or existed; choose another name")
         if given := secrets_in(secret or ""):
             keep(connection, secret_key(request.app[SETTINGS]), made.name, given)
+            audit.append(connection, "secrets_kept", by=by, of=made.name, now=clock.now(), count=len(given))
     request.app[ACCESS].refresh()
     if adapters()[made.adapter].kind == "feed":
         return made.name, None  # nobody sends for a feed
-    return made.name, request.app[ACCESS].make("ingest", role="ingest", name=made.name, source=made.name)[0]
+    return made.name, request.app[ACCESS].make("ingest", role="ingest", name=made.name, source=made.name, by=by)[0]
 
 
 # --- deliveries -----------------------------------------------------------------------------------------------------

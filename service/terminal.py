@@ -52,9 +52,8 @@ def opened(settings: Settings | None = None) -> Iterator[Store]:
     """The migrated store of the settings; exit 6 when the database does not answer."""
     import sqlalchemy.exc
 
-    from incidents.rebuild import refill
+    from incidents import schema
     from incidents.store import Store
-    from service import clock
 
     settings = settings or settings_of()
     if not settings.names_a_database and (settings.data_dir / "demo.db").exists():
@@ -67,7 +66,13 @@ def opened(settings: Settings | None = None) -> Iterator[Store]:
     store = Store(settings.database_url)
     try:
         store.migrate()
-        refill(store, clock.now())
+        with store.reading() as connection:
+            is_due = schema.is_refill_due(connection)
+        if is_due:
+            from incidents.rebuild import refill
+            from service import clock
+
+            refill(store, clock.now())
         yield store
     except sqlalchemy.exc.OperationalError as error:
         raise fail(f"the database does not answer: {error.orig}", UNAVAILABLE) from None
@@ -94,18 +99,36 @@ def told() -> Iterator[None]:
 
 
 def instant(_context: click.Context, parameter: click.Parameter, value: str | None) -> datetime | None:
-    """An instant on the command line."""
-    from incidents import instants
+    """An instant on the command line, in the grammar of `clock_words`, in UTC."""
+    from incidents import clock_words
+    from service import clock
 
     if value is None:
         return None
     try:
-        at = instants.parse(value)
+        return clock_words.read(value, now=clock.now(), end=parameter.name == "until")
     except ValueError as error:
         raise click.BadParameter(plain(error), param=parameter) from None
-    if at is None:
-        raise click.BadParameter("an instant such as 2022-09-05T07:00:00Z is expected", param=parameter)
-    return at
+
+
+def operator() -> str:
+    """Who runs the command, for the audit log: the user of the operating system."""
+    import os
+    import pwd
+
+    try:
+        return f"cli:{pwd.getpwuid(os.getuid()).pw_name}"
+    except KeyError:  # a container's user need not have a name
+        return f"cli:{os.getuid()}"
+
+
+def audited(store: Store, act: str, of: str, **params: str) -> None:
+    """Write down what the command does."""
+    from incidents import audit
+    from service import clock
+
+    with store.writing() as connection:
+        audit.append(connection, act, by=operator(), of=of, now=clock.now(), **params)
 
 
 JSON_OPTION = click.option("--json", "json_", is_flag=True, help="Print JSON.")

@@ -15,7 +15,7 @@ from incidents.deliveries import UNREAD
 from incidents.samples import Sample
 from incidents.spoken import TEST_HEADER
 from incidents.store import delivery_id_of
-from service.asking import compute, read
+from service.asking import compute, identity, read
 from service.keys import ACCESS
 
 POST_SECONDS = 10.0
@@ -37,14 +37,14 @@ async def send(request: web.Request, source: str, sample: Sample) -> Sent:
 
     The key is made for this one delivery: those in use are known here by their digests alone.
     """
-    access = request.app[ACCESS]
+    access, by = request.app[ACCESS], identity(request).actor
     key, ident = await compute(
-        request, lambda: access.make("ingest", role="ingest", name="setup test", source=source, lasts=LASTS)
+        request, lambda: access.make("ingest", role="ingest", name="setup test", source=source, lasts=LASTS, by=by)
     )
     try:
         sent = await _post(f"{_own_address(request)}/in/{source}", key, sample)
     finally:
-        await compute(request, lambda: access.revoke(ident))
+        await compute(request, lambda: access.revoke(ident, by=by))
     if sent.receipt:
         await until_read(request, sent.receipt)
     return sent

@@ -15,6 +15,7 @@ from incidents.config import Config
 from incidents.ingest import MOST_STATEMENTS, Ingest
 from incidents.store import Store, is_away
 from service import clock
+from service.instruments import Instruments
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +29,14 @@ LEAST_BYTES, MOST_BYTES = 32 * 1024, 1024 * 1024
 class Worker:
     """Reads the queue until it is closed. `wake` is set whenever a delivery was committed."""
 
-    def __init__(self, store: Store, config: Callable[[], Config], on_change: Callable[[frozenset[str]], None]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        config: Callable[[], Config],
+        on_change: Callable[[frozenset[str]], None],
+        instruments: Instruments | None = None,
+    ) -> None:
+        self._instruments = instruments or Instruments()
         self.store, self.config, self.on_change = store, config, on_change
         self.wake = threading.Event()
         self.refusals: Counter[tuple[str, str]] = Counter()
@@ -119,6 +127,7 @@ class Worker:
         if worked is None:
             return False
         took = time.monotonic() - self._began
+        self._instruments.fold_seconds.observe(took)
         self._bytes = int(min(MOST_BYTES, max(LEAST_BYTES, self._bytes * min(2.0, max(0.5, turn / took)))))
         self.read += worked.deliveries
         self.on_change(worked.topics)

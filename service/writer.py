@@ -9,6 +9,7 @@ import asyncio
 import logging
 import queue
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +20,7 @@ from incidents import deliveries
 from incidents.deliveries import Arrival
 from incidents.proofs.signatures import Proof
 from incidents.store import DeliveryIds, Store, is_away, receipt_of
+from service.instruments import Instruments
 from service.spool import Spool
 
 log = logging.getLogger(__name__)
@@ -42,6 +44,8 @@ class OverloadedError(Exception):
 class _Waiting:
     arrival: Arrival
     answer: asyncio.Future[str]
+    since: float
+    """By the monotonic clock."""
 
 
 class Writer:
@@ -50,8 +54,15 @@ class Writer:
     With a spool, what the database cannot take goes there, and all that comes after it until it is empty again.
     """
 
-    def __init__(self, store: Store, on_commit: threading.Event, spool: Spool | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        on_commit: threading.Event,
+        spool: Spool | None = None,
+        instruments: Instruments | None = None,
+    ) -> None:
         self._store, self._on_commit, self._spool = store, on_commit, spool
+        self._instruments = instruments or Instruments()
         self._queue: queue.SimpleQueue[list[_Waiting] | None] = queue.SimpleQueue()
         self._gathered: list[_Waiting] = []
         self._ids = DeliveryIds()
@@ -63,6 +74,8 @@ class Writer:
         self.waiting_bytes = 0
         self.draining = False
         self.commits = 0
+        self.written = 0
+        self.turned_away = 0
         self.failing: str | None = None
         self._thread.start()
 
@@ -83,8 +96,10 @@ class Writer:
         Raises OverloadedError at once when too much waits; the future raises it when the commit fails.
         """
         if not self.is_alive:
+            self.turned_away += 1
             raise OverloadedError("deliveries cannot be written")
         if self.draining or self.waiting >= MOST_WAITING or self.waiting_bytes + len(body) > MOST_WAITING_BYTES:
+            self.turned_away += 1
             raise OverloadedError("draining" if self.draining else "too much waits to be written")
         arrival = Arrival(
             self._ids.next(received_at), source, received_at, headers, body, encoding, refused, size, proof
@@ -95,7 +110,7 @@ class Writer:
         # One hand-over for all that the loop reads in one turn: waking the thread for each costs more than the commit.
         if not self._gathered:
             self._loop.call_soon(self._hand_over)
-        self._gathered.append(_Waiting(arrival, answer))
+        self._gathered.append(_Waiting(arrival, answer, time.monotonic()))
         return answer
 
     def _hand_over(self) -> None:
@@ -179,6 +194,7 @@ class Writer:
 
     def _commit(self, arrivals: Sequence[Arrival]) -> Exception | None:
         """The job boundary of the writer's thread: whatever one delivery holds, the next must find a writer."""
+        began = time.monotonic()
         try:
             with self._store.intake(len(arrivals)) as connection:
                 self._firsts = deliveries.append(connection, arrivals)
@@ -195,12 +211,19 @@ class Writer:
         self.failing = None
         if arrivals:
             self.commits += 1
+            self.written += len(arrivals)
+            self._instruments.commit_seconds.observe(time.monotonic() - began)
+            self._instruments.commit_deliveries.observe(len(arrivals))
             self._on_commit.set()
         return None
 
     def _answer(self, batch: Sequence[_Waiting], error: Exception | None, firsts: Mapping[int, int]) -> None:
         self.waiting -= len(batch)
         self.waiting_bytes -= sum(len(w.arrival.body) for w in batch)
+        if error is None:
+            self._instruments.receipt_seconds.observe(time.monotonic() - batch[0].since)
+        else:
+            self.turned_away += len(batch)
         for waiting in batch:
             if waiting.answer.done():
                 continue

@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from incidents.adapters import Adapter, adapters, credit_line
+from tests import sample_kinds
 
 FOLDER = Path(__file__).parent.parent / "docs" / "adapters"
 REFERENCE = FOLDER.parent / "reference.md"
@@ -15,6 +16,15 @@ with `barograph key create NAME`."""
 ASKED = """\
 A feed: Barograph asks for it, every {every} unless the source says `every`. Name the source in the configuration file;
 `url` takes the place of the feed's own address, and `{{key}}` in an address stands for the source's secret."""
+SHOWN = """\
+## What the samples show
+
+Each sender has payloads of our own making in `tests/payloads/`, written after its documented format, with what is read
+in them beside it; a test compares the two. {whole} senders have samples of what began, of the same thing being over,
+and of several at once; where a request of the sender speaks of one thing only, a second one stands for it in a body of
+its own. {all} of these have the sender's own test message too, from which no alert is made.
+"""
+NAMED = {"firing": "it began", "resolved": "it is over", "several": "several", "test": "its own test"}
 TABLE = "| adapter | reads |\n|---|---|\n"
 
 
@@ -22,6 +32,8 @@ def pages() -> dict[str, str]:
     """The text of each page by its file name, the index included."""
     found = {f"{adapter.name}.md": page(adapter) for adapter in adapters().values()}
     rows = [f"| [{a.title}]({a.name}.md) | `{a.name}` | {a.verifies} |" for a in by_title()]
+    senders = [adapter for adapter in by_title() if adapter.kind == "webhook"]
+    whole = [a.name for a in senders if sample_kinds.is_whole(a.name)]
     found["README.md"] = "\n".join(
         [
             "# Connect a sender",
@@ -32,9 +44,33 @@ def pages() -> dict[str, str]:
             "|---|---|---|",
             *rows,
             "",
+            SHOWN.format(whole=len(whole), all=len([name for name in whole if "test" in sample_kinds.shown(name)])),
+            "| sender | it began | it is over | several | its own test |",
+            "|---|---|---|---|---|",
+            *(shown(a) for a in senders),
+            "",
+            "Why a sample is missing:",
+            "",
+            "| sender | sample | reason |",
+            "|---|---|---|",
+            *(
+                f"| {a.title} | {NAMED[kind]} | {why} |"
+                for a in senders
+                for kind, why in sample_kinds.absent(a.name).items()
+            ),
+            "",
         ]
     )
     return found
+
+
+def shown(adapter: Adapter) -> str:
+    """A row of the table of samples: the sample that shows each kind."""
+    found = sample_kinds.shown(adapter.name)
+    stems = [f"`{found[kind]}`" if kind in found else "–" for kind in sample_kinds.KINDS]
+    if found.get("several") == "second":
+        stems[2] = "`second`, a body of its own"
+    return f"| {adapter.title} | {' | '.join(stems)} |"
 
 
 def by_title() -> list[Adapter]:
@@ -52,6 +88,8 @@ def page(adapter: Adapter) -> str:
     ]
     if adapter.credit:
         parts.append(f"Credit: {credit_line(adapter.credit)}, {adapter.credit.url}")
+    if setup.get("one_of"):
+        parts.append("One of these is enough.")
     for part in setup.get("snippets", ()):
         parts += [f"## {part['title']}", f"~~~{part.get('language', '')}\n{part['text'].rstrip()}\n~~~"]
         if part.get("note"):

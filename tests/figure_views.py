@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from hypothesis import strategies as st
 
+from incidents.cascade import NAMES, Cascade, CascadeStep
 from incidents.measurements import measure
 from incidents.model import Incident, Members, Moment, Occurrence, Post, Severity, Site
 from incidents.views.view import Bar, Bin, Density, Gap, IncidentView, Mark, Phase, Point, Series
@@ -79,6 +81,15 @@ def series(variable: str, values: list[float], *, limit: float | None = None, ba
     return Series(variable, "lon", points, basis, limit=limit, limit_name="dry_bulb_c" if limit else None)
 
 
+def cascaded(*known: tuple[float, str], until: float | None = None) -> Cascade:
+    """These steps, each so many minutes after the start, the last of them up to `until`; the others are not known."""
+    steps = [CascadeStep(name, minutes(at), None, NAMES[name], name) for at, name in known]
+    if until is not None and steps:
+        steps[-1] = replace(steps[-1], until=minutes(until))
+    unknown = [(words, "no post linked") for name, words in NAMES.items() if name not in dict(map(reversed, known))]  # type: ignore[arg-type]  # pairs
+    return Cascade(tuple(steps), tuple(unknown))
+
+
 TEMPERATURES = [32, 34, 35.6, 37.5, 38.9, 39.7, 40.2, 39.9, 38.5, 36.3, 34.1, 31.5, 29.3, 27.7, 26.7, 25.8, 25.1, 24.5]
 
 
@@ -119,6 +130,7 @@ def rich_view(**more: Any) -> IncidentView:
             Phase("resolved", minutes(924), minutes(1020)),
         ),
         "measurements": measure(who),
+        "cascade": cascaded((-1980, "warning"), (97.5, "limit"), (292, "thermal"), (336, "page"), (924, "recovery")),
         "recorded": tuple(minutes(step) for step in (12, 97, 126, 330, 336, 343, 530, 924)),
         "silence": {"grid": "no notice in force"},
         "credits": ("Met Office (OGL v3.0)",),
@@ -200,7 +212,12 @@ def strange_views(draw: st.DrawFn) -> IncidentView:
         bars=tuple(bars),
         marks=marks,
         gaps=gaps,
-        series=(Series("temperature_c", "lon", points, basis, limit=limit, limit_name="dry_bulb_c"),) if points else (),
+        series=(
+            Series("temperature_c", "lon", points, basis, limit=limit, limit_name="dry_bulb_c"),
+            Series(draw(st.sampled_from(["grid_demand_mw", "grid_frequency_hz"])), "lon", points, basis, station="GB"),
+        )
+        if points
+        else (),
         until=minutes(span),
         as_of=minutes(draw(st.sampled_from([span / 3, span, span * 2]))),
         as_known=draw(st.booleans()),
@@ -210,6 +227,17 @@ def strange_views(draw: st.DrawFn) -> IncidentView:
             Phase("impact", minutes(span / 2), minutes(span), open_ended=True),
         ),
         measurements=measure(who),
+        cascade=draw(
+            st.sampled_from(
+                [
+                    None,
+                    cascaded(),
+                    cascaded((span / 3, "limit")),
+                    cascaded((-span, "warning"), (span / 3, "limit"), (2 * span, "recovery"), until=3 * span),
+                    cascaded(*((span * place / 7, name) for place, name in enumerate(NAMES)), until=span),
+                ]
+            )
+        ),
         recorded=tuple(minutes(span * step / 5) for step in range(8)),
         density=draw(
             st.sampled_from(

@@ -28,12 +28,14 @@ class Heard:
 
 @dataclass(slots=True)
 class Feed:
-    """Misbehaves by path. `/feed` answers `document` with an ETag, or behaves as `mood` says."""
+    """Misbehaves by the first part of the path. `/feed` answers `document` with an ETag, or behaves as `mood` says."""
 
     port: int = 0
     mood: str = "ok"
     document: Any = field(default_factory=list)
     heard: list[Heard] = field(default_factory=list)
+    pages: dict[str, bytes] = field(default_factory=dict)
+    """Documents by the path that they are asked by, before any other way to answer."""
 
     @property
     def url(self) -> str:
@@ -63,7 +65,10 @@ class Feed:
         headers = {k.lower(): v.strip() for k, _, v in (line.partition(":") for line in head[1:] if line)}
         heard = Heard(head[0].split(" ")[1], headers)
         self.heard.append(heard)
-        name = heard.path.partition("?")[0].strip("/").replace("-", "_")
+        if heard.path in self.pages:
+            write(writer, 200, self.pages[heard.path])
+            return
+        name = heard.path.partition("?")[0].strip("/").partition("/")[0].replace("-", "_")
         behave = getattr(self, f"_{self.mood}" if name == "feed" else f"_{name}", self._missing)
         await behave(writer, heard)
 

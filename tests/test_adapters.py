@@ -131,6 +131,16 @@ def test_a_repeat_has_the_same_digest_and_a_new_episode_another_key() -> None:
     assert later.key != first.key
 
 
+def test_resolved_ends_with_its_newest_update_where_no_end_is_given() -> None:
+    told = {"key": "k", "title": "API errors", "status": "resolved", "starts_at": "2026-11-20T10:00:00Z"}
+    posts = [{"at": f"2026-11-20T{hour:02}:00:00Z", "text": "We look into it"} for hour in (9, 11)]
+    said: list[Event] = []
+    for updates in (posts, posts[:1]):
+        said += events(adapters()["generic"], told | {"updates": updates})
+    newest = datetime(2026, 11, 20, 11, tzinfo=UTC)
+    assert [(one.ends_at, one.ends_assumed) for one in said] == [(newest, False), (RECEIVED, True)]
+
+
 def test_resolved_has_the_key_of_firing_and_its_assumed_end_is_no_part_of_the_digest() -> None:
     body = {"alerts": [firing(status="resolved")]}
     (fired,) = events(alertmanager, {"alerts": [firing()]})

@@ -9,6 +9,7 @@ from contextlib import closing
 from datetime import datetime
 from typing import Any, Self
 
+import icalendar
 import plotly.graph_objects as go
 import pytest
 
@@ -442,15 +443,61 @@ def test_the_figure_is_one_that_plotly_takes(service: Barograph) -> None:
 def test_exports_in_every_form(service: Barograph) -> None:
     name = alarmed(service, "exports", lone("Exports", ago(hours=2)))["id"]
     starts = {"svg": b"<svg", "png": b"\x89PNG", "pdf": b"%PDF", "html": b"<!doctype html", "md": b"#", "json": b"{"}
-    for form in ("svg", "png", "pdf", "html", "md", "csv", "json"):
+    for form in ("svg", "png", "pdf", "html", "md", "csv", "json", "ics"):
         answer = service.get(f"{API}/incidents/{name}/export.{form}?tz=America/Los_Angeles")
         assert answer.status == 200, form
+        tag = {"If-None-Match": answer.headers["ETag"]}
+        assert service.get(f"{API}/incidents/{name}/export.{form}?tz=America/Los_Angeles", headers=tag).status == 304
         assert answer.body.lstrip().lower().startswith(starts.get(form, b"").lower()), (form, answer.body[:60])
         assert f".{form}" in answer.headers["Content-Disposition"]
     assert b"UTC" in service.get(f"{API}/incidents/{name}/export.svg?tz=America/Los_Angeles").body
     assert service.get(f"{API}/incidents/{name}/export.exe").status == 404
     assert service.get(f"{API}/incidents/{name}/export.svg?tz=Mars/Olympus").status == 400
-    assert service.get(f"{API}/incidents/{name}/export.svg?preset=poster").status == 400
+    for query in ("preset=poster", "theme=sepia", "scale=40"):
+        assert service.get(f"{API}/incidents/{name}/export.png?{query}").status == 400
+
+
+@pytest.mark.parametrize(
+    ("preset", "wide", "high"), [("a4", 1122.52, 793.7), ("letter", 1056, 816), ("slide", 1280, 720)]
+)
+def test_a_picture_has_the_size_and_colours_asked_for(
+    service: Barograph, preset: str, wide: float, high: float
+) -> None:
+    name = alarmed(service, "exports", lone("Exports", ago(hours=2)))["id"]
+    path = f"{API}/incidents/{name}/export"
+    png = service.get(f"{path}.png?preset={preset}&theme=grey&scale=3").body
+    assert abs(int.from_bytes(png[16:20]) - 3 * wide) <= 2
+    assert abs(int.from_bytes(png[20:24]) - 3 * high) <= 2
+    svg = service.get(f"{path}.svg?preset={preset}&theme=grey").body.decode()
+    assert all(each[0:2] == each[2:4] == each[4:6] for each in re.findall(r'"#([0-9A-F]{6})"', svg))
+
+
+def test_the_form_of_the_page_leads_to_the_file(service: Barograph) -> None:
+    name = alarmed(service, "exports", lone("Exports", ago(hours=2)))["id"]
+    answer = service.get(f"/incidents/{name}/export?format=png&preset=slide&theme=print&scale=3&tz=UTC&evil=1")
+    assert answer.status == 303
+    assert "evil" not in answer.headers["Location"]
+    assert service.get(answer.headers["Location"]).body.startswith(b"\x89PNG")
+    assert service.get(f"/incidents/{name}/export?format=exe").status == 400
+
+
+def test_the_review_and_the_map_are_files_too(service: Barograph) -> None:
+    alarmed(service, "exports", lone("Exports", ago(hours=2)))
+    for path in ("review/lasted", "review/begun", "sites/map"):
+        for form, magic in (("svg", b"<svg"), ("png", b"\x89PNG"), ("pdf", b"%PDF")):
+            answer = service.get(f"{API}/{path}.{form}?preset=slide&theme=print")
+            assert (answer.status, answer.body[: len(magic)]) == (200, magic)
+    assert service.get(f"{API}/review/nothing.svg").status == 404
+    assert service.get(f"{API}/review/lasted.docx").status == 404
+
+
+def test_incidents_of_a_filter_are_a_calendar(service: Barograph) -> None:
+    name = alarmed(service, "exports", lone("Exports", ago(hours=2)))["id"]
+    answer = service.get(f"{API}/incidents.ics?site=smf")
+    assert answer.headers["Content-Type"].startswith("text/calendar")
+    events = {str(each["uid"]) for each in icalendar.Calendar.from_ical(answer.body).walk("VEVENT")}
+    assert f"incident-{name}@barograph" in events
+    assert not icalendar.Calendar.from_ical(service.get(f"{API}/incidents.ics?q=nothing-at-all").body).walk("VEVENT")
 
 
 # --- the record -----------------------------------------------------------------------------------------------------

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -84,22 +83,6 @@ def test_ticks_never_touch_and_stay_inside(second: int, seconds: float, zone: st
         ]
         for (here, half), (there, other) in pairwise(ends):
             assert here + half + 2 <= there - other
-
-
-@pytest.mark.parametrize(
-    ("seconds", "said"),
-    [
-        (0, "0 s"),
-        (59.9, "59 s"),
-        (60, "1 min"),
-        (5940, "1 h 39 min"),
-        (7200, "2 h"),
-        (3900, "1 h 05 min"),
-        (187200, "2 d 4 h"),
-    ],
-)
-def test_lengths(seconds: float, said: str) -> None:
-    assert axis.length(seconds) == said
 
 
 def test_zones_are_named_with_their_offset() -> None:

@@ -20,13 +20,15 @@ from incidents.adapters import Adapter, adapters
 from incidents.config import Config, config_of
 from incidents.deliveries import DELIVERY
 from incidents.entries import OCCURRENCE
-from incidents.feeds import asked, polls
+from incidents.feeds import coverage as coverage_module
+from incidents.feeds import polls, scope
+from incidents.feeds.coverage import coverage
 from incidents.feeds.polls import ASKED
 from incidents.model import Request, Site, Source
 from incidents.statements import EVENT
 from incidents.store import Store
 from incidents.tables import METADATA
-from service import backfill, cli, polling, settings
+from service import answers, backfill, cli, settings
 from service.backfill import Backfill, Tally
 from service.outbound import Outbound
 from tests import hostile
@@ -56,7 +58,8 @@ def archive(monkeypatch: pytest.MonkeyPatch) -> Mapping[str, Adapter]:
     """A feed with an archive stands among the adapters, and nobody waits long."""
     known = {**adapters(), "archive": replace(adapters()["generic_feed"], name="archive", history=history)}
     monkeypatch.setattr(backfill, "adapters", lambda: known)
-    monkeypatch.setattr(asked, "adapters", lambda: known)
+    monkeypatch.setattr(coverage_module, "adapters", lambda: known)
+    monkeypatch.setattr(scope, "adapters", lambda: known)
     monkeypatch.setattr(backfill, "FIRST_PAUSE", timedelta(milliseconds=10))
     monkeypatch.setattr(polls, "SPACING", timedelta(milliseconds=10))
     monkeypatch.setattr(backfill, "LOOK_SECONDS", 0.01)
@@ -112,8 +115,8 @@ def test_each_request_of_a_window_becomes_a_delivery_and_the_window_is_known(
     assert {row.headers["request-site"] for row in kept} == {"smf"}
     assert all(SECRET in path for path in feed.paths())
     with store.reading() as connection:
-        row = next(r for r in asked.coverage(connection, config, *WINDOW, ["smf"]) if r.source == "past")
-        elsewhere = next(r for r in asked.coverage(connection, config, *WINDOW, ["iad"]) if r.source == "past")
+        row = next(r for r in coverage(connection, config, *WINDOW, ["smf"]) if r.source == "past")
+        elsewhere = next(r for r in coverage(connection, config, *WINDOW, ["iad"]) if r.source == "past")
     assert (row.unasked, row.gaps) == ((), ())
     assert elsewhere.unasked == (WINDOW,)
 
@@ -166,7 +169,7 @@ def test_no_word_and_no_row_holds_the_key(store: Store, feed: Feed, archive: Map
         held = [list(connection.execute(sa.select(table))) for table in METADATA.sorted_tables]
     assert SECRET not in repr(held)
     assert SECRET not in repr(ran)
-    assert polling.KEY in repr(held)
+    assert answers.KEY in repr(held)
 
 
 def test_the_senders_own_times_place_what_came_late(store: Store, feed: Feed, archive: Mapping[str, Adapter]) -> None:

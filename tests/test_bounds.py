@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from incidents.bounds import UNITS, objection
 from incidents.deliveries import STAMP
-from incidents.ingest import READING
 from incidents.model import Reading
+from incidents.statements import READING
 from incidents.store import Store
 from tests.world import World
 

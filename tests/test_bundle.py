@@ -286,7 +286,7 @@ def test_a_file_larger_than_a_bundle_is_not_read(monkeypatch: pytest.MonkeyPatch
 def test_an_unknown_version_or_format_is_refused(whole: bytes) -> None:
     manifest = orjson.loads(bundle.read(whole)[MANIFEST])
     for change, why in (
-        ({"version": 2}, "version 2 is not known"),
+        ({"version": 3}, "version 3 is not known"),
         ({"version": "1"}, "version 1 is not known"),
         ({"format": "other"}, "format"),
         ({"members": 7}, "is not listed"),

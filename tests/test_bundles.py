@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import io
+import re
+import zipfile
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -16,18 +19,21 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from incidents import configured, deliveries
-from incidents.acts import ConflictError, NotFoundError
+from incidents import configured, deliveries, postmortem_revisions
+from incidents.acts import Acting, ConflictError, NotFoundError
 from incidents.bundles import bundle, evidence
-from incidents.bundles.bundle import BundleError
+from incidents.bundles.bundle import MANIFEST, BundleError
 from incidents.configured import CONFIGURED
 from incidents.deliveries import DELIVERY
+from incidents.entries import Changes
+from incidents.postmortem_revisions import REVISION, Sent, write
 from incidents.rebuild import rebuild, state_digest
 from incidents.statements import EVENT
 from incidents.store import Store
 from incidents.tables import METADATA
 from incidents.views import overview
-from service import bundles, bundles_api
+from incidents.views.incident_view import Asked
+from service import bundles, bundles_api, postmortems
 from tests import databases, golden
 from tests.conftest import StartBarograph
 from tests.test_bundle import forged, lived
@@ -106,6 +112,91 @@ def test_an_incident_reads_the_same_where_it_was_brought(store: Store, other: St
     assert [(link.id, link.state, link.evidence) for link in one.links] == [
         (link.id, link.state, link.evidence) for link in two.links
     ]
+
+
+def with_postmortem(store: Store) -> str:
+    """An incident whose postmortem was written twice, published, and taken back."""
+    world = lived(World(store))
+    name, asked = world.only().id, Asked(NOW)
+    action = {"text": "Test", "owner": "ben", "due": "2026-12-01", "done": False}
+    with store.writing() as connection:
+        acting = Acting(world.config, Changes(store, connection, NOW), "user:ana")
+        write(acting, name, Sent(0, {"summary": "It was hot. <script>alert(1)</script>"}))
+        write(acting, name, Sent(1, {"actions": [action]}))
+        write(acting, name, Sent(2, {}, "in_review"))
+        snapshot = postmortems.freeze(connection, configured.load(connection), name, asked)
+        write(acting, name, Sent(3, {}, "published", snapshot))
+        write(acting, name, Sent(4, {}, "draft"))
+    return name
+
+
+def test_a_postmortem_goes_with_its_incident_and_back(store: Store, other: Store) -> None:
+    name = with_postmortem(store)
+    content = bundles.export(store, name)
+    assert bundles.restore(other, content, NOW)[1].revisions == 5
+    assert bundles.restore(other, content, NOW)[1].is_nothing
+    assert bundles.export(other, name) == content
+    with other.reading() as connection:
+        found = postmortem_revisions.listed(connection, name)
+        assert [each.state for each in found] == ["draft", "published", "in_review", "draft", "draft"]
+        assert found[0].words["actions"][0]["owner"] == "ben"
+
+
+def test_a_postmortem_that_is_here_with_other_words_is_refused(store: Store, other: Store) -> None:
+    name = with_postmortem(store)
+    content = bundles.export(store, name)
+    bundles.restore(other, content, NOW)
+    with other.writing() as connection:
+        connection.execute(sa.update(REVISION).where(REVISION.c.number == 2).values(words={"summary": "other"}))
+    before = rows_in(other)
+    with pytest.raises(ConflictError, match="revision 2 of the postmortem"):
+        bundles.restore(other, content, NOW)
+    assert rows_in(other) == before
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda rows: rows[0].update(number=7), "number"),
+        (lambda rows: rows[0].update(words={"summary": 7}), "words"),
+        (lambda rows: rows[1].update(words={"actions": [{"text": "x"}]}), "words"),
+        (lambda rows: rows[3]["snapshot"]["drawings"].update(roles="<svg onload='alert(1)'/>"), "drawing"),
+        (lambda rows: rows[3]["snapshot"]["drawings"].update(extra=""), "drawings"),
+        (lambda rows: rows[3]["snapshot"].update(facts={"incident": {}}), "cannot be shown"),
+        (lambda rows: rows[3]["snapshot"].update(facts=[]), "facts"),
+    ],
+)
+def test_a_postmortem_that_could_not_be_ours_is_refused(sqlite_store: Store, change: Any, why: str) -> None:
+    content = bundles.export(sqlite_store, with_postmortem(sqlite_store))
+    broken = forged(content, lambda found: change(found.postmortem))
+    with pytest.raises(BundleError, match=why):
+        bundles.check(broken)
+
+
+def test_a_bundle_of_the_first_version_is_whole_and_comes_in(store: Store, other: Store) -> None:
+    name = lived(World(store)).only().id
+    members = bundle.read(bundles.export(store, name))
+    manifest = orjson.loads(members[MANIFEST])
+    del members["evidence/postmortem.jsonl"]
+    del manifest["counts"]["postmortem"]
+    manifest["version"] = 1
+    manifest["members"] = [each for each in manifest["members"] if each["name"] != "evidence/postmortem.jsonl"]
+    first = bundle.write({**members, MANIFEST: orjson.dumps(manifest)})
+    assert not bundles.check(first).differs
+    assert bundles.restore(other, first, NOW)[1].entries
+    assert bundles.export(other, name) == bundles.export(store, name)
+
+
+def test_one_changed_byte_is_found_in_every_member(sqlite_store: Store) -> None:
+    content = bundles.export(sqlite_store, with_postmortem(sqlite_store))
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        members = [member for member in archive.infolist() if member.file_size]
+    assert "evidence/postmortem.jsonl" in {member.filename for member in members}
+    for member in members:
+        at = member.header_offset + 30 + len(member.filename) + member.file_size // 2
+        broken = content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :]
+        with pytest.raises(BundleError, match=re.escape(member.filename)):
+            bundles.check(broken)
 
 
 def test_importing_twice_changes_nothing(store: Store, other: Store) -> None:

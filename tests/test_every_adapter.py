@@ -50,6 +50,8 @@ SAMPLES = [(name, sample) for name in NAMES for sample in samples.of(name)]
 SHARED = [(name, sample) for name in NAMES for sample in samples.shared(name)]
 LINES = 60
 CUTS = 50
+MOST_WAYS = 4
+"""As many tabs as the style sheet knows."""
 
 every_adapter = pytest.mark.parametrize("name", NAMES)
 every_feed = pytest.mark.parametrize("name", FEEDS)
@@ -169,7 +171,8 @@ def test_an_adapter_says_what_it_is(name: str) -> None:
 def test_the_set_up_can_be_pasted(name: str) -> None:
     setup = adapters()[name].setup
     assert setup
-    assert set(setup) <= {"snippets", "facts"}
+    assert set(setup) <= {"snippets", "facts", "one_of"}
+    assert not setup.get("one_of") or 1 < len(setup["snippets"]) <= MOST_WAYS
     assert all(
         {"title", "language", "text"} <= set(snippet) <= {"title", "language", "text", "note"}
         for snippet in setup["snippets"]

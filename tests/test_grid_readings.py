@@ -9,9 +9,9 @@ import pytest
 import sqlalchemy as sa
 
 from incidents.config import Config
-from incidents.ingest import READING
 from incidents.model import Reading
 from incidents.spoken import reading_digest
+from incidents.statements import READING
 from incidents.store import Store
 from incidents.views import overview
 from incidents.views.series import grid_series

@@ -16,7 +16,7 @@ from incidents import deliveries, instants
 from incidents.adapters import Adapter, adapters
 from incidents.deliveries import STAMP
 from incidents.model import Delivery, Event, Severity, Statement
-from incidents.statements import SIGHTING, SUPERSESSION
+from incidents.statements import EVENT, SIGHTING, SUPERSESSION, occurrences_of
 from incidents.store import Store
 from incidents.views.occurrence_view import read_occurrence
 from tests.world import DAY, World, emptied, firing, instant, kept, resolved
@@ -104,10 +104,10 @@ def test_each_outage_of_a_check_that_keeps_one_id_is_an_alert_of_its_own(world: 
 10:00 Incident opened by rule critical-alert@1, critical: Sacramento: checkout is down [rule:critical-alert@1]
 10:00 1 alert joined: checkout is down [rule:span@1]
 10:00 checkout is down
-10:20 checkout is down: ended (end assumed)
+10:20 checkout is down: ended (time of receipt)
 10:40 1 alert joined: checkout is down [rule:span@1]
 10:40 checkout is down
-10:50 checkout is down: ended (end assumed)
+10:50 checkout is down: ended (time of receipt)
 """
     )
     assert [bar.occurrence.ends_at for bar in world.view(as_of="10:30").bars] == [instant("10:20")]
@@ -117,6 +117,11 @@ def test_each_outage_of_a_check_that_keeps_one_id_is_an_alert_of_its_own(world: 
         [instant("10:00"), instant("10:20")],
         [instant("10:40"), instant("10:50")],
     ]
+    first, second = sorted(world.occurrences(), key=lambda row: row.starts_at)
+    with world.store.reading() as connection:
+        events = connection.execute(sa.select(EVENT).order_by(EVENT.c.said_at)).all()
+        spoken_of = occurrences_of(connection, events)
+    assert [spoken_of[event.id] for event in events] == [first.id, first.id, second.id, second.id]
     assert world.digest() == world.rebuilt()
 
 

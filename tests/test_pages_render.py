@@ -203,7 +203,7 @@ def test_every_form_that_changes_something_carries_the_token(page: Callable[...,
 
 @every_page
 def test_a_viewer_is_offered_nothing_that_changes_the_record(page: Callable[..., str]) -> None:
-    assert Parsed(page("viewer")).actions() <= {"/zone", "/theme", "/sign-out", "/sign-in"}
+    assert Parsed(page("viewer")).actions() <= {"/zone", "/theme", "/views", "/sign-out", "/sign-in"}
 
 
 @every_page
@@ -558,7 +558,7 @@ def test_news_is_counted_and_moves_nothing(opened: tuple[window.Window, Site, in
     page.wait_for_selector(".live-chip button")
     assert page.inner_text(".live-chip button").startswith("1 new")
     assert page.evaluate("getComputedStyle(document.querySelector('.live-chip')).position") == "fixed"
-    assert page.locator("#e12 details").get_attribute("open") is not None
+    assert page.locator("#e12 > details").get_attribute("open") is not None
     for path, news in (("/", 2), ("/sources", 3)):
         page = private.open(HOST + path)
         page.wait_for_selector(f".live-chip:has-text('{news} new')")

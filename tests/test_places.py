@@ -312,3 +312,18 @@ def test_a_long_name_is_cut_in_the_sentence() -> None:
     found = relation(SLOUGH, Area(regions=(words, "London")))
     assert found is not None
     assert len(found.sentence) < 250
+
+
+@pytest.mark.parametrize(
+    ("zone", "said"),
+    [
+        ("ioda:country/GB", "It was measured over the country GB as a whole, which London names as its own"),
+        ("ioda:asn/64500", "It was measured over the network AS64500, which London names as its own"),
+        ("CAC067", "It covers CAC067, the warning zone of London."),
+    ],
+)
+def test_what_is_measured_over_a_country_or_a_network_is_no_warning_zone(zone: str, said: str) -> None:
+    site = Site("lon", "London", 51.5, -0.1, zones=(zone,))
+    found = relation(site, Area(zones=(zone,)))
+    assert found is not None
+    assert found.sentence.startswith(said)

@@ -24,6 +24,7 @@ from incidents.config import Config, config_of
 from incidents.deliveries import Arrival
 from incidents.feeds import asked, circuit, polls
 from incidents.feeds.asked import Record, Run
+from incidents.feeds.coverage import coverage
 from incidents.feeds.health import feed_health
 from incidents.feeds.polls import ASKED, POLL, Asking, Came
 from incidents.feeds.silence import silence_of, source_gaps
@@ -31,7 +32,7 @@ from incidents.ingest import Ingest
 from incidents.model import Request
 from incidents.store import Store
 from incidents.views.view import Coverage, Gap
-from service import polling
+from service import answers
 from service.outbound import Fetched
 from tests import hostile
 from tests.conftest import StartBarograph
@@ -383,9 +384,9 @@ def test_gaps_and_coverage_of_a_window(store: Store) -> None:
     since, until = NOW + 50 * MINUTE, NOW + 150 * MINUTE
     with store.reading() as connection:
         (gap,) = source_gaps(connection, config, since, until)
-        rows_ = {(row.lane, row.source): row for row in asked.coverage(connection, config, since, until, ["smf"])}
-        calm = asked.coverage(connection, config, NOW + 130 * MINUTE, until, ["smf"])
-        before = asked.coverage(connection, config, NOW - timedelta(hours=9), NOW - timedelta(hours=8), [])
+        rows_ = {(row.lane, row.source): row for row in coverage(connection, config, since, until, ["smf"])}
+        calm = coverage(connection, config, NOW + 130 * MINUTE, until, ["smf"])
+        before = coverage(connection, config, NOW - timedelta(hours=9), NOW - timedelta(hours=8), [])
     assert (gap.source, gap.since, gap.until, gap.reason) == (
         "sky", NOW + 30 * EVERY, NOW + 60 * EVERY, "answered 500",
     )  # fmt: skip
@@ -428,7 +429,7 @@ def test_a_window_that_was_asked_about_afterwards_is_no_gap(store: Store) -> Non
     since, until = NOW - 50 * MINUTE, NOW + 100 * MINUTE
     with store.reading() as connection:
         (gap,) = source_gaps(connection, config, since, until)
-        row = next(r for r in asked.coverage(connection, config, since, until, []) if r.source == "sky")
+        row = next(r for r in coverage(connection, config, since, until, []) if r.source == "sky")
     assert (gap.since, gap.until) == (NOW + 40 * MINUTE, NOW + 100 * MINUTE)
     assert row.unasked == ()
 
@@ -454,24 +455,26 @@ def test_an_answer_that_cannot_be_read_is_none_until_a_better_adapter_reads_it(s
     assert (gap.since, gap.until) == (NOW, NOW + 4 * MINUTE)
 
 
-def test_gaps_that_touch_are_one() -> None:
-    gaps = [Gap("grid", "a", NOW, NOW + EVERY, site="x"), Gap("grid", "a", NOW + MINUTE, NOW + 3 * MINUTE, site="y")]
-    assert asked.joined(gaps) == [Gap("grid", "a", NOW, NOW + 3 * MINUTE)]
+def test_gaps_that_touch_are_one_for_all_their_sites() -> None:
+    first = Gap("grid", "a", NOW, NOW + EVERY, sites=frozenset("x"))
+    second = Gap("grid", "a", NOW + MINUTE, NOW + 3 * MINUTE, sites=frozenset("y"))
+    assert asked.joined([first, second]) == [Gap("grid", "a", NOW, NOW + 3 * MINUTE, sites=frozenset("xy"))]
+    assert asked.joined([first, replace(second, sites=None)])[0].sites is None
 
 
 # Keys
 
 
 def test_a_key_stands_in_a_request_only_and_is_hidden_in_what_comes_back() -> None:
-    url, headers = polling.with_key("http://a/?k={key}", {"X-Key": "Bearer {key}"}, ["a secret&more"])
+    url, headers = answers.with_key("http://a/?k={key}", {"X-Key": "Bearer {key}"}, ["a secret&more"])
     assert url == "http://a/?k=a%20secret%26more"
     assert headers == {"X-Key": "Bearer a secret&more"}
-    body, hidden = polling.masked(b'{"asked": "a%20secret%26more", "key": "a secret&more"}', ["a secret&more"])
+    body, hidden = answers.masked(b'{"asked": "a%20secret%26more", "key": "a secret&more"}', ["a secret&more"])
     assert (body, hidden) == (b'{"asked": "{key}", "key": "{key}"}', 2)
-    with pytest.raises(polling.MissingSecretError):
-        polling.with_key("http://a/?k={key}", {}, [])
-    with pytest.raises(polling.MissingSecretError):
-        polling.with_key("http://a/", {"X": "{key}"}, ["a\nb"])
+    with pytest.raises(answers.MissingSecretError):
+        answers.with_key("http://a/?k={key}", {}, [])
+    with pytest.raises(answers.MissingSecretError):
+        answers.with_key("http://a/", {"X": "{key}"}, ["a\nb"])
 
 
 @pytest.mark.parametrize(
@@ -482,12 +485,12 @@ def test_a_key_stands_in_a_request_only_and_is_hidden_in_what_comes_back() -> No
     ],
 )  # fmt: skip
 def test_a_key_is_hidden_however_it_is_written(written: str) -> None:
-    assert polling.masked(f'{{"key": "{written}"}}'.encode(), ['k/y+"é&1~=']) == (b'{"key": "{key}"}', 1)
+    assert answers.masked(f'{{"key": "{written}"}}'.encode(), ['k/y+"é&1~=']) == (b'{"key": "{key}"}', 1)
 
 
 def test_a_key_is_hidden_in_the_headers_that_are_stored() -> None:
     found = Fetched(200, b"[]", f"text/plain; k={SECRET}", f'"{SECRET}"', None)
-    assert polling.without_keys(found, [SECRET]) == Fetched(200, b"[]", "text/plain; k={key}", '"{key}"', None)
+    assert answers.without_keys(found, [SECRET]) == Fetched(200, b"[]", "text/plain; k={key}", '"{key}"', None)
 
 
 # The service itself

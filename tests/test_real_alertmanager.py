@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import http.server
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from incidents import instants
+from service import clock
 from tests.conftest import StartBarograph, StartServer
 from tests.senders import CONFIG, KEY
 from tests.servers import Barograph, Server
@@ -150,6 +152,64 @@ def test_an_alert_opens_an_incident_and_resolves(
         assert evidence["entry"] or (evidence["event"] and evidence["delivery"]), line
     items = service.json("/api/v1/incidents")["items"]
     assert [item["id"] for item in items] == [incident["id"]]
+    assert service.json("/api/v1/deliveries?state=quarantined")["items"] == []
+
+
+BORROWED = """
+route:
+  receiver: borrowed
+  group_by: [alertname]
+  group_wait: 1s
+  group_interval: 1s
+  repeat_interval: 1h
+receivers:
+  - name: borrowed
+    pagerduty_configs:
+      - url: {url}/in/pages/{key}
+        routing_key: barograph
+        send_resolved: true
+    victorops_configs:
+      - api_url: {url}/in/
+        api_key: calls
+        routing_key: {key}
+        send_resolved: true
+"""
+RECEIVERS = f"""
+[[sources]]
+name = "pages"
+adapter = "pagerduty_events"
+key = "{KEY}-pages"
+
+[[sources]]
+name = "calls"
+adapter = "victorops"
+key = "{KEY}-calls"
+"""
+
+
+def test_what_it_sends_to_other_services_is_read_as_theirs(
+    barograph: StartBarograph, alertmanager: StartServer
+) -> None:
+    service = barograph(CONFIG + RECEIVERS)
+    config = BORROWED.format(url=service.url, key="{key}")
+    config = config.replace("pages/{key}", f"pages/{KEY}-pages").replace("{key}", f"{KEY}-calls")
+    router = alertmanager(config)
+    began = clock.now() - timedelta(minutes=3)
+    alert = {"labels": {"alertname": "RoomTooHot", "severity": "critical"}, "startsAt": instants.text(began)}
+
+    def tell(**rest: str) -> None:
+        headers = {"Content-Type": "application/json"}
+        assert router.request("POST", "/api/v2/alerts", json.dumps([alert | rest]), headers=headers).status == 200
+
+    def told(*, over: bool) -> dict[str, dict[str, Any]]:
+        items = service.json("/api/v1/occurrences?kind=alert")["items"]
+        return {item["source"]: item for item in items if bool(item["ends_at"]) is over}
+
+    tell()
+    service.until(lambda: told(over=False).keys() == {"pages", "calls"}, 60)
+    tell(endsAt=instants.text(clock.now()))
+    service.until(lambda: told(over=True).keys() == {"pages", "calls"}, 60)
+    assert told(over=False) == {}
     assert service.json("/api/v1/deliveries?state=quarantined")["items"] == []
 
 

@@ -73,7 +73,7 @@ def words_of(scene: Scene) -> list[str]:
 def test_lanes_stand_from_the_sky_to_the_people() -> None:
     assert list(compose(rich_view(), width=1440).lanes) == [
         "weather", "warnings", "grid", "site", "hardware", "network", "providers", "changes", "platform", "people",
-        "intervals",
+        "intervals", "cascade",
     ]  # fmt: skip
 
 
@@ -81,7 +81,7 @@ def test_crossing_is_computed_between_readings_and_the_peak_is_named() -> None:
     words = words_of(compose(rich_view(), width=1440))
     assert "limit crossed 10:37" in words
     assert "40.2\u2009°C at 15:00" in words
-    assert "site design limit 35\u2009°C, dry bulb" in words
+    assert "site design limit 35\u2009°C, dry bulb; above it 7 h 57 min in view" in words
 
 
 def test_fill_lies_above_the_limit_only() -> None:

@@ -27,7 +27,7 @@ key = "{MORE_KEY}-{name}"
 """
     for name in ("grafana", "pagerduty_events", "cloudevents")
 )
-EXPORTS = ("svg", "png", "pdf", "html", "md", "csv", "json")
+EXPORTS = ("svg", "png", "pdf", "html", "md", "csv", "json", "ics")
 
 
 @dataclass(frozen=True, slots=True)

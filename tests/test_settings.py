@@ -36,6 +36,8 @@ def test_every_setting_can_be_given_by_the_environment_and_by_a_file(tmp_path: P
         "DATABASE_URL": "postgresql://u:p@db/barograph",
         "DATA_DIR": "/srv/barograph",
         "SPOOL_MIB": "64",
+        "ASKED_DAYS": "90",
+        "ASKED_ROWS": "5000",
         "RETENTION": "alert=400, reading=90",
         "HOST": "::1",
         "PORT": "0",
@@ -49,6 +51,10 @@ def test_every_setting_can_be_given_by_the_environment_and_by_a_file(tmp_path: P
         "CONTACT": "ops@example.com",
         "OUTBOUND_PROXY": "http://10.0.0.2:3128",
         "POLL_FEEDS": "false",
+        "REPORT_DIR": "/srv/reports",
+        "REPORT_EVERY": "quarter",
+        "REPORT_FORMATS": "pdf, docx",
+        "REPORT_ZONE": "Europe/London",
     }
     assert set(given) == {setting.name for setting in SETTINGS}
     by_environment = settings.read({}, {f"BAROGRAPH_{name}": value for name, value in given.items()})

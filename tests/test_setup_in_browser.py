@@ -36,12 +36,13 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Barograph]:
 def connect(page: Page, service: Barograph, words: str, title: str, name: str) -> None:
     """From the list of sources to the page with the key, by typing and clicking alone."""
     page.goto(f"{service.url}/sources")
-    page.click("text=Connect a sender")
+    page.click("text=Connect a source")
     page.fill("#format", words)
     page.click(f".choices a:visible >> text='{title}'")
     page.fill("#name", name)
     page.click("text=Make source and key")
     expect(page.locator("h1")).to_contain_text(f"Connect {title}")
+    assert page.url == f"{service.url}/sources/{name}", "the page has its own address, without the key"
     expect(page.locator("h1 .chip")).to_have_text("waiting for the first event")
 
 
@@ -63,6 +64,7 @@ def try_it(page: Page) -> None:
     expect(page.locator(".path li").nth(0)).to_contain_text(re.compile(r"20[02] after [\d,]+ ms"))
     expect(page.locator(".path li").nth(1)).to_contain_text(re.compile(r"@\d+ after [\d,]+ ms"))
     assert key_in(page) == key
+    expect(page.locator("[data-part=first]")).to_contain_text("A test of ours came in")
     expect(page.locator("h1 .chip")).to_have_text("waiting for the first event")
 
 
@@ -166,10 +168,29 @@ def test_the_pages_fit_and_are_quiet(
     receipt = service.send("hook", {"nonsense": ["x" * 300] * 40}, HOOK_KEY)
     service.read(receipt)
     with window(chromium, viewport={"width": width, "height": 900}, color_scheme=scheme) as opened:
-        for path in ("/sources/new", "/sources/new?adapter=github", "/sources/new?q=zzz", "/sources/hook",
+        for path in ("/sources", "/sources/new", "/sources/new?adapter=github", "/sources/new?q=zzz", "/sources/hook",
                      "/deliveries?state=quarantined", f"/deliveries/{receipt}"):  # fmt: skip
             page = opened.open(service.url + path, token=ADMIN_TOKEN)
             assert not page.evaluate("document.documentElement.scrollWidth > window.innerWidth + 1"), path
+        assert opened.problems == []
+
+
+def test_a_key_that_was_shown_is_gone_after_a_reload_and_the_other_ways_are_a_click_away(
+    service: Barograph, chromium: Browser
+) -> None:
+    with window(chromium, viewport={"width": 390, "height": 844}) as opened:
+        page = opened.open(f"{service.url}/", token=ADMIN_TOKEN)
+        connect(page, service, "alertmanager", "Alertmanager", "am-once")
+        key = key_in(page)
+        expect(page.locator("#snippet-2")).to_be_hidden()
+        page.click("label:has-text('Helm values')")
+        expect(page.locator("#snippet-2")).to_contain_text(key)
+        expect(page.locator("#snippet-1")).to_be_hidden()
+        page.reload()
+        expect(page.locator("h1")).to_contain_text("Connect Alertmanager")
+        assert key not in page.content()
+        page.go_back()
+        assert key not in page.content()
         assert opened.problems == []
 
 

@@ -9,6 +9,8 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
+from datetime import timedelta
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from dashboards import senders
+from dashboards import pages, senders
 from incidents import spoken
 from incidents.adapters import adapters, listing
 from incidents.model import Delivery, Event
@@ -88,6 +90,37 @@ def test_no_sample_is_left_behind() -> None:
     assert sample_of("nobody") is None
 
 
+def test_the_ways_to_connect_are_tabs_and_the_steps_stand_below_each_other() -> None:
+    def page(name: str) -> str:
+        adapter = adapters()[name]
+        health = london.source("mine", None, adapter=name)
+        return senders.source_page(
+            health, adapter.setup, SenderState(), london.viewer(), "http://x", title=adapter.title
+        )
+
+    ways = page("alertmanager")
+    assert re.findall(r'<label for="way-\d">([^<]*)', ways) == [
+        "alertmanager.yml", "Helm values", "Prometheus Operator", "curl",
+    ]  # fmt: skip
+    assert re.findall(r'id="way-(\d)" checked', ways) == ["1"]
+    assert "way-1" not in page("icinga")
+
+
+def test_what_needs_a_look_is_said_and_the_rest_is_in_order() -> None:
+    now = london.NOW
+    well = london.source("well")
+    assert senders.troubles(well, now) == []
+    assert senders.troubles(replace(well, last_received_at=None), now) == ["has sent nothing yet"]
+    assert senders.troubles(replace(well, quarantined=2), now) == ["sent what cannot be read"]
+    assert senders.troubles(replace(well, wrong_signature_at=now - timedelta(hours=2)), now) == ["signs wrongly"]
+    assert senders.troubles(replace(well, wrong_signature_at=now - timedelta(days=2)), now) == []
+    page = pages.sources_page(
+        [well, replace(well, name="odd", quarantined=1)], [], [], london.viewer(), public_url="http://x", now=now
+    )
+    assert page.index("Worth a look") < page.index('href="/sources/odd"') < page.index("In order")
+    assert page.index("In order") < page.index('href="/sources/well"')
+
+
 def test_a_feed_has_fields_of_its_own_and_no_key() -> None:
     feed = {"name": "sky", "title": "Sky", "kind": "feed", "version": 1, "reads": ["sky"], "verifies": "nothing"}
     rows = [*listing(), feed]
@@ -133,14 +166,25 @@ def form(service: Barograph, page: str, action: str, **fields: str) -> Answer:
     return service.request("POST", action, urlencode({"csrf": csrf[1], **fields}), headers=headers)
 
 
+def followed(service: Barograph, made: Answer) -> Answer:
+    """The page that an answer leads to, asked for with the cookie that came with it."""
+    assert made.status == 303, made.text[:500]
+    cookie = made.headers.get("Set-Cookie", "").partition(";")[0]
+    return service.get(made.headers["Location"], headers={"Cookie": cookie})
+
+
+def key_on(page: str) -> str | None:
+    """The key that a page shows in full."""
+    found = re.search(r'<pre id="the-key"[^>]*><code>\s*(bk_[\w-]+)', page)
+    return found[1] if found else None
+
+
 def connect(service: Barograph, adapter: str, name: str, **fields: str) -> str:
     """Make a source on the pages: its key."""
     page = f"/sources/new?adapter={adapter}"
-    shown = form(service, page, "/sources", adapter=adapter, name=name, **fields)
-    assert shown.status == 200, shown.text[:500]
-    key = re.search(r'<pre id="the-key"[^>]*><code>\s*(bk_[\w-]+)', shown.text)
-    assert key, shown.text[:2000]
-    return key[1]
+    key = key_on(followed(service, form(service, page, "/sources", adapter=adapter, name=name, **fields)).text)
+    assert key
+    return key
 
 
 def test_every_format_is_found_without_a_script(service: Barograph) -> None:
@@ -150,6 +194,57 @@ def test_every_format_is_found_without_a_script(service: Barograph) -> None:
     found = service.get("/sources/new?q=NAGIOS").text
     assert re.findall(r'data-words="[^"]*"><a href="/sources/new\?adapter=(\w+)', found) == ["icinga"]
     assert "No format has these words" in service.get("/sources/new?q=zzz").text
+
+
+def test_a_new_key_is_shown_once_at_the_sources_own_address(service: Barograph) -> None:
+    made = form(service, "/sources/new?adapter=generic", "/sources", adapter="generic", name="once")
+    assert (made.status, made.headers["Location"]) == (303, "/sources/once")
+    cookie = made.headers["Set-Cookie"]
+    assert {"HttpOnly", "SameSite=Strict", "Path=/sources/once", "Max-Age=120"} <= set(cookie.split("; "))
+    shown = followed(service, made)
+    key = key_on(shown.text)
+    assert key
+    assert key not in cookie + str(made.headers), "it is sealed on its way"
+    assert shown.headers["Cache-Control"] == "no-store"
+    assert "Max-Age=0" in shown.headers["Set-Cookie"], "the browser forgets it"
+    assert service.post("/in/once", {"key": "a", "status": "firing"}, token=key).status == 202
+    assert key_on(service.get("/sources/once").text) is None
+    assert key not in service.get("/sources/once").text
+    again = form(service, "/sources/once", "/sources/once/key")
+    assert again.headers["Location"] == "/sources/once"
+    assert key_on(followed(service, again).text) not in {None, key}
+
+
+def test_a_key_on_its_way_is_shown_on_no_other_page_and_to_no_other_role(service: Barograph) -> None:
+    connect(service, "generic", "neighbour")
+    made = form(service, "/sources/new?adapter=generic", "/sources", adapter="generic", name="passing")
+    headers = {"Cookie": made.headers["Set-Cookie"].partition(";")[0]}
+    assert key_on(service.get("/sources/neighbour", headers=headers).text) is None
+    viewer = service.cli("token", "create", "--role", "viewer").stdout.split()[-1]
+    assert key_on(service.get("/sources/passing", token=viewer, headers=headers).text) is None
+    for forged in ("x", "barograph_new_key=passing bk_x", headers["Cookie"][:-4]):
+        page = service.get("/sources/passing", headers={"Cookie": f"barograph_new_key={forged}"})
+        assert page.status == 200
+        assert key_on(page.text) is None
+
+
+def test_a_feed_made_on_the_pages_leads_to_its_page_and_is_named_in_its_snippet(service: Barograph) -> None:
+    made = form(
+        service, "/sources/new?adapter=wmo_swic", "/sources", adapter="wmo_swic", name="far-weather", every="9h"
+    )
+    assert (made.status, made.headers["Location"], "Set-Cookie" in made.headers) == (303, "/sources/far-weather", False)
+    page = unescape(service.get("/sources/far-weather").text)
+    assert '[[sources]]\nname = "far-weather"\nadapter = "wmo_swic"' in page
+
+
+def test_after_a_test_the_page_says_that_only_the_sender_is_awaited(service: Barograph) -> None:
+    connect(service, "generic", "tested")
+    before = service.get("/sources/tested").text
+    assert "No request has reached" in before
+    location = form(service, "/sources/tested", "/sources/tested/test").headers["Location"]
+    after = service.get(location.partition("#")[0]).text
+    assert "No request has reached" not in after
+    assert "A test of ours came in at <code>/in/tested</code>" in after
 
 
 @pytest.mark.slow

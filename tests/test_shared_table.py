@@ -8,12 +8,10 @@ import pytest
 
 from incidents.adapters import adapters
 from incidents.model import Event, Loss, Statement, UnrecognisedError
-from tests import samples
+from tests import samples, shared_table
+from tests.shared_table import FAMILIES, READERS, WEBHOOKS
+from tests.shared_table import SHARED as TABLE
 
-WEBHOOKS = {name: adapter for name, adapter in adapters().items() if adapter.kind == "webhook"}
-READERS = {family: name for name, adapter in WEBHOOKS.items() for family in adapter.reads}
-FAMILIES = sorted(path.name for path in samples.SHARED.glob("*") if path.is_dir())
-TABLE = [path for family in FAMILIES for path in sorted((samples.SHARED / family).glob("*.*"))]
 ALIKE = {
     "alertmanager": {"grafana"},
     "grafana": {"alertmanager"},
@@ -69,3 +67,10 @@ def test_nearly_all_of_it_is_read() -> None:
     """What no adapter hears anything in: handshakes, notes, quiet states, and text that is no payload."""
     read = [sample for sample in TABLE if heard(READERS[sample.parent.name], sample)]
     assert len(read) >= len(TABLE) * 0.85
+
+
+def test_the_printed_table_has_a_row_for_each_and_a_reason_for_each_silence() -> None:
+    lines = list(shared_table.printed())
+    assert len(lines) == len(TABLE) + 4
+    assert not [line for line in lines if "it has no reason" in line or "no adapter" in line]
+    assert lines[-1].startswith(f"{len(TABLE)} payloads of {len(FAMILIES)} families: ")

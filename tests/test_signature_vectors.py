@@ -67,6 +67,7 @@ VECTORS: dict[str, tuple[str, Delivery, str]] = {
         of_ours(x_grafana_alerting_signature=TIMED_HEX, x_grafana_alerting_timestamp="1795176000"),
         SECRET,
     ),
+    "launchdarkly": ("launchdarkly", of_ours(x_ld_signature=HEX), SECRET),
     "pagerduty": ("pagerduty", of_ours(x_pagerduty_signature=f"v1={'0' * 64},v1={HEX}"), SECRET),
     "sentry": ("sentry", of_ours(sentry_hook_signature=HEX), SECRET),
     "sentry, older": ("sentry", of_ours(sentry_app_signature=HEX), SECRET),
@@ -76,6 +77,7 @@ VECTORS: dict[str, tuple[str, Delivery, str]] = {
     "standard webhooks, by the names of Svix": ("standard-webhooks", spoken(f"v1,AAAA {V1}", "svix"), SHARED),
 }
 TOKENS: dict[str, tuple[str, Delivery, str]] = {
+    "cloudflare": ("cloudflare", of_ours(cf_webhook_auth=SECRET), SECRET),
     "gitlab": ("gitlab", of_ours(x_gitlab_token=SECRET), SECRET),
     "honeycomb": ("honeycomb", of_ours(x_honeycomb_webhook_token=SECRET), SECRET),
     "statuscake, md5 of user and API key": (

@@ -14,9 +14,11 @@ from incidents.geography.regions import catalogue
 from incidents.geography.site_files import read_sites, toml_of
 from incidents.geography.sites import survey, zone_at, zones_of_point
 from incidents.model import Match, Site
+from service import zones
+from tests import hostile
 from tests import london_views as london
 from tests.conftest import StartBarograph
-from tests.test_cli import Home, home
+from tests.test_cli import Home, Ran, home
 
 assert home  # the fixture of the command line's tests
 
@@ -486,6 +488,37 @@ def test_zones_are_read_from_a_saved_answer_and_a_far_point_is_told(home: Home) 
     home.here("site", "zones", "nowhere", "--file", file, code=3)
     file.write_text('{"status": 404}')
     assert "no answer of api.weather.gov/points" in home.here("site", "zones", "smf", "--file", file, code=1).err
+
+
+def test_zones_are_asked_for_by_network(home: Home) -> None:
+    (home.folder / "sites.csv").write_text(PLAIN + "ams,,52.3,4.9,,\n")
+    home.here("site", "import", home.folder / "sites.csv", "--apply")
+    open_here = {"BAROGRAPH_ALLOW_PRIVATE_NETWORKS": "127.0.0.0/8"}
+
+    def asked(where: str, site: str = "smf", *, code: int = 0, settings: dict[str, str] = open_here) -> Ran:
+        return home.run("site", "zones", site, "--url", where, code=code, settings=settings)
+
+    with hostile.feed() as feed:
+        feed.pages["/points/38.64,-121.52"] = json.dumps(POINT).encode()
+        feed.pages["/html/points/38.64,-121.52"] = b"<!doctype html>"
+        ran = asked(feed.url)
+        assert tomllib.loads(ran.out)["zones"] == ["CAC067", "CAZ017"]
+        assert feed.heard[0].headers["accept"] == "application/geo+json"
+        assert "it knows the United States alone" in asked(feed.url, "ams", code=3).err
+        assert "answered 500; --file reads" in asked(f"{feed.url}/broken", code=6).err
+        assert "not JSON" in asked(f"{feed.url}/html", code=1).err
+        assert "169.254.169.254" in asked(f"{feed.url}/metadata", code=6).err
+        before = len(feed.heard)
+        assert "not allowed" in asked(feed.url, code=6, settings={}).err
+        assert len(feed.heard) == before
+
+
+@pytest.mark.parametrize(
+    ("latitude", "longitude", "path"),
+    [(38.64, -121.52, "38.64,-121.52"), (40.0, -100.0, "40,-100"), (0.00001, 10.123456, "0,10.1235")],
+)
+def test_a_point_is_asked_for_as_the_service_writes_it(latitude: float, longitude: float, path: str) -> None:
+    assert zones.path_of(Site("x", "", latitude, longitude)) == f"/points/{path}"
 
 
 # --- the page and the API -------------------------------------------------------------------------------------------

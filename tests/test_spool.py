@@ -264,8 +264,8 @@ def test_a_database_that_stops_under_load_costs_no_acknowledged_delivery(barogra
             pouring.until(40)
             ready = service.get("/readyz")
             assert (ready.status, ready.json()["status"]) == (200, "spooling"), ready.text
-            assert ready.json()["spool"]["deliveries"] > 0
-            assert ready.json()["spool"]["age_seconds"] > 0
+            assert ready.json()["checks"]["spool"]["deliveries"] > 0
+            assert ready.json()["checks"]["spool"]["age_seconds"] > 0
             assert "barograph_spool_deliveries 0.0" not in service.get("/metrics").text
             assert service.get("/incidents").status == 503
             service.kill9()
@@ -273,6 +273,9 @@ def test_a_database_that_stops_under_load_costs_no_acknowledged_delivery(barogra
             service.start()
             service.until(lambda: service.json("/readyz")["status"] == "ready")
             pouring.until(10)
-        assert (service.json("/readyz")["spool"]["deliveries"], (service.home / FILE).stat().st_size) == (0, 0)
+        assert (service.json("/readyz")["checks"]["spool"]["deliveries"], (service.home / FILE).stat().st_size) == (
+            0,
+            0,
+        )
         assert "the spool is empty" in service.log
         pouring.check(url, service)

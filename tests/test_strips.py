@@ -13,12 +13,9 @@ from hypothesis import strategies as st
 from dashboards.strips import compose_strips, strips_svg
 from incidents.model import Severity, Site
 from incidents.views.now_view import NowView, SiteStrip
-from incidents.views.source_view import SourceHealth
 from incidents.views.view import Bar, Gap, Point
 from tests.figure_views import TITLES, bar, minutes
 from tests.test_scene import assert_clear
-
-FEED = SourceHealth("nws", "nws_alerts", "feed", "file", 0, 0, 0, 0, 0, None, ())
 
 
 def strip(*bars: Bar, title: str = "London", **more: Any) -> SiteStrip:
@@ -32,10 +29,9 @@ def strip(*bars: Bar, title: str = "London", **more: Any) -> SiteStrip:
     return SiteStrip(site, bars, **(told | {"limit": 35.0} | more))
 
 
-def now_view(*strips: SiteStrip, feeds: bool = True) -> NowView:
-    sources = (FEED,) if feeds else ()
+def now_view(*strips: SiteStrip) -> NowView:
     now = minutes(1440)
-    return NowView(now, "Europe/London", now - timedelta(days=1), (), (), strips, (), (), sources, (), None)
+    return NowView(now, "Europe/London", now - timedelta(days=1), (), (), strips, (), (), (), (), None)
 
 
 def said(view: NowView) -> list[str]:
@@ -52,17 +48,51 @@ def test_reading_stands_against_its_limit_with_its_basis() -> None:
 
 
 def test_calm_is_claimed_only_when_feeds_answered() -> None:
-    assert "nothing reported; all feeds answered" in said(now_view(strip()))
-    assert "nothing reported" in said(now_view(strip(), feeds=False))
-    gapped = said(now_view(strip(gaps=(Gap("weather", "nws", minutes(200), minutes(350)),))))
+    assert "nothing reported; all feeds answered" in said(now_view(strip(feeds=("nws",))))
+    assert "nothing reported" in said(now_view(strip()))
+    gapped = said(now_view(strip(gaps=(Gap("weather", "nws", minutes(200), minutes(350)),), feeds=("nws",))))
     assert not any(words.startswith("nothing reported") for words in gapped)
     assert "nws: feed gap 2 h 30 min" in gapped
 
 
 def test_site_of_which_nothing_was_heard_is_not_called_calm() -> None:
     assert "nothing heard of this site" in said(now_view(strip(latest=None)))
-    assert "nothing heard of this site" in strips_svg(now_view(strip(latest=None), feeds=False))
+    assert "nothing heard of this site" in strips_svg(now_view(strip(latest=None)))
     assert not any("heard" in words for words in said(now_view(strip())))
+
+
+def never(source: str) -> Gap:
+    return Gap("warnings", source, minutes(0), minutes(1440), state="never")
+
+
+@pytest.mark.parametrize("wide", [328, 848])
+def test_a_feed_that_has_never_answered_is_unknown_and_not_calm(wide: int) -> None:
+    alone = now_view(strip(latest=None, gaps=(never("nws"),), feeds=("nws",)))
+    words = [text.words for text in compose_strips(alone, wide=wide).texts]
+    assert "nothing heard of this site" in words
+    assert "nws: never answered" in words
+    assert "1 of 1 feeds never answered, nothing heard of this site" in strips_svg(alone)
+    others = now_view(strip(bar("warnings", "Heat", Severity.ERROR, 60, 200), gaps=(never("nws"),), feeds=("a", "nws")))
+    scene = compose_strips(others, wide=wide)
+    assert any(text.words.startswith("nws: never answered") for text in scene.texts)
+    assert scene.gaps[0].right - scene.gaps[0].left == scene.frame.right - scene.frame.left
+    assert "1 official warning, 1 of 2 feeds never answered." in strips_svg(others)
+
+
+def test_a_feed_that_is_late_is_named_where_it_was_last_heard() -> None:
+    late = Gap("warnings", "nws", minutes(1436), minutes(1440), state="waiting")
+    assert "nws: not asked yet since 08:56" in said(now_view(strip(gaps=(late,), feeds=("nws",))))
+
+
+def test_one_silent_feed_of_several_is_named_and_hatches_its_share() -> None:
+    feeds = ("a", "b", "nws")
+    one = compose_strips(now_view(strip(gaps=(Gap("grid", "nws", minutes(0), minutes(1440)),), feeds=feeds)), wide=848)
+    assert "nws: feed gap 24 h, 1 of 3 feeds" in [text.words for text in one.texts]
+    (box,) = one.gaps
+    assert box.bottom - box.top == pytest.approx(one.sizes.bar / 3)
+    assert box.tip.endswith("1 of the 3 feeds that would tell of it")
+    two = now_view(strip(gaps=tuple(Gap("grid", name, minutes(0), minutes(1440)) for name in "ab"), feeds=feeds))
+    assert "2 of 3 feeds down 24 h: a, b" in said(two)
 
 
 def test_four_rows_of_bars_stand_before_anything_is_counted() -> None:

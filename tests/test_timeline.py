@@ -75,8 +75,13 @@ def test_a_forecast_end_is_no_line_and_an_assumed_one_says_so() -> None:
     assert texts(known((1, replace(PROVIDER, ends_at=at(60), ends_expected=True)))) == [
         "0 provider_incident EC2 errors"
     ]
+    ended = known((1, PROVIDER), (9, replace(PROVIDER, ends_at=at(7), ends_assumed=True)))
+    assert texts(ended)[1:] == ["7 provider_incident_ended EC2 errors: ended (end assumed)"]
+
+
+def test_an_end_that_was_said_without_a_time_says_whose_time_stands_for_it() -> None:
     ended = known((1, PROVIDER), (9, replace(PROVIDER, ends_at=at(9), ends_assumed=True)))
-    assert texts(ended)[1:] == ["9 provider_incident_ended EC2 errors: ended (end assumed)"]
+    assert texts(ended)[1:] == ["9 provider_incident_ended EC2 errors: ended (time of receipt)"]
 
 
 def test_a_start_that_was_said_otherwise_is_marked_corrected() -> None:
@@ -92,7 +97,7 @@ def test_late_is_ten_minutes_after_the_last_moment_that_it_may_have_begun() -> N
         assert timeline.occurrence_lines(known((minute, PROVIDER)))[0].late is late
     ranged = replace(PROVIDER, starts_until=at(30))
     assert not timeline.occurrence_lines(known((40, ranged)))[0].late
-    assert timeline.bar(known((41, ranged)), None, alert=False).late
+    assert timeline.bar(known((41, ranged)).occurrence, None, alert=False).late
 
 
 def test_only_what_was_recorded_by_then_is_known() -> None:
@@ -112,10 +117,10 @@ def test_a_bar_is_an_alert_linked_or_context() -> None:
     item = known((1, PROVIDER))
     evidence = incident_fold.evidence_of({"tier": "context", "score": 0.0, "reasons": []})
     link = Link(item.occurrence.id, evidence, "proposed", "rule:links@1", at(1))
-    assert timeline.bar(item, None, alert=True).relation == "alert"
-    assert timeline.bar(item, link, alert=False).relation == "linked"
-    assert timeline.bar(item, replace(link, state="rejected"), alert=False).relation == "context"
-    assert timeline.bar(item, None, alert=False).relation == "context"
+    assert timeline.bar(item.occurrence, None, alert=True).relation == "alert"
+    assert timeline.bar(item.occurrence, link, alert=False).relation == "linked"
+    assert timeline.bar(item.occurrence, replace(link, state="rejected"), alert=False).relation == "context"
+    assert timeline.bar(item.occurrence, None, alert=False).relation == "context"
 
 
 # --- lines of entries -----------------------------------------------------------------------------------------------

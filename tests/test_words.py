@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboards import words
+from incidents import instants
 from incidents.model import Measurement, Moment
 
 HOT = datetime(2022, 7, 19, 13, 36, 8, tzinfo=UTC)
@@ -39,23 +40,23 @@ ENTRIES = {
     [
         (0, "0 s"),
         (42, "42 s"),
-        (59.6, "1 min"),
+        (59.6, "59 s"),
         (25 * 60, "25 min"),
         (3600, "1 h"),
         (3 * 3600 + 29 * 60, "3 h 29 min"),
         (34 * 3600 + 37 * 60, "34 h 37 min"),
-        (71.9999 * 3600, "3 d"),
+        (71.9999 * 3600, "71 h 59 min"),
         (75 * 3600, "3 d 3 h"),
         (-180, "3 min"),
     ],
 )
 def test_lengths(seconds: float, told: str) -> None:
-    assert words.length(seconds) == told
+    assert instants.length(seconds) == told
 
 
 @given(st.floats(0, 10**9))
 def test_a_length_never_shows_sixty_minutes_or_a_day_of_hours(seconds: float) -> None:
-    told = words.length(seconds)
+    told = instants.length(seconds)
     assert "60 min" not in told
     assert " 24 h" not in told
 

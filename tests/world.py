@@ -224,7 +224,8 @@ class World:
     def act(self, deed: Callable[[Acting], T], who: str = "alice") -> T:
         """Somebody does something in a transaction of its own."""
         with self.store.writing() as connection:
-            return deed(Acting(self.config, Changes(self.store, connection, self.now), f"user:{who}"))
+            changes = Changes(self.store, connection, self.now, destinations=self.config.destinations)
+            return deed(Acting(self.config, changes, f"user:{who}"))
 
     def status(self, status: str, happened_at: str | None = None, incident: str | None = None) -> World:
         """Somebody sets the status, now or as of an earlier moment."""

@@ -1,4 +1,4 @@
-// What the pages do beyond plain HTML: draw the figure, say what is new, copy, and keys. Every page works without it.
+// What the pages do beyond plain HTML: draw the figure and copy; live.js says what is new, keys.js has the shortcuts. Every page works without it.
 "use strict";
 (() => {
   const WIDE = matchMedia("(min-width: 640px)");
@@ -60,18 +60,19 @@
     const width = Math.round(holder.clientWidth);
     holder.dataset.drawnWidth = width;
     if (!holder.classList.contains("js-plotly-plot")) holder.style.minHeight = `${holder.dataset.height}px`;
-    const slow = setTimeout(() => say(holder, "Reading the record."), 200);
+    const slow = setTimeout(() => { if (turn === asked) say(holder, "Reading the record."); }, 200);
     try {
       const address = new URL(holder.dataset.figure, location.href);
       address.searchParams.set("theme", theme());
       address.searchParams.set("width", width);
       const [answer, library] = await Promise.all([fetch(address, { credentials: "same-origin", headers: { Accept: "application/json" } }), loadPlotly(holder)]);
+      if (answer.status === 404 && address.searchParams.has("as_of")) throw Object.assign(new Error(), { name: "Unknown" });
       if (!answer.ok) throw new Error(`the service answered ${answer.status}${answer.headers.get("X-Request-Id") ? `, request ${answer.headers.get("X-Request-Id")}` : ""}`);
       const figure = await answer.json();
-      if (turn !== asked) return;
+      if (turn !== asked) { clearTimeout(slow); return; }
       await library.react(holder, figure.data, { ...figure.layout, width, autosize: false }, { ...CONFIG, ...figure.config });
       placeSlider(figure.layout);
-      if (!holder.dataset.drawnAt) holder.on("plotly_relayout", zoomed);
+      holder.dispatchEvent(new CustomEvent("barograph:drawn", { bubbles: true, detail: figure.layout.meta }));
       holder.dataset.drawnAt = new Date().toISOString();
       holder.style.minHeight = "";
       clearTimeout(slow);
@@ -79,6 +80,7 @@
     } catch (error) {
       clearTimeout(slow);
       const last = holder.dataset.drawnAt;
+      if (error.name === "Unknown") { say(holder, "Nothing was recorded of this incident at that moment yet. What stands here is of another one."); return; }
       say(holder, `The figure could not be drawn: ${error.message}. ${last ? `What stands here is from ${last.slice(11, 16)} UTC. ` : ""}The timeline and the table below still work.`);
       if (!last) holder.style.minHeight = "";
     }
@@ -95,44 +97,49 @@
   DARK.addEventListener("change", draw);
   WIDE.addEventListener("change", draw);
 
-  // Another range or another known-at moment is a page of its own, of which the parts below replace those shown here.
+  // Another range or another known-at moment is a page of its own. The figure of that window is asked for first, and
+  // once it stands and the hand rests, the page, whose parts below replace those shown here.
   const RANGE_PARTS = [".toolbar", ".table-view", ".phone-figure", ".known", ".provenance"];
   const MOMENT_PARTS = [...RANGE_PARTS, ".actions", "[data-known-notice]", ".facts", ".last-lines", "#timeline", ".links"];
+  const RESTS_MS = 1000;
   let wanted = 0;
+  let asking = null;
   async function show(address, parts, push = true) {
     const turn = ++wanted;
+    asking?.abort();
+    asking = new AbortController();
+    if (push) history.pushState({ parts: true }, "", address);
+    pointFigure(new URL(address, location.href));
     try {
-      const answer = await fetch(address, { credentials: "same-origin", headers: { Accept: "text/html" } });
+      await draw();
+      await new Promise((rested) => { setTimeout(rested, RESTS_MS); });
+      if (turn !== wanted) return;
+      const answer = await fetch(address, { credentials: "same-origin", headers: { Accept: "text/html" }, signal: asking.signal });
+      if (answer.status === 404 && new URL(address, location.href).searchParams.has("as_of")) return;
       if (!answer.ok) throw new Error(answer.status);
       const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
       if (turn !== wanted) return;
-      one("[data-figure]").dataset.figure = one("[data-figure]", fresh).dataset.figure;
-      const slider = one("[data-known]");
-      const next = one("[data-known]", fresh);
-      if (slider && next) {
-        slider.min = next.min; slider.max = next.max; slider.step = next.step; slider.value = next.getAttribute("value");
-      }
       for (const part of parts) one(part)?.replaceWith(one(part, fresh));
-      if (push) history.pushState({ parts: true }, "", address);
       reveal();
-      draw();
-    } catch {
-      location.assign(address);
+    } catch (error) {
+      if (turn === wanted && error.name !== "AbortError") location.assign(address);
     }
   }
-  addEventListener("popstate", (event) => { if (event.state?.parts || !location.hash) show(location.href, MOMENT_PARTS, false); });
-
-  // Dragging over the drawing asks for that range; the server lays its labels out anew.
-  function zoomed(change) {
-    const ends = [change["xaxis.range[0]"], change["xaxis.range[1]"]];
-    if (!ends[0] || !ends[1]) return;
-    const address = new URL(location.href);
-    address.hash = "";
-    ["from", "to"].forEach((name, n) => address.searchParams.set(name, new Date(`${String(ends[n]).replace(" ", "T")}Z`).toISOString()));
-    show(address, RANGE_PARTS);
+  function pointFigure(page) {
+    const holder = one("[data-figure]");
+    const figure = new URL(holder.dataset.figure, location.href);
+    for (const name of ["from", "to", "as_of"]) {
+      if (page.searchParams.has(name)) figure.searchParams.set(name, page.searchParams.get(name));
+      else figure.searchParams.delete(name);
+    }
+    holder.dataset.figure = figure.pathname + figure.search;
   }
+  addEventListener("popstate", (event) => { if (event.state?.parts || !location.hash) show(location.href, MOMENT_PARTS, false); });
+  // What figure.js needs of this file: it turns what is done on the drawing into another window.
+  window.barograph = { show: (address) => show(address, RANGE_PARTS), draw };
 
   // ---- known at ---------------------------------------------------------------------------------------------------
+  let sliding = 0;
   function placeSlider(layout) {
     const slider = one("[data-known]");
     const track = layout.meta?.known_at;
@@ -143,6 +150,10 @@
     slider.style.left = `${track.left - 8}px`;
     slider.style.width = `${track.right - track.left + 16}px`;
     slider.style.top = `${track.y - 12}px`;
+    // The track is the figure's own axis, so the figure says what it spans; not while a hand is on it.
+    if (track.most !== undefined && !sliding) {
+      slider.min = track.least; slider.max = track.most; slider.step = track.step; slider.value = track.value;
+    }
     fillSlider(slider);
   }
   function fillSlider(slider) {
@@ -161,11 +172,11 @@
     if (told) told.textContent = knownWords(slider);
     fillSlider(slider);
   });
-  let sliding = 0;
   slider?.addEventListener("change", () => {
     // Each press of an arrow key is a change; the record is asked once the hand rests.
     clearTimeout(sliding);
     sliding = setTimeout(() => {
+      sliding = 0;
       const address = new URL(location.href);
       address.hash = "";
       if (Number(slider.value) >= Number(slider.max)) address.searchParams.delete("as_of");
@@ -173,51 +184,6 @@
       show(address, MOMENT_PARTS);
     }, 250);
   });
-
-  // ---- what is new ------------------------------------------------------------------------------------------------
-  function live() {
-    const address = document.body.dataset.live;
-    const chip = one("[data-live-chip]");
-    if (!address || !chip || !window.EventSource) return;
-    const state = one("[data-live-state] span");
-    const pause = one("[data-live-pause]");
-    const incident = document.body.dataset.incident;
-    const onSources = location.pathname.startsWith("/sources");
-    let count = 0;
-    let stream = null;
-
-    // A change names its topics: on an incident's page only that incident's own count, elsewhere all that is shown.
-    function arrived(event) {
-      const topics = JSON.parse(event.data).topics || [];
-      const wanted = incident ? (topic) => topic === `incident:${incident}` : (topic) => topic !== "deliveries" || onSources;
-      if (event.type === "change" && !topics.some(wanted)) return;
-      if (document.body.dataset.refresh) { refresh(); return; }
-      count += 1;
-      let button = one("button", chip);
-      if (!button) {
-        button = document.createElement("button");
-        button.type = "button";
-        button.addEventListener("click", () => location.reload());
-        chip.append(button);
-      }
-      button.textContent = `${count > 999 ? "999+" : count} new, show`;
-    }
-    function open() {
-      stream = new EventSource(address);
-      for (const name of ["change", "resync"]) stream.addEventListener(name, arrived);
-      stream.addEventListener("open", () => { if (state) state.dataset.live = "live"; });
-      stream.addEventListener("error", () => {
-        if (state) state.textContent = stream.readyState === EventSource.CLOSED ? "not live: the stream ended; reload to try again" : `not live since ${new Date().toISOString().slice(11, 16)} UTC, trying again`;
-      });
-    }
-    open();
-    if (pause) {
-      pause.hidden = false;
-      pause.addEventListener("click", () => {
-        if (stream) { stream.close(); stream = null; pause.textContent = "Resume"; } else { open(); pause.textContent = "Pause"; }
-      });
-    }
-  }
 
   // ---- a source's own page ----------------------------------------------------------------------------------------
   // It shows a new key once, so that it is never loaded again as a whole: parts of it are replaced as they change.
@@ -246,6 +212,7 @@
       try { replaceParts(await documentAt(document.body.dataset.refresh), ["test"]); } catch { /* see above */ }
     }, 150);
   }
+  document.addEventListener("barograph:changed", refresh);
   function watchForFirst() {
     // Beside the stream, which a proxy may hold back.
     if (document.body.dataset.refresh) setInterval(() => { if (one("[data-waiting]") && !document.hidden) refresh(); }, WAITING_MS);
@@ -343,23 +310,6 @@
     const list = document.getElementById("zones");
     if (!list.children.length && Intl.supportedValuesOf) list.append(...["UTC", ...Intl.supportedValuesOf("timeZone")].map((name) => new Option("", name)));
   });
-  const shortcuts = document.getElementById("shortcuts");
-  if (shortcuts) {
-    shortcuts.checked = localStorage.getItem("shortcuts") !== "off";
-    shortcuts.addEventListener("change", () => localStorage.setItem("shortcuts", shortcuts.checked ? "on" : "off"));
-  }
-  addEventListener("keydown", (event) => {
-    if (event.key === "Escape") for (const menu of all("details.menu[open]")) { menu.open = false; one("summary", menu).focus(); }
-    const typing = event.target.closest?.("input, textarea, select, [contenteditable]");
-    if (!shortcuts?.checked || typing || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.key === "/") { event.preventDefault(); document.getElementById("search")?.focus(); return; }
-    const target = /^[a-z]$/.test(event.key) && one(`[data-key="${event.key}"]`);
-    if (!target) return;
-    event.preventDefault();
-    target.click();
-    if (event.key === "e") document.getElementById("text")?.focus({ preventScroll: true });
-  });
-
   function openTarget() {
     const node = location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1)));
     if (!node) return;
@@ -371,7 +321,6 @@
   reveal();
   openTarget();
   draw();
-  live();
   watchForFirst();
   tick();
 })();

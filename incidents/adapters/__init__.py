@@ -4,7 +4,8 @@ A module gives `VERSION`, `TITLE`, `READS` (payload families) and `normalise(del
 secrets)` with `VERIFIES` (in words) and `proof(delivery)` (what a signed delivery is remembered by),
 `challenge(delivery)`, `SETUP`, `REPLY`, and, to be a feed, `EVERY`, `requests(source, sites)` with what to ask at each
 turn, `LANES` with what it speaks of (so that its silence is told in the right place before it first speaks), `CREDIT`
-with whom to name, and `history(source, sites, since, until)` with what to ask for a window in the past. Importing one
+with whom to name, `history(source, sites, since, until)` with what to ask for a window in the past, and
+`linked(delivery)` with the addresses of documents that its answer only points to. Importing one
 has no effect but its definition.
 """
 
@@ -28,8 +29,8 @@ class Adapter:
     """One adapter as its module declares it.
 
     `setup` holds `snippets` (title, language, text in which `{url}` and `{key}` are to be replaced, all other braces
-    being the snippet's own, and perhaps a note) and `facts` (pairs that say what the
-    sender does with our answers). `reply` is the status of a successful answer.
+    being the snippet's own, and perhaps a note), `facts` (pairs that say what the sender does with our answers) and,
+    where one of the snippets is enough, `one_of`. `reply` is the status of a successful answer.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Adapter:
     every: timedelta | None = None
     requests: Callable[[Source, Sequence[Site]], Sequence[Request]] | None = None
     history: Callable[[Source, Sequence[Site], datetime, datetime], Sequence[Request]] | None = None
+    linked: Callable[[Delivery], Sequence[str]] | None = None
     credit: Credit | None = None
     lanes: tuple[Lane, ...] = ()
 
@@ -104,6 +106,7 @@ def _declared(name: str, module: ModuleType) -> Adapter:
         every=getattr(module, "EVERY", None),
         requests=requests,
         history=getattr(module, "history", None),
+        linked=getattr(module, "linked", None),
         credit=getattr(module, "CREDIT", None),
         lanes=tuple(getattr(module, "LANES", ())),
     )

@@ -9,6 +9,7 @@ VERSION = 1
 TITLE = "Alertmanager"
 READS = ("alertmanager",)
 SETUP = {
+    "one_of": True,
     "snippets": [
         {
             "title": "alertmanager.yml",
@@ -92,7 +93,7 @@ curl -H 'Authorization: Bearer {key}' {url} -d '{"alerts": [{
         ["On 4xx", "drops the notification for good; we answer 4xx only for a wrong key or an unknown source"],
         ["On 5xx", "tries again until the group interval ends; we answer 503 with Retry-After when overloaded"],
         ["Repeats", "every repeat_interval; repeats change nothing here"],
-        ["Resolved", "sent when send_resolved is true"],
+        ["Resolved", "sent when send_resolved is true; it ends the alert of the same labels and startsAt"],
     ],
 }
 

@@ -9,6 +9,7 @@ VERSION = 1
 TITLE = "Amazon EventBridge"
 READS = ("aws-eventbridge-cloudwatch", "aws-cloudwatch-lambda", "aws-health")
 SETUP = {
+    "one_of": True,
     "snippets": [
         {
             "title": "AWS CLI",

@@ -17,6 +17,7 @@ READS = ("azure-monitor",)
 TIMEOUT = timedelta(hours=1)
 """How long an alert on the activity log, or of a classic log search, is taken to be on: neither ever resolves."""
 SETUP = {
+    "one_of": True,
     "snippets": [
         {
             "title": "Azure CLI",

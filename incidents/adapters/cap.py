@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
-from incidents.formats import cap
+from incidents.formats import cap, cap_links
 from incidents.model import Credit, Delivery, Request, Site, Source, Statement
 
-VERSION = 1
+VERSION = 2
 TITLE = "Common Alerting Protocol (CAP)"
 READS = ("cap",)
 LANES = ("warnings",)
@@ -28,11 +28,14 @@ adapter = "cap"
 every = "5m"
 url = "https://alerts.example/cap/feed.atom"
 """,
-            "note": "The address of a CAP document, or of an Atom or RSS index that embeds alerts or their elements.",
+            "note": "The address of a CAP document, or of an Atom or RSS index that holds alerts or points to them.",
         },
     ],
     "facts": [
-        ["What is asked", "the address that you give, nothing else; links of an index are not followed"],
+        [
+            "What is asked",
+            "the address that you give, and once each what an index there points to on the same host",
+        ],
         ["Terms", "the publisher's: name it as the licence of its feed asks"],
         ["History", "none: a feed holds what is on"],
         ["Languages", "English where an alert has it, else its first language; all headlines are kept as labels"],
@@ -50,4 +53,9 @@ def requests(source: Source, sites: Sequence[Site]) -> list[Request]:  # noqa: A
 
 def normalise(delivery: Delivery) -> list[Statement]:
     """One event for each alert of the document."""
-    return cap.statements_of(cap.alerts_in(delivery.body), delivery)
+    return cap.statements_of(cap.alerts_in(delivery.body), delivery, followed=len(linked(delivery)))
+
+
+def linked(delivery: Delivery) -> list[str]:
+    """The alerts that a polled index only points to."""
+    return cap_links.links_of(delivery)

@@ -10,10 +10,11 @@ from typing import Any
 from incidents.formats import items, monitors, payload
 from incidents.model import Delivery, Event, Severity, Statement, UnrecognisedError
 
-VERSION = 2
+VERSION = 3
 TITLE = "CloudEvents"
 READS = ("cloudevents",)
 SETUP = {
+    "one_of": True,
     "snippets": [
         {
             "title": "curl",

@@ -9,6 +9,7 @@ VERSION = 1
 TITLE = "Google Cloud Monitoring"
 READS = ("gcp-monitoring",)
 SETUP = {
+    "one_of": True,
     "snippets": [
         {
             "title": "gcloud",

@@ -8,10 +8,11 @@ from __future__ import annotations
 from incidents.formats import mapping
 from incidents.model import Delivery, Statement
 
-VERSION = 2
+VERSION = 3
 TITLE = "Any JSON"
 READS = ("generic",)
 SETUP = {
+    "one_of": True,
     "snippets": [
         {
             "title": "curl",
@@ -53,7 +54,10 @@ mapping = { items = "checks[]", key = "id", title = "name", status = "state", "l
         ["On 2xx", "the bytes are on stable storage"],
         ["On 503", "send again after Retry-After"],
         ["Repeats", "the same content again changes nothing"],
-        ["Resolved", "the same key with status resolved; without ends_at its receipt is the end"],
+        [
+            "Resolved",
+            "the same key with status resolved, and no starts_at or the same; without ends_at its receipt is the end",
+        ],
     ],
 }
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 from incidents.formats import mapping
 from incidents.model import Delivery, Request, Site, Source, Statement
 
-VERSION = 1
+VERSION = 2
 TITLE = "Any JSON feed"
 READS = ("generic-feed",)
 EVERY = timedelta(minutes=5)

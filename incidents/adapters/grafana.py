@@ -14,6 +14,7 @@ TITLE = "Grafana Alerting"
 READS = ("grafana",)
 VERIFIES = "bearer key or X-Grafana-Alerting-Signature"
 SETUP = {
+    "one_of": True,
     "snippets": [
         {
             "title": "Contact point",

@@ -9,6 +9,7 @@ VERSION = 1
 TITLE = "Grafana legacy alerting"
 READS = ("grafana-legacy",)
 SETUP = {
+    "one_of": True,
     "snippets": [
         {
             "title": "Notification channel",

@@ -32,6 +32,10 @@ Token                     {key}
         ["Repeats", "none"],
         ["Resolved", "sent as severity clear"],
         ["Time zone", "UTC"],
+        [
+            "Limit",
+            "its alerts name no node: what is on for one chart at two nodes of a space is one alert here",
+        ],
     ],
 }
 

@@ -14,6 +14,7 @@ TITLE = "PagerDuty webhooks"
 READS = ("pagerduty-v3", "pagerduty-v2", "pagerduty-v1")
 VERIFIES = "bearer key or X-PagerDuty-Signature"
 SETUP = {
+    "one_of": True,
     "snippets": [
         {
             "title": "Generic Webhooks (v3)",

@@ -17,6 +17,7 @@ REPLY = 202
 TIMEOUT = timedelta(hours=24)
 """How long a trigger without a dedup_key is taken to be on: its sender cannot name it to resolve it."""
 SETUP = {
+    "one_of": True,
     "snippets": [
         {
             "title": "Any tool with a PagerDuty Events API address",

@@ -17,6 +17,7 @@ VERIFIES = "bearer key or Sentry-Hook-Signature"
 TIMEOUT = timedelta(hours=1)
 """How long an error is taken to be on after it was seen: no issue alert says that it is over."""
 SETUP = {
+    "one_of": True,
     "snippets": [
         {
             "title": "Internal integration",

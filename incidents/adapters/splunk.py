@@ -12,6 +12,7 @@ TITLE = "Splunk"
 READS = ("splunk",)
 TIMEOUT = timedelta(minutes=30)
 SETUP = {
+    "one_of": True,
     "snippets": [
         {
             "title": "Alert → Trigger actions → Webhook",

@@ -22,10 +22,10 @@ from incidents.configured import CONFIGURED
 from incidents.deliveries import DELIVERY, STAMP
 from incidents.entries import ENTRY, MEMBER
 from incidents.fold import subject_of
-from incidents.ingest import READING
 from incidents.model import Source
+from incidents.postmortem_revisions import REVISION
 from incidents.rules import DEFAULT_RULES
-from incidents.statements import EVENT, SIGHTING, SUPERSESSION
+from incidents.statements import EVENT, READING, SIGHTING, SUPERSESSION
 from incidents.store import chunks, delivery_id_of, receipt_of
 from incidents.timeline import Sentence
 from incidents.views import incident_view, series
@@ -68,6 +68,7 @@ def gather(
     found = Evidence(incident, known_at, entries=entries, is_raw=redaction is None)
     found.events = event_rows(connection, sorted(subjects))
     found.readings = _readings(connection, view, known_at)
+    found.postmortem = postmortem_rows(connection, incident)
     _gather_deliveries(connection, found, redaction)
     found.configuration = _configuration(connection, found, view)
     return found
@@ -122,6 +123,23 @@ def _last_recorded(connection: sa.Connection, subjects: list[str]) -> list[datet
         for part in chunks(subjects)
     ]
     return [at for at in found if at is not None]
+
+
+def postmortem_rows(connection: sa.Connection, incident: str) -> list[Row]:
+    """Every revision of the incident's postmortem, in its order."""
+    query = sa.select(REVISION).where(REVISION.c.incident_id == incident).order_by(REVISION.c.number)
+    return [
+        {
+            "number": row.number,
+            "author": row.author,
+            "recorded_at": instants.text(row.recorded_at),
+            "state": row.state,
+            "words": row.words,
+            "changed": row.changed,
+            "snapshot": row.snapshot,
+        }
+        for row in connection.execute(query)
+    ]
 
 
 # --- events and readings --------------------------------------------------------------------------------------------

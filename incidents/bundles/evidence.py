@@ -13,9 +13,10 @@ from typing import Any
 
 import orjson
 
-from incidents import instants
+from incidents import instants, postmortem
 from incidents.bundles import bundle
 from incidents.bundles.bundle import MANIFEST, BundleError, digest
+from incidents.bundles.drawings import is_ours
 from incidents.bundles.evidence_shapes import (
     AREA,
     LINES,
@@ -27,11 +28,13 @@ from incidents.bundles.evidence_shapes import (
     check_known,
     instant_of,
     is_text,
+    lines_of,
 )
 from incidents.config import site_of, source_of, spec_of, value_of
 from incidents.fold import subject_id, subject_of
 
-FORMAT, VERSION = "barograph-evidence", 1
+FORMAT, VERSION = "barograph-evidence", 2
+"""Version 2 carries the postmortem; bundles of version 1 are still read."""
 README = "readme.txt"
 BODIES = "evidence/bodies/"
 DERIVED = ("derived/figure.json", "derived/figure.svg", "derived/links.json", "derived/timeline.json")
@@ -64,9 +67,12 @@ class Evidence:
     entries: list[Row] = field(default_factory=list)
     events: list[Row] = field(default_factory=list)
     readings: list[Row] = field(default_factory=list)
+    postmortem: list[Row] = field(default_factory=list)
+    """Every revision of the postmortem, in its order."""
     bodies: dict[str, bytes] = field(default_factory=dict)
     """By their own SHA-256, hex."""
     is_raw: bool = False
+    version: int = VERSION
 
     def rows(self, member: str) -> list[Row]:
         """The rows of one of the members of `LINES`."""
@@ -75,10 +81,8 @@ class Evidence:
 
     def counts(self) -> dict[str, int]:
         """How many lines and bodies there are, by what they are."""
-        return {
-            "bodies": len(self.bodies),
-            **{member.removeprefix("evidence/").removesuffix(".jsonl"): len(self.rows(member)) for member in LINES},
-        }
+        names = {member: member.removeprefix("evidence/").removesuffix(".jsonl") for member in lines_of(self.version)}
+        return {"bodies": len(self.bodies), **{name: len(self.rows(member)) for member, name in names.items()}}
 
 
 def members_of(evidence: Evidence, summary: Mapping[str, Any], revision: str, derived: Mapping[str, bytes]) -> bytes:
@@ -115,8 +119,8 @@ def read(content: bytes) -> tuple[Evidence, dict[str, bytes]]:
         found = Evidence(str(manifest["incident"]["id"]), instant_of(str(manifest["known_at"])))
     except (LookupError, TypeError, ValueError):
         raise BundleError(f"{MANIFEST}: names no incident, or no moment of knowledge") from None
-    found.is_raw = manifest.get("bodies") == "raw"
-    for member, fields in LINES.items():
+    found.is_raw, found.version = manifest.get("bodies") == "raw", int(manifest["version"])
+    for member, fields in lines_of(found.version).items():
         for number, row in enumerate(bundle.read_lines(member, members.get(member, b"")), 1):
             check_fields(f"{member}, line {number}", row, fields)
             found.rows(member).append(row)
@@ -133,8 +137,10 @@ def _manifest(members: Mapping[str, bytes]) -> Row:
     found = bundle.read_object(MANIFEST, members[MANIFEST])
     if found.get("format") != FORMAT:
         raise BundleError(f"{MANIFEST}: the format is not {FORMAT}")
-    if found.get("version") != VERSION:
-        raise BundleError(f"{MANIFEST}: version {str(found.get('version'))[:20]} is not known here; {VERSION} is")
+    version = found.get("version")
+    if not isinstance(version, int) or isinstance(version, bool) or not 1 <= version <= VERSION:
+        raise BundleError(f"{MANIFEST}: version {str(version)[:20]} is not known here; 1 to {VERSION} are")
+    lines = lines_of(version)
     listed = found.get("members")
     rows = listed if isinstance(listed, list) else []
     told = {row["name"]: row for row in rows if isinstance(row, dict) and isinstance(row.get("name"), str)}
@@ -143,9 +149,9 @@ def _manifest(members: Mapping[str, bytes]) -> Row:
             raise BundleError(f"{MANIFEST}: the member {name[:80]} is {'not there' if name in told else 'not listed'}")
         if told[name].get("sha256") != digest(members[name]) or told[name].get("bytes") != len(members[name]):
             raise BundleError(f"the member {name} is not what {MANIFEST} says of it")
-        if name not in LINES and name not in DERIVED and name != README and not name.startswith(BODIES):
+        if name not in lines and name not in DERIVED and name != README and not name.startswith(BODIES):
             raise BundleError(f"the member {name} is of no kind that is known here")
-    for name in (*LINES, *DERIVED):
+    for name in (*lines, *DERIVED):
         if name not in members:
             raise BundleError(f"the member {name} is missing")
     return found
@@ -166,6 +172,7 @@ def check(evidence: Evidence) -> None:
     if len({(row["subject"], row["digest"]) for row in evidence.events}) != len(evidence.events):
         raise BundleError("evidence/events.jsonl: a statement is there twice")
     _check_entries(evidence)
+    _check_postmortem(evidence.postmortem)
     for number, row in enumerate(evidence.configuration, 1):
         _check_configured(f"evidence/configuration.jsonl, line {number}", row)
 
@@ -225,6 +232,26 @@ def _check_entries(evidence: Evidence) -> None:
             raise BundleError(f"{where}: nothing is said of its member {min(missing)}")
     if not any(row["kind"] == "opened" for row in evidence.entries):
         raise BundleError("evidence/entries.jsonl: the incident was never opened")
+
+
+def _check_postmortem(rows: Sequence[Row]) -> None:
+    """Revisions one after the other, of words as people write them; a published one with facts and drawings of ours."""
+    for number, row in enumerate(rows, 1):
+        where = f"evidence/postmortem.jsonl, line {number}"
+        if row["number"] != number:
+            raise BundleError(f"{where}: number: {number} is expected")
+        if not postmortem.are_words(row["words"]):
+            raise BundleError(f"{where}: words: are not those of a postmortem")
+        snapshot = row["snapshot"]
+        if snapshot is None:
+            continue
+        drawn = snapshot.get("drawings")
+        if set(snapshot) != {"facts", "drawings"} or not isinstance(snapshot["facts"], dict):
+            raise BundleError(f"{where}: snapshot: facts and drawings are expected")
+        if not isinstance(drawn, dict) or set(drawn) != {"names", "roles"}:
+            raise BundleError(f"{where}: snapshot: drawings: names and roles are expected")
+        if not all(isinstance(svg, str) and is_ours(svg) for svg in drawn.values()):
+            raise BundleError(f"{where}: snapshot: a drawing is not one that is made here")
 
 
 def _check_configured(where: str, row: Row) -> None:

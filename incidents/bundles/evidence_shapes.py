@@ -10,6 +10,7 @@ from typing import Any
 from incidents import instants
 from incidents.bundles.bundle import BundleError
 from incidents.model import Severity
+from incidents.postmortem import STATES
 
 _MOST_INTEGER = (1 << 63) - 1
 _KINDS = ("alert", "hazard", "provider_incident", "change")
@@ -148,6 +149,15 @@ LINES: Mapping[str, Mapping[str, Check]] = {
         "superseded": _maybe(_shaped({"recorded_at": _instant, "adapter": is_text})),
         "sightings": _listed(_receipt),
     },
+    "evidence/postmortem.jsonl": {
+        "number": _count,
+        "author": is_text,
+        "recorded_at": _instant,
+        "state": _one_of(tuple(STATES)),
+        "words": _object,
+        "changed": _listed(is_text),
+        "snapshot": _maybe(_object),
+    },
     "evidence/readings.jsonl": {
         "digest": _hex(64),
         "source": is_text,
@@ -166,6 +176,14 @@ LINES: Mapping[str, Mapping[str, Check]] = {
     },
 }
 """The members that hold lines, and the fields of a line in their order, each with what it must be."""
+LATER: Mapping[str, int] = {"evidence/postmortem.jsonl": 2}
+"""Members that bundles have only from a version on."""
+
+
+def lines_of(version: int) -> dict[str, Mapping[str, Check]]:
+    """The members of lines that a bundle of this version has."""
+    return {member: fields for member, fields in LINES.items() if LATER.get(member, 1) <= version}
+
 
 SOURCE_FIELDS = frozenset({"name", "adapter", "timezone", "mapping"})
 """What is told of a source: what its deliveries are read with, and nothing that would have it asked again."""

@@ -12,19 +12,20 @@ import sqlalchemy as sa
 
 from incidents import configured
 from incidents.acts import ConflictError
-from incidents.bundles.bundling import entry_rows, event_rows, reading_row
+from incidents.bundles.bundling import entry_rows, event_rows, postmortem_rows, reading_row
 from incidents.bundles.evidence import Evidence, sources_in
 from incidents.bundles.evidence_shapes import Row, instant_of
 from incidents.config import spec_of
 from incidents.configured import CONFIGURED
 from incidents.deliveries import DELIVERY, STAMP
 from incidents.entries import ENTRY, MEMBER
-from incidents.ingest import READING, RECORDING_FAULTS
+from incidents.ingest import RECORDING_FAULTS
 from incidents.linker import reading_counts
+from incidents.postmortem_revisions import REVISION
 from incidents.pulses import pulse
 from incidents.rebuild import rebuild_within, refold
 from incidents.rules import DEFAULT_RULES
-from incidents.statements import EVENT, SIGHTING, SUPERSESSION
+from incidents.statements import EVENT, READING, SIGHTING, SUPERSESSION
 from incidents.store import Store, chunks, delivery_id_of, insert, receipt_of
 
 POSITION = 1000
@@ -41,6 +42,8 @@ class Restored:
     events: int = 0
     deliveries: int = 0
     readings: int = 0
+    revisions: int = 0
+    """Of the postmortem."""
     configured: tuple[str, ...] = ()
     """What was added of configuration, each as "kind name"."""
 
@@ -78,6 +81,7 @@ def _add(connection: sa.Connection, evidence: Evidence, now: datetime) -> Restor
         events=_add_events(connection, evidence.events),
         readings=_add_readings(connection, evidence.readings),
         entries=_add_entries(connection, evidence),
+        revisions=_add_postmortem(connection, evidence),
         configured=_add_configuration(connection, evidence.configuration, now),
     )
 
@@ -260,6 +264,18 @@ def _add_entries(connection: sa.Connection, evidence: Evidence) -> int:
         ]
         _insert(connection, MEMBER, moved)
     return len(ids)
+
+
+def _add_postmortem(connection: sa.Connection, evidence: Evidence) -> int:
+    """Add the revisions that are not there; those that are there must be the same."""
+    there = postmortem_rows(connection, evidence.incident)
+    for mine, theirs in zip(there, evidence.postmortem, strict=False):
+        if mine != theirs:
+            raise ConflictError(f"revision {mine['number']} of the postmortem is here with other content")
+    fresh = evidence.postmortem[len(there) :]
+    rows = [{**row, **_instants(row, "recorded_at"), "incident_id": evidence.incident} for row in fresh]
+    _insert(connection, REVISION, rows)
+    return len(rows)
 
 
 def _first(evidence: Evidence, there: Sequence[Row]) -> str:

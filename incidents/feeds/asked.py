@@ -7,30 +7,23 @@ not answer, is a gap. Answers that could not be read are none, until a better ad
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any, Literal
 
 import sqlalchemy as sa
 
-from incidents.adapters import adapters
-from incidents.config import Config
 from incidents.deliveries import STAMP
-from incidents.entries import OCCURRENCE
+from incidents.feeds import circuit, scope
 from incidents.feeds.polls import ASKED, PATIENCE, POLL, WHOLE
-from incidents.ingest import READING
-from incidents.lanes import reading_lane
-from incidents.model import Lane, Source
-from incidents.views.view import Coverage, Gap
+from incidents.model import Lane, Site, Source
+from incidents.views.view import Gap
 
 FAILED_PATIENCE = 1.5
 """How many intervals may pass between two answers when an asking between them failed."""
-OUTSIDE: tuple[Lane, ...] = ("weather", "warnings", "grid", "providers")
-"""The lanes of the outside world, which feeds speak of."""
-
-OTHER: Lane = "warnings"
-"""Where the silence of a feed is drawn of which it is not known what it speaks of."""
+HOLDS = 1 + circuit.LATE
+"""For how many intervals the last answer holds: turns are spread, so the next one may be that late."""
 _LONGEST_SECONDS = 86_400
 
 Span = tuple[datetime, datetime]
@@ -50,12 +43,17 @@ class Run:
 class Record:
     """What is known of the askings of one request around a window."""
 
-    site: str | None = None
+    sites: frozenset[str] | None = None
+    """The sites that its answers would tell of; None where they would tell of all."""
     runs: list[Run] = field(default_factory=list)
     began_at: datetime | None = None
     """When it was asked for the first time; where that was before the window, some time before it."""
     goes_on: bool = False
     """Whether it is still asked: what is not asked any more owes no answer."""
+    heard: bool = True
+    """Whether it has ever answered in a way that could be read."""
+    site: str | None = None
+    """The one site that it was asked for, if it was."""
 
 
 def silences(record: Record, since: datetime, until: datetime) -> list[tuple[datetime, datetime, str | None]]:
@@ -97,11 +95,19 @@ def _after(
 ) -> list[tuple[datetime, datetime, str | None]]:
     ends = following.first_at if following else until
     failed = next((r for r in runs if r.reason is not None and run.last_at < r.first_at < ends), None)
-    patience = PATIENCE if failed is None else FAILED_PATIENCE
+    patience = PATIENCE if failed is None else FAILED_PATIENCE if following else HOLDS
     if ends - run.last_at <= run.every * patience:
         return []
     begins = run.last_at + run.every
     return [(min(begins, failed.first_at) if failed else begins, ends, failed.reason if failed else None)]
+
+
+def waiting_since(record: Record, until: datetime) -> datetime | None:
+    """The last answer, where it does not hold until then any more, nothing has failed since, and no turn is overdue."""
+    last = max(record.runs, key=lambda run: run.last_at, default=None)
+    if last is None or last.reason is not None or not record.goes_on:
+        return None
+    return last.last_at if last.every * HOLDS < until - last.last_at <= last.every * PATIENCE else None
 
 
 def without(spans: Iterable[Span], holes: Iterable[Span]) -> list[Span]:
@@ -115,44 +121,43 @@ def without(spans: Iterable[Span], holes: Iterable[Span]) -> list[Span]:
     return left
 
 
-def polled(connection: sa.Connection, config: Config) -> set[str]:
-    """The sources that were ever asked, or are about to be."""
-    return {source.name for source in config.sources if is_feed(source) and _is_polled(connection, source.name)}
+def gaps_of(
+    connection: sa.Connection,
+    source: Source,
+    lane: Lane,
+    since: datetime,
+    until: datetime,
+    *,
+    sites: Sequence[Site] = (),
+    as_of: datetime | None = None,
+) -> list[Gap]:
+    """Where a polled source did not answer in a window, each stretch once for each set of `sites` it would tell of."""
+    records = records_of(connection, source, since, until, sites=sites, as_of=as_of)
+    return gaps_in(records, filled_of(connection, source.name, since, until), source.name, lane, (since, until))
 
 
-def is_feed(source: Source) -> bool:
-    """Whether its adapter asks, so that nobody need send."""
-    adapter = adapters().get(source.adapter)
-    return adapter is not None and adapter.requests is not None
-
-
-def _is_polled(connection: sa.Connection, source: str) -> bool:
-    about_to_be = sa.select(POLL.c.source).where(POLL.c.source == source).limit(1)
-    asked = sa.select(ASKED.c.source).where(ASKED.c.source == source).limit(1)
-    return any(connection.execute(query).first() is not None for query in (about_to_be, asked))
-
-
-def gaps_of(connection: sa.Connection, source: Source, lane: Lane, since: datetime, until: datetime) -> list[Gap]:
-    """Where a polled source did not answer in a window, each stretch once for each site that it was asked for."""
-    records = _records(connection, source.name, since, until)
-    return _gaps(records, _filled(connection, source.name, since, until), source.name, lane, (since, until))
-
-
-def _gaps(
+def gaps_in(
     records: Iterable[Record],
     filled: Mapping[str | None, Sequence[Span]],
     source: str,
     lane: Lane,
     window: Span,
 ) -> list[Gap]:
-    by_site: dict[str | None, list[Gap]] = defaultdict(list)
+    """The gaps of these records, those of records that concern the same sites made one where they touch."""
+    by_sites: dict[frozenset[str] | None, list[Gap]] = defaultdict(list)
     for record in records:
-        holes = [*filled.get(None, ()), *filled.get(record.site, ())]
-        for a, b, reason in silences(record, *window):
-            by_site[record.site] += [
-                Gap(lane, source, x, y, site=record.site, reason=reason) for x, y in without([(a, b)], holes)
+        holes = [*filled.get(None, ()), *(filled.get(record.site, ()) if record.site else ())]
+        state: Literal["silent", "waiting", "never"] = "silent" if record.heard else "never"
+        found = [(a, b, reason, state) for a, b, reason in silences(record, *window)]
+        waiting = waiting_since(record, window[1])
+        if waiting is not None and waiting < window[1]:
+            found.append((max(waiting, window[0]), window[1], None, "waiting"))
+        for a, b, reason, how in found:
+            by_sites[record.sites] += [
+                Gap(lane, source, x, y, sites=record.sites, reason=reason, state=how)
+                for x, y in without([(a, b)], holes)
             ]
-    return [gap for found in by_site.values() for gap in joined(found)]
+    return [gap for found in by_sites.values() for gap in joined(found)]
 
 
 def joined(gaps: Iterable[Gap]) -> list[Gap]:
@@ -167,8 +172,9 @@ def joined(gaps: Iterable[Gap]) -> list[Gap]:
                     last.source,
                     last.since,
                     max(last.until, gap.until),
-                    site=last.site if last.site == gap.site else None,
+                    sites=last.sites | gap.sites if last.sites is not None and gap.sites is not None else None,
                     reason=last.reason or gap.reason,
+                    state=last.state if last.state == gap.state else "silent",
                 )
             )
         else:
@@ -176,30 +182,66 @@ def joined(gaps: Iterable[Gap]) -> list[Gap]:
     return found
 
 
-def _records(connection: sa.Connection, source: str, since: datetime, until: datetime) -> list[Record]:
-    """The runs of each request of a source that may tell something of a window."""
-    on = {row.request: row for row in connection.execute(sa.select(POLL).where(POLL.c.source == source))}
+def records_of(
+    connection: sa.Connection,
+    source: Source,
+    since: datetime,
+    until: datetime,
+    *,
+    sites: Sequence[Site] = (),
+    as_of: datetime | None = None,
+) -> list[Record]:
+    """The runs of each request of a source that may tell something of a window, as known at `as_of`.
+
+    `sites` are all that are configured: each record says which of them it concerns.
+    """
+    on = {row.request: row for row in connection.execute(sa.select(POLL).where(POLL.c.source == source.name))}
     longest = max((row.every_seconds for row in on.values()), default=_LONGEST_SECONDS)
     slack = timedelta(seconds=longest) * PATIENCE
+    known_until = until + slack if as_of is None else min(until + slack, as_of)
     query = (
         sa.select(ASKED, STAMP.c.state.label("state"), STAMP.c.reason.label("unread"))
         .outerjoin(STAMP, STAMP.c.delivery_id == ASKED.c.delivery_id)
         .where(
-            ASKED.c.source == source,
+            ASKED.c.source == source.name,
             ASKED.c.since.is_(None),
             ASKED.c.last_at >= since - slack,
-            ASKED.c.first_at <= until + slack,
+            ASKED.c.first_at <= known_until,
         )
     )
-    kept: dict[str, Record] = {name: Record(row.site, goes_on=True) for name, row in on.items()}
+    kept: dict[str, Record] = {name: Record(site=row.site, goes_on=True) for name, row in on.items()}
     for row in connection.execute(query):
-        record = kept.setdefault(row.request, Record(row.site))
-        record.runs.append(Run(row.first_at, row.last_at, timedelta(seconds=row.every_seconds), failure_of(row)))
+        record = kept.setdefault(row.request, Record(site=row.site))
+        last_at = row.last_at if as_of is None else min(row.last_at, as_of)
+        record.runs.append(Run(row.first_at, last_at, timedelta(seconds=row.every_seconds), failure_of(row)))
+    concerned = scope.sites_by_request(source, sites, kept)
     for request, record in kept.items():
+        record.sites = frozenset({record.site}) if record.site else concerned.get(request)
         first = min((run.first_at for run in record.runs), default=None)
         # Who was asked before the window was: how long before does not matter.
-        record.began_at = first if first and first <= since else began_at(connection, source, request)
+        record.began_at = first if first and first <= since else began_at(connection, source.name, request)
+        good = any(run.reason is None for run in record.runs)
+        record.heard = good or answered_at(connection, source.name, request, as_of) is not None
     return list(kept.values())
+
+
+def answered_at(connection: sa.Connection, source: str, request: str, as_of: datetime | None = None) -> datetime | None:
+    """When a request was last answered in a way that could be read; None where it never was."""
+    query = (
+        sa.select(ASKED.c.last_at)
+        .outerjoin(STAMP, STAMP.c.delivery_id == ASKED.c.delivery_id)
+        .where(
+            ASKED.c.source == source,
+            ASKED.c.request == request,
+            ASKED.c.since.is_(None),
+            ASKED.c.outcome != "failed",
+            STAMP.c.state.is_(None) | (STAMP.c.state != "quarantined"),
+        )
+    )
+    if as_of is not None:
+        query = query.where(ASKED.c.first_at <= as_of)
+    at: datetime | None = connection.execute(query.order_by(ASKED.c.id.desc()).limit(1)).scalar()
+    return at
 
 
 def began_at(connection: sa.Connection, source: str, request: str) -> datetime | None:
@@ -220,7 +262,7 @@ def failure_of(row: Any) -> str | None:  # noqa: ANN401  # a row of `asked` or `
     return None
 
 
-def _filled(connection: sa.Connection, source: str, since: datetime, until: datetime) -> dict[str | None, list[Span]]:
+def filled_of(connection: sa.Connection, source: str, since: datetime, until: datetime) -> dict[str | None, list[Span]]:
     """The windows of the past that were asked for afterwards, and answered in full, by site."""
     query = sa.select(ASKED.c.site, ASKED.c.since, ASKED.c.until).where(
         ASKED.c.source == source,
@@ -233,74 +275,3 @@ def _filled(connection: sa.Connection, source: str, since: datetime, until: date
     for row in connection.execute(query):
         found[row.site].append((row.since, row.until))
     return found
-
-
-# --- coverage -------------------------------------------------------------------------------------------------------
-
-
-def coverage(
-    connection: sa.Connection, config: Config, since: datetime, until: datetime, sites: Collection[str]
-) -> tuple[Coverage, ...]:
-    """What each kind of feed knows of a window at these sites: asked throughout, asked in part, down, or not asked.
-
-    A lane that only senders speak of, who speak when something happens, has no row: their silence says nothing.
-    """
-    asked = polled(connection, config)
-    spoken = lanes_spoken(connection)
-    heard = set().union(*spoken.values()) | ({"weather"} if _has_reading(connection) else set())
-    by_lane: dict[Lane | None, list[Source]] = defaultdict(list)
-    for source in config.sources:
-        if source.name in asked:
-            for lane in lanes_of(connection, source, spoken) or (None,):
-                by_lane[lane].append(source)
-    rows: list[Coverage] = []
-    for lane in (*OUTSIDE, None):
-        rows += [_covered(connection, source, lane, (since, until), sites) for source in by_lane[lane]]
-        if lane and not by_lane[lane] and lane not in heard:
-            rows.append(Coverage(lane, None, unasked=((since, until),)))
-    return tuple(rows)
-
-
-def _covered(
-    connection: sa.Connection, source: Source, lane: Lane | None, window: Span, sites: Collection[str]
-) -> Coverage:
-    records = [r for r in _records(connection, source.name, *window) if r.site is None or r.site in sites]
-    filled = _filled(connection, source.name, *window)
-    holes = [span for site, spans in filled.items() if site is None or site in sites for span in spans]
-    first = min((r.began_at for r in records if r.began_at is not None), default=window[1])
-    unasked = without([(window[0], min(first, window[1]))] if first > window[0] else [], holes)
-    gaps = joined(_gaps(records, filled, source.name, lane or OTHER, window))
-    return Coverage(lane, source.name, tuple(gaps), tuple(unasked))
-
-
-def lanes_spoken(connection: sa.Connection) -> dict[str, set[str]]:
-    """The lanes in which each source has spoken of the outside world, its readings left out."""
-    found: dict[str, set[str]] = defaultdict(set)
-    # With the kinds named, the index on them is used: alerts may be many.
-    outside = OCCURRENCE.c.kind.in_(("hazard", "provider_incident", "change"))
-    for row in connection.execute(sa.select(OCCURRENCE.c.source, OCCURRENCE.c.lane).where(outside).distinct()):
-        found[row.source].add(row.lane)
-    return found
-
-
-def lanes_of(connection: sa.Connection, source: Source, spoken: Mapping[str, Collection[str]]) -> tuple[Lane, ...]:
-    """The lanes that a feed speaks of: those that its adapter declares, and those it has spoken in."""
-    adapter = adapters().get(source.adapter)
-    declared = adapter.lanes if adapter else ()
-    lanes = {*declared, *cast("Collection[Lane]", spoken.get(source.name, ()))}
-    if not declared and _has_measured(connection, source.name):
-        query = sa.select(READING.c.variable).where(READING.c.source == source.name).limit(1)
-        lanes |= {reading_lane(variable) for variable in connection.execute(query).scalars()}
-    return tuple(sorted(lanes))
-
-
-def _has_measured(connection: sa.Connection, source: str) -> bool:
-    # Stamps have an index on their source, readings have none.
-    query = sa.select(STAMP.c.delivery_id).where(
-        STAMP.c.source == source, STAMP.c.state == "read", STAMP.c.readings > 0
-    )
-    return connection.execute(query.limit(1)).first() is not None
-
-
-def _has_reading(connection: sa.Connection) -> bool:
-    return connection.execute(sa.select(READING.c.id).limit(1)).first() is not None

@@ -11,6 +11,7 @@ FIRST_PAUSE = timedelta(seconds=30)
 LONGEST_PAUSE = timedelta(minutes=30)
 """A circuit stays open no longer than this, or than one interval where that is longer."""
 DOUBLINGS = 3
+LEAST_WHILE_LEFT = timedelta(seconds=10)
 LONGEST_ASKED = timedelta(days=1)
 """A server that asks for a longer pause than this is asked again after it all the same."""
 LATE = 0.1
@@ -20,6 +21,11 @@ LATE = 0.1
 def after_answer(every: timedelta, now: datetime, jitter: float) -> datetime:
     """The next turn after an answer. `jitter`, from 0 to 1, spreads feeds that were first asked together."""
     return now + every * (0.95 + 0.1 * jitter)
+
+
+def while_left(every: timedelta) -> timedelta:
+    """The pause before the next turn while documents of an index are left to be read."""
+    return min(every, max(every / 10, LEAST_WHILE_LEFT))
 
 
 def latest(every: timedelta) -> timedelta:

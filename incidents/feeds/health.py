@@ -12,8 +12,10 @@ import sqlalchemy as sa
 from incidents.adapters import adapters
 from incidents.config import Config
 from incidents.deliveries import STAMP
-from incidents.feeds.asked import began_at, failure_of, is_feed
-from incidents.feeds.polls import ASKED, NOT_ASKED, PATIENCE, POLL, every_of
+from incidents.feeds import indexes
+from incidents.feeds.asked import answered_at, began_at, failure_of
+from incidents.feeds.polls import NOT_ASKED, PATIENCE, POLL, every_of
+from incidents.feeds.scope import is_feed
 from incidents.model import Source
 from incidents.views.source_view import FeedHealth
 
@@ -42,6 +44,7 @@ def _health(connection: sa.Connection, source: Source, rows: list[Any], now: dat
     failing = [row for row in rows if _failure(row) or _is_overdue(row, now)]
     told = max((row for row in failing if _failure(row)), key=lambda row: row.asked_at, default=None)
     answered = [row.answered_at for row in rows if row.answered_at is not None]
+    waiting, given_up = indexes.unread(connection, source.name)
     stale = [_good_until(connection, row) for row in failing]
     open_until = [row.open_until for row in rows if row.open_until is not None]
     return FeedHealth(
@@ -56,6 +59,8 @@ def _health(connection: sa.Connection, source: Source, rows: list[Any], now: dat
         circuit=_circuit(open_until, now),
         open_until=max(open_until, default=None),
         every_seconds=every,
+        waiting=waiting,
+        given_up=given_up,
     )
 
 
@@ -67,18 +72,7 @@ def _failure(row: Any) -> str | None:  # noqa: ANN401  # a row of `poll` with it
 
 def _good_until(connection: sa.Connection, row: Any) -> datetime | None:  # noqa: ANN401  # a row of `poll`
     """When it last answered in a way that could be read, else when it was first asked."""
-    query = (
-        sa.select(ASKED.c.last_at)
-        .outerjoin(STAMP, STAMP.c.delivery_id == ASKED.c.delivery_id)
-        .where(
-            ASKED.c.source == row.source,
-            ASKED.c.request == row.request,
-            ASKED.c.since.is_(None),
-            ASKED.c.outcome != "failed",
-            STAMP.c.state.is_(None) | (STAMP.c.state != "quarantined"),
-        )
-    )
-    at: datetime | None = connection.execute(query.order_by(ASKED.c.id.desc()).limit(1)).scalar()
+    at = answered_at(connection, row.source, row.request)
     return at or began_at(connection, row.source, row.request)
 
 

@@ -22,12 +22,13 @@ from incidents.config import Config
 from incidents.feeds import circuit
 from incidents.model import Request
 from incidents.store import Store, insert
-from incidents.tables import AskedRow, PollHostRow, PollRow
+from incidents.tables import AskedRow, LinkedRow, PollHostRow, PollRow
 
 log = logging.getLogger(__name__)
 
 POLL = PollRow.__table__  # type: ignore[attr-defined]  # SQLModel adds it
 POLL_HOST = PollHostRow.__table__  # type: ignore[attr-defined]
+LINKED = LinkedRow.__table__  # type: ignore[attr-defined]
 ASKED = AskedRow.__table__  # type: ignore[attr-defined]
 
 LEASE = timedelta(seconds=20)
@@ -91,6 +92,8 @@ class Came:
     sha256: str | None = None
     delivery_id: int | None = None
     whole: bool = False
+    links: tuple[str, ...] | None = None
+    """The documents that the answer only points to; None where it is the same as before."""
     asked_to_wait: timedelta | None = None
 
 
@@ -139,6 +142,7 @@ def sync(connection: sa.Connection, wanted: Mapping[tuple[str, str], Asking], no
     for key, row in known.items():
         if key not in wanted:
             connection.execute(sa.delete(POLL).where(_is(row.source, row.request)))
+            connection.execute(sa.delete(LINKED).where(LINKED.c.source == row.source, LINKED.c.request == row.request))
         elif row.every_seconds != int(wanted[key].every.total_seconds()):
             every = wanted[key].every
             soon = min(row.next_at, now + every)
@@ -251,8 +255,13 @@ def free_host(connection: sa.Connection, host: str, at: datetime) -> None:
     connection.execute(sa.update(POLL_HOST).where(POLL_HOST.c.host == host).values(free_at=at))
 
 
-def finish(store: Store, connection: sa.Connection, turn: Turn, came: Came, now: datetime, *, jitter: float) -> bool:
-    """Write what came of a turn, and when the next one is; False where the turn is somebody else's by now."""
+def finish(  # noqa: PLR0917  # a turn, what came of it, and when
+    store: Store, connection: sa.Connection, turn: Turn, came: Came, now: datetime, left: int = 0, *, jitter: float
+) -> bool:
+    """Write what came of a turn, and when the next one is; False where the turn is somebody else's by now.
+
+    The next one comes sooner where documents of an index are `left` to be read.
+    """
     store.lock(connection, ["polls"])
     asking, failed = turn.asking, came.outcome == "failed"
     failures = turn.failures + 1 if failed else 0
@@ -260,7 +269,7 @@ def finish(store: Store, connection: sa.Connection, turn: Turn, came: Came, now:
         next_at, open_until = circuit.after_failure(asking.every, failures, now, jitter, came.asked_to_wait)
         fields: dict[str, Any] = {"failures": failures, "open_until": open_until, "error": came.reason}
     else:
-        next_at = circuit.after_answer(asking.every, now, jitter)
+        next_at = circuit.after_answer(asking.every if not left else circuit.while_left(asking.every), now, jitter)
         fields = {"failures": 0, "open_until": None, "error": None, "answered_at": now}
         fields |= {"etag": came.etag, "last_modified": came.last_modified} if came.whole else {}
         fields |= {"whole_at": now} if came.whole else {}

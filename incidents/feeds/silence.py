@@ -15,11 +15,13 @@ from incidents.config import Config
 from incidents.configured import CONFIGURED
 from incidents.deliveries import DELIVERY, STAMP
 from incidents.entries import OCCURRENCE
-from incidents.feeds.asked import OTHER, gaps_of, is_feed, lanes_of, polled
+from incidents.feeds.asked import gaps_of
+from incidents.feeds.coverage import OTHER, lanes_of, polled
 from incidents.feeds.polls import PATIENCE
-from incidents.ingest import READING
+from incidents.feeds.scope import is_feed
 from incidents.instants import LATEST
 from incidents.model import Lane, Site, Source
+from incidents.statements import READING
 from incidents.store import first_id
 from incidents.views.view import Coverage, Gap
 
@@ -77,9 +79,14 @@ def silence_of(
 
 def _of_feeds(lane: str, rows: Sequence[Coverage], until: datetime | None, zone: str) -> str:
     """What an empty lane says of its feeds: the last silence is told, for what was missed may have been the thing."""
+    never = [row.source for row in rows if not row.heard]
+    if never:
+        return f"{len(never)} of {len(rows)} feeds never answered" if rows[1:] else f"{never[0]} has never answered"
     gaps = [gap for row in rows for gap in row.gaps]
     if gaps:
         last = max(gaps, key=lambda gap: (gap.until, gap.since))
+        if last.state == "waiting":
+            return f"{last.source} not asked yet since {_clock(last.since, zone)}"
         if last.until == until:
             return f"{last.source} down since {_clock(last.since, zone)}"
         return f"{last.source} did not answer {_clock(last.since, zone)}–{_clock(last.until, zone)}"
@@ -102,26 +109,29 @@ def _lanes_spoken(connection: sa.Connection) -> set[str]:
     return lanes
 
 
-def source_gaps(connection: sa.Connection, config: Config, since: datetime, until: datetime) -> tuple[Gap, ...]:
+def source_gaps(
+    connection: sa.Connection, config: Config, since: datetime, until: datetime, *, as_of: datetime | None = None
+) -> tuple[Gap, ...]:
     """Where sources with an interval were silent for more than `PATIENCE` of them, cut to the window."""
     found: list[Gap] = []
-    asked = polled(connection, config)
+    asked = {source.name for source in polled(connection, config)}
     for source in config.sources:
         if source.name in asked:
-            found += gaps_of(connection, source, lane_of_source(connection, source), since, until)
+            lane = lane_of_source(connection, source)
+            found += gaps_of(connection, source, lane, since, until, sites=config.sites, as_of=as_of)
         elif source.every_seconds:
             found += _gaps(connection, source, since, until)
     return tuple(sorted(found, key=lambda gap: (gap.since, gap.source)))
 
 
 def gaps_at(connection: sa.Connection, gaps: Iterable[Gap], sites: Sequence[Site]) -> tuple[Gap, ...]:
-    """The gaps that matter at these sites: those of feeds asked for them, and of sources that have measured there."""
+    """The gaps that matter at these sites: of feeds that tell of them, and of sources that have measured there."""
     names = {site.name for site in sites}
     return tuple(
         gap
         for gap in gaps
-        if gap.site in names
-        or (gap.site is None and (gap.lane != "weather" or _measures(connection, gap.source, sites)))
+        if (gap.sites is not None and not gap.sites.isdisjoint(names))
+        or (gap.sites is None and (gap.lane != "weather" or _measures(connection, gap.source, sites)))
     )
 
 

@@ -32,9 +32,9 @@ def instant(said: object, near: datetime) -> datetime:
     for form in _FORMS:
         try:
             wall = datetime.strptime(str(said)[:19], form)  # noqa: DTZ007 - the zone follows
-        except ValueError:
+            both = [wall.replace(tzinfo=PACIFIC, fold=fold).astimezone(UTC) for fold in (0, 1)]
+        except (ValueError, OverflowError):  # of another form, or on the calendar's last evening
             continue
-        both = [wall.replace(tzinfo=PACIFIC, fold=fold).astimezone(UTC) for fold in (0, 1)]
         return min(both, key=lambda at: abs(at - near))
     raise UnrecognisedError(f"slotDate is no local time: {str(said)[:40]!r}")
 

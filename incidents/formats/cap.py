@@ -51,8 +51,12 @@ def alerts_in(body: bytes) -> list[Alert]:
         return [fields_of(one) for one in embedded or [root]]
     if xml_documents.local(root) not in {"feed", "rss", "RDF"}:
         raise UnrecognisedError(f"neither a CAP alert nor an index of them, but <{xml_documents.local(root)[:40]}>")
-    entries = [*xml_documents.every(root, "entry"), *xml_documents.every(root, "item")]
-    return _gathered([_of_entry(entry) for entry in entries])
+    return _gathered([of_entry(entry) for entry in entries_of(root)])
+
+
+def entries_of(root: Element) -> list[Element]:
+    """The entries of an Atom or RSS index."""
+    return [*xml_documents.every(root, "entry"), *xml_documents.every(root, "item")]
 
 
 def fields_of(element: Element) -> dict[str, Any]:
@@ -81,7 +85,7 @@ def _pairs(element: Element) -> list[dict[str, str]]:
     return [{"valueName": name, "value": value} for name, value in zip(names, values, strict=False)]
 
 
-def _of_entry(entry: Element) -> Alert:
+def of_entry(entry: Element) -> Alert:
     """An index's entry as an alert: CAP's elements stand flat in it, MeteoAlarm's link names one more code."""
     fields = fields_of(entry)
     links = [one.get("href") or (one.text or "").strip() for one in entry if xml_documents.local(one) == "link"]
@@ -113,17 +117,20 @@ def _gathered(alerts: Sequence[Alert]) -> list[Alert]:
     return list(by_name.values())
 
 
-def statements_of(alerts: Sequence[object], delivery: Delivery) -> list[Statement]:
-    """The events of these alerts, those that cannot be read as a loss; acknowledgements of messages say nothing."""
+def statements_of(alerts: Sequence[object], delivery: Delivery, *, followed: int = 0) -> list[Statement]:
+    """The events of these alerts, those that cannot be read as a loss; acknowledgements of messages say nothing.
+
+    Of entries that only point to their alert, so many are `followed`: whoever asks for them counts what is unread.
+    """
     known = [payload.object_of(alert) for alert in alerts]
     chains = {name: earlier_of(alert) for alert in known if (name := payload.key_of(alert.get("identifier")))}
-    speaking = [alert for alert in known if not alert or _speaks(alert)]
+    speaking = [alert for alert in known if not alert or speaks(alert)]
     told = [alert for alert in speaking if _word(alert, "msgType") != "ack"]
     roots, unread = roots_of(chains), list[str]()
     statements = monitors.several(told, lambda one: event_of(payload.object_of(one), delivery, roots, unread), "alert")
     statements += hazards.lost(unread)
-    if pointing := len(known) - len(speaking):
-        statements.append(Loss(pointing, "entries that only point to their alert: give its own address as the url"))
+    if (pointing := len(known) - len(speaking) - followed) > 0:
+        statements.append(Loss(pointing, "entries that only point to their alert, where it is not followed"))
     return statements
 
 
@@ -240,7 +247,7 @@ def _time(said: str) -> datetime | None:
         return None
 
 
-def _speaks(alert: Alert) -> bool:
+def speaks(alert: Alert) -> bool:
     """Whether it is an alert and not only an index's pointer to one."""
     infos = [payload.object_of(info) for info in payload.list_of(alert.get("info"))]
     return monitors.is_said(alert.get("msgType")) or any(monitors.is_said(info.get("event")) for info in infos)

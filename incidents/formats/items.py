@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, cast, get_args
@@ -47,7 +47,8 @@ def _event(item: Mapping[str, Any], delivery: Delivery) -> Event:
     title = payload.title_of(item.get("title")) or event or ("" if resolved else payload.title_of(key)) or ""
     labels = payload.labels_of(item.get("labels"))
     said_at = _instant(item, "said_at", delivery)
-    span, posts = _span(item, resolved, said_at, delivery), _posts(item.get("updates"), delivery)
+    posts = _posts(item.get("updates"), delivery)
+    span = _span(item, resolved, said_at, posts, delivery)
     if not (said_at or span.starts_at or posts or (span.ends_at and not span.ends_assumed)):
         # Without a time of its own the same words may be said of another time: only the receipt tells them apart.
         said_at = delivery.received_at
@@ -94,10 +95,13 @@ class _Span:
     ends_assumed: bool = False
 
 
-def _span(item: Mapping[str, Any], resolved: bool | None, said_at: datetime | None, delivery: Delivery) -> _Span:
+def _span(
+    item: Mapping[str, Any], resolved: bool | None, said_at: datetime | None, posts: Sequence[Post], delivery: Delivery
+) -> _Span:
     """When it was on. An end said of what still fires is expected unless `ends_expected` is false.
 
-    An end that was not said is the moment of speaking, and assumed where that too is the receipt's.
+    An end that was not said is the moment of speaking, else that of the newest update, and assumed where the receipt's
+    alone is left.
     """
     starts_at, starts_until = _start(item, delivery)
     forecast, ends_assumed = None, False
@@ -105,8 +109,9 @@ def _span(item: Mapping[str, Any], resolved: bool | None, said_at: datetime | No
     if expected is None:
         forecast = _instant(item, "ends_expected", delivery)
     if resolved:
-        ends_assumed, expected = ends_at is None and said_at is None, False
-        ends_at = ends_at or said_at or delivery.received_at
+        spoke_at = said_at or _newest(posts, starts_at, delivery)
+        ends_assumed, expected = ends_at is None and spoke_at is None, False
+        ends_at = ends_at or spoke_at or delivery.received_at
     elif forecast and ends_at is None:
         ends_at, expected = forecast, True
     elif expected is None:
@@ -114,6 +119,12 @@ def _span(item: Mapping[str, Any], resolved: bool | None, said_at: datetime | No
     if ends_at and starts_at and ends_at < starts_at:
         ends_at, ends_assumed = starts_at, True
     return _Span(starts_at, starts_until, ends_at, bool(expected and ends_at), ends_assumed)
+
+
+def _newest(posts: Sequence[Post], starts_at: datetime | None, delivery: Delivery) -> datetime | None:
+    """When it was last spoken of by the updates, of those that were posted since its start."""
+    times = [post.at for post in posts if post.at <= delivery.received_at and not (starts_at and post.at < starts_at)]
+    return max(times, default=None)
 
 
 def _start(item: Mapping[str, Any], delivery: Delivery) -> tuple[datetime | None, datetime | None]:

@@ -243,7 +243,20 @@ def _by_zone(site: Site, area: Area, missed_by_km: float | None) -> Nearness | N
     if missed_by_km is not None:
         sentence = f"It names {named}, zone of {site.title}, but its outline passes {_km(missed_by_km)} away."
         return Nearness("uncertain", 0.0, sentence, missed_by_km)
-    return Nearness("zone", 1.0, f"It covers {named}, the warning zone of {site.title}.")
+    return Nearness("zone", 1.0, _covers(shared, named, site))
+
+
+def _covers(shared: Sequence[str], named: str, site: Site) -> str:
+    """Zones of IODA are whole countries, regions and networks, which are no warning zones."""
+    scheme, _, place = shared[0].partition(":")
+    kind, _, code = place.partition("/")
+    if scheme.casefold() != "ioda" or not code:
+        return f"It covers {named}, the warning zone of {site.title}."
+    what = {"asn": f"the network AS{code}", "geoasn": f"the network AS{code.partition('-')[0]}"}.get(
+        kind, f"the {kind} {code} as a whole"
+    )
+    more = f" and {len(shared) - 1} more" if len(shared) > 1 else ""
+    return f"It was measured over {what}{more}, which {site.title} names as its own: it tells of no one building."
 
 
 def _by_circle(site: Site, area: Area) -> Nearness | None:

@@ -14,6 +14,7 @@ from itertools import pairwise
 from math import fsum
 from typing import Final
 
+from incidents import instants
 from incidents.linker.mechanisms import Family
 from incidents.model import Incident, Moment, Occurrence
 
@@ -150,9 +151,6 @@ def _before(line: Sequence[Knot], at: datetime) -> float:
 
 
 def length(span: timedelta) -> str:
-    """`34 min`, `24 h 17 min`, `5 d 3 h`: whole minutes, days from three on."""
-    minutes = int(abs(span).total_seconds()) // 60
-    hours, rest = divmod(minutes, 60)
-    if hours >= 72:
-        return " ".join(f"{n:,} {unit}" for n, unit in ((hours // 24, "d"), (hours % 24, "h")) if n)
-    return " ".join(f"{n} {unit}" for n, unit in ((hours, "h"), (rest, "min")) if n) or "under a minute"
+    """In whole minutes: a link is no stopwatch."""
+    seconds = abs(span).total_seconds()
+    return "under a minute" if seconds < 60 else instants.length(seconds)

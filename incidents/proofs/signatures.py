@@ -122,6 +122,15 @@ def is_standard_webhook(delivery: Delivery, secrets: Sequence[str]) -> bool:
     )
 
 
+def standard_headers(identifier: str, seconds: int, body: bytes, secrets: Sequence[str]) -> dict[str, str]:
+    """The headers by which `is_standard_webhook` knows what we send: one signature for each secret of a rotation."""
+    content = b".".join((_bytes(identifier), _bytes(str(seconds)), body))
+    keys = [_unwrapped(secret) for secret in secrets if is_shared(secret)]
+    signed = (_written(hmac.digest(key, content, hashlib.sha256), "base64").decode() for key in keys)
+    values = (identifier, str(seconds), " ".join(f"v1,{one}" for one in signed))
+    return dict(zip((f"webhook-{name}" for name in _STANDARD), values, strict=True))
+
+
 def standard_proof(delivery: Delivery) -> Proof:
     """The proof of a delivery that `is_standard_webhook`: its signed id, which is the same at each attempt."""
     identifier, seconds, _ = _standard_headers(delivery)

@@ -9,17 +9,22 @@ from __future__ import annotations
 
 from sqlmodel import SQLModel
 
+from incidents.tables.audit import AuditRow
 from incidents.tables.caches import AlertGroupRow, IncidentRow, OccurrenceRow, RebuildDueRow
 from incidents.tables.columns import Instant, Json, instant, micros
 from incidents.tables.connections import MemberRow, SightingRow, StampRow, SupersessionRow, UnreadRow
 from incidents.tables.counts import MemberCountRow
 from incidents.tables.logs import DeliveryRow, EntryRow, EventRow, ReadingRow
-from incidents.tables.polls import AskedRow, PollHostRow, PollRow
+from incidents.tables.notices import NoticeAttemptRow, NoticeRow
+from incidents.tables.polls import AskedRow, LinkedRow, PollHostRow, PollRow
 from incidents.tables.postmortems import PostmortemRevisionRow
 from incidents.tables.proofs import SeenProofRow
 from incidents.tables.reach import ReachRow, ReadingCountRow
+from incidents.tables.reports import ReportRow
 from incidents.tables.retention import HoldRow, TombstoneRow
 from incidents.tables.settings import KeyRow, PulseRow, RefusalRow, SecretRow, SettingRow
+from incidents.tables.shares import ShareRow
+from incidents.tables.views import SavedViewRow
 
 METADATA = SQLModel.metadata
 
@@ -27,6 +32,7 @@ __all__ = [
     "METADATA",
     "AlertGroupRow",
     "AskedRow",
+    "AuditRow",
     "DeliveryRow",
     "EntryRow",
     "EventRow",
@@ -35,8 +41,11 @@ __all__ = [
     "Instant",
     "Json",
     "KeyRow",
+    "LinkedRow",
     "MemberCountRow",
     "MemberRow",
+    "NoticeAttemptRow",
+    "NoticeRow",
     "OccurrenceRow",
     "PollHostRow",
     "PollRow",
@@ -47,9 +56,12 @@ __all__ = [
     "ReadingRow",
     "RebuildDueRow",
     "RefusalRow",
+    "ReportRow",
+    "SavedViewRow",
     "SecretRow",
     "SeenProofRow",
     "SettingRow",
+    "ShareRow",
     "SightingRow",
     "StampRow",
     "SupersessionRow",

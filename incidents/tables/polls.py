@@ -56,6 +56,25 @@ class PollHostRow(SQLModel, table=True):
     free_at: datetime = instant_column()
 
 
+class LinkedRow(SQLModel, table=True):
+    """A document that the answer of a request only points to: whether it has been read; gone when the link is."""
+
+    __tablename__ = "linked"
+    source: str = Field(primary_key=True)
+    request: str = Field(primary_key=True)
+    """The request whose answer points to it."""
+    url_sha256: str = Field(primary_key=True)
+    url: str
+    seen_at: datetime = instant_column()
+    read_at: datetime | None = instant_column(nullable=True)
+    """When it became a delivery; None while it waits, or was given up."""
+    delivery_id: int | None = Field(default=None, sa_column=Column(BigInteger))
+    tries: int
+    """How often it was asked for in vain."""
+    reason: str | None = None
+    """Why the last asking brought nothing."""
+
+
 class AskedRow(SQLModel, table=True):
     """A run of askings that went alike: the log by which anybody can tell whether a feed was asked and answered.
 

@@ -12,28 +12,30 @@ from typing import Any
 import sqlalchemy as sa
 
 from incidents import counting, entries, fold, incident_fold, measurements, timeline
+from incidents.cascade import Cascade, Found
+from incidents.cascade import cascade as cascade_of
 from incidents.config import Config
 from incidents.configured import CONFIGURED
 from incidents.deliveries import DELIVERY
 from incidents.entries import INCIDENT, MEMBER, OCCURRENCE
-from incidents.feeds.asked import coverage
+from incidents.feeds.coverage import coverage
 from incidents.feeds.silence import gaps_at, silence_of, source_gaps
 from incidents.geography.places import SiteMatcher
-from incidents.grouping import GROUP
-from incidents.lanes import reading_lane
-from incidents.model import Entry, Incident, Members, Severity, Site
+from incidents.lanes import lane_of, reading_lane
+from incidents.model import Entry, Incident, Lane, Members, Occurrence, Severity, Site
 from incidents.records import members_of, said_of
 from incidents.retelling import telling
 from incidents.statements import EVENT, holds
 from incidents.store import chunks, receipt_of
-from incidents.tables import micros
 from incidents.timeline import Known, Sentence
+from incidents.views import cascades, crowd_window
+from incidents.views.crowd_window import Crowd
 from incidents.views.crowds import MARKS, density, runs
 from incidents.views.series import credits_of, grid_series, series
-from incidents.views.view import Bar, Coverage, Density, Gap, IncidentView, Line, Series, Trace
+from incidents.views.view import Bar, Coverage, Gap, IncidentView, Line, Series, Trace
 
-GRAVEST = 200
-"""Above that, how many of the gravest alerts are still drawn."""
+MANY = 1000
+"""Above that a figure is drawn from the caches, and holds what its window shows alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,8 @@ class _Gathering:
 
     def view(self, row: Any, log: list[Entry]) -> IncidentView:  # noqa: ANN401  # a row of IncidentRow's columns
         crowded = row.alerts > MARKS
-        alerts = [] if crowded else self._known(self._members(row.id))
+        quick = row.alerts > MANY and not self.asked.lines and self.asked.as_of is None
+        alerts = [] if crowded or quick else self._known(self._members(row.id))
         incident = self._incident(row, log, alerts, crowded=crowded)
         sites = tuple(site for name in incident.sites if (site := self.config.site(name)))
         shown_at = self._shown_at(incident, log)
@@ -79,19 +82,21 @@ class _Gathering:
         now = shown_at if incident.status == "resolved" or self.asked.as_of else shown_at + timedelta(minutes=1)
         since, until = timeline.window(incident, alerts, now)
         since, until = self.asked.since or since, self.asked.until or until
-        counts = self._density(row.id, since, until) if crowded else None
-        if counts:
-            alerts = self._known(self._gravest(row, counts))
+        on_until = self._on_until(shown_at, until)
+        crowd = self._crowd(row, since, until) if crowded or quick else None
+        shown = crowd.shown if crowd else tuple(item.occurrence for item in alerts)
         links = {link.id: link for link in incident.links}
         context = self._known(sorted(links)) + self._known(self._changes(incident, since, until))
-        bars = [timeline.bar(item, None, alert=True) for item in alerts]
-        bars += [timeline.bar(item, links.get(item.occurrence.id), alert=False) for item in context]
+        bars = [timeline.bar(seen, None, alert=True) for seen in shown]
+        bars += [timeline.bar(item.occurrence, links.get(item.occurrence.id), alert=False) for item in context]
         own = timeline.entry_lines(log, self.sentence)
         long = row.alerts * 2 - row.alerts_on > MARKS
-        lines = self._lines(row.id, own, alerts, context, crowded=crowded or long)
+        lines = self._lines(row.id, own, alerts, context, crowded=crowded or long or quick)
         series = tuple(found for site in sites for found in self._series(site, since, until))
         heard = {bar.lane for bar in bars} | {reading_lane(s.variable) for s in series} | ({"people"} if own else set())
+        heard |= _counted_lanes(crowd) if crowd else set()
         covered = self._coverage(incident, bars, series, (since, min(until, self.as_of)))
+        cascade = self._cascade(row, incident, shown if alerts or not crowd else None, context, own)
         zone = self.asked.zone or (sites[0].timezone if sites else "UTC")
         return self._finish(
             IncidentView(
@@ -102,15 +107,18 @@ class _Gathering:
                 since=since,
                 until=until,
                 zone=zone,
+                on_until=on_until,
                 bars=tuple(sorted(bars, key=lambda b: (b.occurrence.starts_at, b.occurrence.id))),
                 marks=timeline.marks(own),
                 series=series,
                 gaps=self._gaps(sites, since, until),
-                density=counts,
-                phases=timeline.phases(incident, since, min(until, self.as_of) if self.asked.as_of else until),
+                density=crowd.density if crowd else None,
+                standing=crowd.standing if crowd else {},
+                cascade=cascade,
+                phases=timeline.phases(incident, since, on_until, None if incident.status == "resolved" else shown_at),
                 measurements=measurements.measure(incident),
                 lines=tuple(lines),
-                recorded=tuple(sorted({line.recorded_at for line in lines})),
+                recorded=_recorded(lines, bars),
                 silence=silence_of(
                     self.connection, self.config, heard, covered, until=min(until, self.as_of), zone=zone
                 ),
@@ -130,7 +138,7 @@ class _Gathering:
         read = Counter(reading_lane(one.variable) for one in shown)
         return tuple(
             replace(row, found=found[row.lane, row.source] + (read[row.lane] if row.lane else 0))
-            for row in coverage(self.connection, self.config, *window, incident.sites)
+            for row in coverage(self.connection, self.config, *window, incident.sites, as_of=self.as_of)
         )
 
     def _shown_at(self, incident: Incident, log: Sequence[Entry]) -> datetime:
@@ -144,12 +152,19 @@ class _Gathering:
             return max(e.recorded_at for e in log)
         return max(self.asked.now.replace(second=0, microsecond=0), incident.recorded_at)
 
+    def _on_until(self, shown_at: datetime, until: datetime) -> datetime:
+        """Up to when what has no end is known to be on, and a phase to last: never into what is yet to come."""
+        if self.asked.as_of is not None:
+            return min(until, self.as_of)
+        return min(until, max(shown_at, self.asked.now.replace(second=0, microsecond=0)))
+
     def _finish(self, view: IncidentView) -> IncidentView:
         shown = [
             view.incident.version,
             view.since,
             view.until,
             view.zone,
+            *([view.on_until] if any(bar.occurrence.ends_at is None for bar in view.bars) else ()),
             *((line.id, line.happened_at, line.recorded_at, line.text) for line in view.lines),
             *((bar.occurrence.id, bar.occurrence.digest, bar.occurrence.ends_at) for bar in view.bars),
             *((s.variable, s.site, s.points) for s in view.series),
@@ -178,22 +193,6 @@ class _Gathering:
     def _members(self, incident: str) -> list[str]:
         members = counting.members_at(self.connection, incident, self.asked.as_of)
         return sorted(set(self.connection.execute(members).scalars()))
-
-    def _gravest(self, row: Any, counts: Density) -> list[str]:  # noqa: ANN401  # a row of IncidentRow's columns
-        """The first of a crowd's gravest alerts in the window, found by the group's index on starts."""
-        if not counts.bins:
-            return []
-        gravest = max((b.severity for b in counts.bins), key=lambda s: s.rank)
-        at = [b.at for b in counts.bins if b.severity is gravest]
-        until = max(at) + timedelta(seconds=counts.seconds)
-        first = sa.select(GROUP.c.occurrence_id).where(
-            GROUP.c.group_key == row.group_key,
-            GROUP.c.severity == gravest.rank,
-            GROUP.c.starts_at.between(micros(min(at)), micros(until)),
-        )
-        found = self.connection.execute(first.order_by(GROUP.c.starts_at).limit(GRAVEST)).scalars().all()
-        members = counting.members_at(self.connection, row.id, self.asked.as_of)
-        return list(self.connection.execute(members.where(MEMBER.c.occurrence_id.in_(found))).scalars())
 
     def _changes(self, incident: Incident, since: datetime, until: datetime) -> list[str]:
         """Changes in the window at the incident's sites, or that name no site."""
@@ -258,15 +257,63 @@ class _Gathering:
         shown = (line for line in found if line.happened_at <= self.as_of or not self.asked.as_of)
         return sorted(shown, key=timeline.place)
 
-    def _density(self, incident: str, since: datetime, until: datetime) -> Density:
-        return density(self.connection, incident, since, until, as_of=self.asked.as_of)
+    def _crowd(self, row: Any, since: datetime, until: datetime) -> Crowd:  # noqa: ANN401  # IncidentRow's columns
+        """What stands for a crowd in a window: now from the caches, at another moment from what was said by then."""
+        as_of = self.asked.as_of
+        if as_of is None:
+            return crowd_window.crowd(self.connection, row, since, until)
+        counts = density(self.connection, row.id, since, until, as_of=as_of)
+        if counts.total <= crowd_window.FEW:
+            begun = crowd_window.begun_at(self.connection, row.id, since, until, as_of=as_of)
+            return Crowd(tuple(item.occurrence for item in self._known(begun)), None, {})
+        found = crowd_window.gravest(self.connection, row, counts)
+        members = counting.members_at(self.connection, row.id, as_of).where(MEMBER.c.occurrence_id.in_(found))
+        then = self._known(list(self.connection.execute(members).scalars()))
+        return Crowd(tuple(item.occurrence for item in then), counts, {})
+
+    def _cascade(
+        self,
+        row: Any,  # noqa: ANN401  # IncidentRow's columns
+        incident: Incident,
+        alerts: Sequence[Occurrence] | None,
+        context: Iterable[Known],
+        own: Sequence[Line],
+    ) -> Cascade:
+        """The steps of the whole incident; `alerts` is None where they are a crowd."""
+        if alerts is None:
+            names = cascades.first_alerts(self.connection, row)
+            alerts = (
+                crowd_window.occurrences(self.connection, row.id, names)
+                if self.asked.as_of is None
+                else [item.occurrence for item in self._known(names)]
+            )
+        linked = {link.id for link in incident.links if link.state != "rejected"}
+        others = [(lane_of(item.occurrence), item.occurrence) for item in context if item.occurrence.id in linked]
+        weather = [
+            found
+            for name in incident.sites
+            if (site := self.config.site(name))
+            for found in series(
+                self.connection, site, *cascades.span_of(incident, self.as_of), as_of=self.as_of, config=self.config
+            )
+        ]
+        crossing, why = cascades.crossing(incident, weather)
+        found = Found(
+            warnings=[one for lane, one in others if lane == "warnings"],
+            crossing=crossing,
+            why_no_crossing=why,
+            alerts=[(lane_of(one), one) for one in alerts],
+            acts=cascades.acts(own),
+            providers=[one for lane, one in others if lane == "providers"],
+        )
+        return cascade_of(incident, found)
 
     def _series(self, site: Site, since: datetime, until: datetime) -> list[Series]:
         near = series(self.connection, site, since, until, as_of=self.as_of, config=self.config)
         return near + grid_series(self.connection, self.config, site, since, until, as_of=self.as_of)
 
     def _gaps(self, sites: Sequence[Site], since: datetime, until: datetime) -> tuple[Gap, ...]:
-        found = source_gaps(self.connection, self.config, since, min(until, self.as_of))
+        found = source_gaps(self.connection, self.config, since, min(until, self.as_of), as_of=self.as_of)
         return gaps_at(self.connection, found, sites)
 
     def _provenance(self, log: Iterable[Entry]) -> str | None:
@@ -277,3 +324,14 @@ class _Gathering:
             sa.select(CONFIGURED.c.spec).where(CONFIGURED.c.kind == "story", CONFIGURED.c.name == name)
         ).scalar()
         return str(spec["provenance"]) if spec else None
+
+
+def _counted_lanes(crowd: Crowd) -> set[Lane]:
+    """The lanes of which a crowd has something to say without a bar."""
+    return {bin_.lane for bin_ in crowd.density.bins} | set(crowd.standing) if crowd.density else set(crowd.standing)
+
+
+def _recorded(lines: Iterable[Line], bars: Iterable[Bar]) -> tuple[datetime, ...]:
+    """When something of what is shown became known."""
+    known = {line.recorded_at for line in lines}
+    return tuple(sorted(known | {at for bar in bars if (at := bar.occurrence.recorded_at)}))

@@ -21,6 +21,8 @@ class SiteStrip:
     latest: Point | None
     latest_basis: str | None
     limit: float | None
+    feeds: tuple[str, ...] = ()
+    """The feeds that would tell of the site, whether or not they answered."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,18 +17,20 @@ from incidents.configured import owners
 from incidents.deliveries import DELIVERY, STAMP, UNREAD, is_setup_test
 from incidents.entries import INCIDENT, OCCURRENCE
 from incidents.feeds.asked import joined
+from incidents.feeds.coverage import Asked
 from incidents.feeds.health import feed_health
 from incidents.feeds.silence import gaps_at, source_gaps
 from incidents.geography.places import SiteMatcher, concerns
 from incidents.grouping import GROUP
-from incidents.ingest import READING
 from incidents.lanes import lane_of, service_of
 from incidents.model import Incident, Occurrence, Severity, Site
 from incidents.proofs.repeats import REFUSAL, REPEATED
 from incidents.records import occurrence_of
+from incidents.statements import READING
 from incidents.store import chunks, receipt_of
 from incidents.tables import KeyRow, instant, micros
 from incidents.views.crowds import bin_seconds
+from incidents.views.finding import found_by
 from incidents.views.now_view import NowView, SiteStrip
 from incidents.views.series import WEATHER, credits_of, series
 from incidents.views.source_view import QuarantineRow, SourceHealth
@@ -72,7 +74,7 @@ def list_incidents(connection: sa.Connection, wanted: IncidentFilter, limit: int
         words = INCIDENT.c.title.icontains(wanted.q, autoescape=True) | INCIDENT.c.id.contains(
             wanted.q, autoescape=True
         )
-        query = query.where(words)
+        query = query.where(words | INCIDENT.c.id.in_(found_by(connection, wanted.q)))
     if wanted.after:
         at, name = wanted.after
         query = query.where((INCIDENT.c.opened_at < at) | ((INCIDENT.c.opened_at == at) & (INCIDENT.c.id < name)))
@@ -160,6 +162,7 @@ def now_view(connection: sa.Connection, config: Config, now: datetime, zone: str
     recent = list(list_incidents(connection, IncidentFilter(status=("resolved",)), 5))
     around = _around(connection, since, now)
     gaps = source_gaps(connection, config, since, now)
+    asked = Asked(connection, config, since, now)
     on = [o for o in around if o.is_on(now)]
     shown = [found for site in config.sites for found in series(connection, site, since, now, as_of=now, config=config)]
     return NowView(
@@ -168,7 +171,10 @@ def now_view(connection: sa.Connection, config: Config, now: datetime, zone: str
         since=since,
         open=incident_rows(sorted(open_, key=lambda i: (i.status == "mitigated", -i.severity.rank, i.opened_at))),
         recent=incident_rows(recent),
-        strips=tuple(_strip(connection, site, around, gaps, shown, window=(since, now)) for site in config.sites),
+        strips=tuple(
+            _strip(connection, site, around, _gaps(connection, site, gaps, asked), shown, asked)
+            for site in config.sites
+        ),
         providers=tuple(o for o in on if o.kind == "provider_incident"),
         hazards=tuple(o for o in on if o.kind == "hazard"),
         sources=source_health(connection, config, now, gaps),
@@ -192,16 +198,23 @@ def _around(connection: sa.Connection, since: datetime, until: datetime) -> list
     return [occurrence_of(row) for row in rows]
 
 
-def _strip(
+def _gaps(connection: sa.Connection, site: Site, gaps: Sequence[Gap], asked: Asked) -> list[Gap]:
+    """Where nothing is known of a site: of what senders left out, and of the feeds that would tell of it."""
+    told = [gap for gap in gaps if not asked.knows(gap.source)] + asked.gaps(site)
+    never = [gap for gap in told if gap.state == "never"]
+    here = gaps_at(connection, (gap for gap in told if gap.state != "never"), [site])
+    return sorted((*never, *here), key=lambda gap: (gap.since, gap.source))
+
+
+def _strip(  # noqa: PLR0917  # what all strips are made from
     connection: sa.Connection,
     site: Site,
     around: Sequence[Occurrence],
     gaps: Sequence[Gap],
     shown: Sequence[Series],
-    *,
-    window: tuple[datetime, datetime],
+    asked: Asked,
 ) -> SiteStrip:
-    since, now = window
+    since, now = asked.window
     bars = tuple(
         Bar(occurrence=o, lane=lane_of(o), service=service_of(o), relation="context", late=False)
         for o in sorted(around, key=lambda o: (o.starts_at, o.id))
@@ -213,10 +226,11 @@ def _strip(
         site=site,
         bars=bars,
         density=_site_density(connection, site, since, now),
-        gaps=gaps_at(connection, gaps, [site]),
+        gaps=tuple(gaps),
         latest=latest,
         latest_basis=next((s.basis for s in found if latest in s.points), None),
         limit=site.limits.get(WEATHER["temperature_c"]),
+        feeds=asked.feeds(site),
     )
 
 
@@ -269,7 +283,7 @@ def source_health(
                     .limit(1)
                 ).scalar(),
                 keys=tuple(keys[source.name]),
-                gaps=tuple(joined(gap for gap in gaps if gap.source == source.name)),
+                gaps=tuple(joined(g for g in gaps if g.source == source.name and g.state != "waiting")),
                 every_seconds=source.every_seconds,
                 wrong_signatures=count["wrong-signature"],
                 wrong_signature=wrong[source.name].detail if source.name in wrong else None,

@@ -18,11 +18,11 @@ from incidents.deliveries import DELIVERY
 from incidents.entries import INCIDENT, OCCURRENCE
 from incidents.geography import places
 from incidents.geography.places import relation
-from incidents.ingest import READING
 from incidents.model import Incident, Site
 from incidents.provider_lag import LedgerRow
 from incidents.records import occurrence_of
 from incidents.redaction import redact
+from incidents.statements import READING
 from incidents.views import cohort
 from incidents.views.cohort import Cohort, Member, SiteHours
 from incidents.views.overview import titles_of

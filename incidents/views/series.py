@@ -13,8 +13,8 @@ import sqlalchemy as sa
 from incidents.adapters import credit_of
 from incidents.config import Config
 from incidents.geography import places
-from incidents.ingest import READING
 from incidents.model import Occurrence, Site
+from incidents.statements import READING
 from incidents.views.view import Point, Series
 
 READINGS = 50_000

@@ -41,6 +41,10 @@ class FeedHealth:
     circuit: Literal["closed", "open", "half-open"] = "closed"
     open_until: datetime | None = None
     every_seconds: int = 0
+    waiting: int = 0
+    """Documents that its index points to and that are not read yet."""
+    given_up: int = 0
+    """Those that could not be fetched however often they were asked for."""
     why_unasked: str | None = None
     """Why nothing is asked, where nothing is."""
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from incidents.cascade import Cascade
 from incidents.model import Credit, Incident, Lane, Link, Measurement, Occurrence, Said, Severity, Site
 from incidents.revisions import Backdating, Revision
 
@@ -106,16 +107,21 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A stretch in which a source that should answer did not; drawn hatched, never as calm."""
+    """A stretch in which a source that should answer did not; drawn hatched, never as calm.
+
+    It is `waiting` where the last answer holds no longer and the next asking is not overdue yet, and `never` where
+    there has not been an answer at all.
+    """
 
     lane: Lane
     source: str
     since: datetime
     until: datetime
-    site: str | None = None
-    """The one site that it was asked for; None where it speaks of all."""
+    sites: frozenset[str] | None = None
+    """The sites that it would have told of; None where it speaks of all."""
     reason: str | None = None
     """Why it did not answer; None where nobody asked, or nothing is known."""
+    state: Literal["silent", "waiting", "never"] = "silent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +137,10 @@ class Coverage:
     """Stretches before it was first asked, and not asked about since."""
     found: int = 0
     """What it had to say of the incident's sites in the window."""
+    heard: bool = True
+    """Whether it has ever answered: of one that has not, nothing is known."""
+    unread: int = 0
+    """Documents that its index pointed to and that had not been read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,12 +164,19 @@ class Density:
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """One stretch of the incident's life."""
+    """One stretch of the incident's life, cut to the window."""
 
     name: PhaseName
     since: datetime
     until: datetime
     open_ended: bool = False
+    lasts: timedelta | None = None
+    """How long it lasts in all, in the window or not, up to now where it is still going on; None: what is seen."""
+
+    @property
+    def seconds(self) -> float:
+        """Its whole length."""
+        return (self.until - self.since if self.lasts is None else self.lasts).total_seconds()
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,11 +192,17 @@ class IncidentView:
     until: datetime
     zone: str
     """IANA name of the zone that pages and exports show."""
+    on_until: datetime | None = None
+    """Up to when what has no end is known to be on; None: as long as anything is known."""
     bars: tuple[Bar, ...] = ()
     marks: tuple[Mark, ...] = ()
     series: tuple[Series, ...] = ()
     gaps: tuple[Gap, ...] = ()
     density: Density | None = None
+    cascade: Cascade | None = None
+    """What is known of the steps from the warning to the recovery, whatever the window; None where nobody looked."""
+    standing: Mapping[Lane, int] = field(default_factory=dict)
+    """By lane, how many more alerts were on from before the window, neither among the bars nor counted in `density`."""
     phases: tuple[Phase, ...] = ()
     measurements: tuple[Measurement, ...] = ()
     lines: tuple[Line, ...] = ()
@@ -250,3 +273,12 @@ class OccurrenceView:
     revisions: tuple[Revision, ...]
     backdated: tuple[Backdating, ...]
     credit: Credit | None
+
+
+@dataclass(frozen=True, slots=True)
+class Unknowns:
+    """Gaps of sources, deliveries that nothing could read, and posts that were turned away, by source and reason."""
+
+    gaps: tuple[Gap, ...] = ()
+    quarantined: tuple[tuple[str, int], ...] = ()
+    refused: tuple[tuple[str, str, int], ...] = ()

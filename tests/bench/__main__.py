@@ -11,11 +11,11 @@ from functools import partial
 import orjson
 
 from service import clock
-from tests.bench import answering, burst, figures, intake, linking, quality, reading, report
+from tests.bench import answering, burst, feeds, figures, intake, linking, quality, reading, report
 from tests.bench.measured import FULL, QUICK, Plan, Row
 from tests.databases import Cluster, cluster
 
-PARTS = ("intake", "answering", "burst", "figures", "reading", "links", "quality")
+PARTS = ("intake", "feeds", "answering", "burst", "figures", "reading", "links", "quality")
 
 
 def run(plan: Plan, parts: tuple[str, ...], show: Callable[[str], None]) -> list[Row]:
@@ -36,6 +36,7 @@ def run(plan: Plan, parts: tuple[str, ...], show: Callable[[str], None]) -> list
 
 
 _MEASURES: dict[str, Callable[[Plan], list[Row]]] = {
+    "feeds": feeds.measure,
     "answering": answering.measure,
     "burst": burst.measure,
     "figures": figures.measure,

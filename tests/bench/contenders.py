@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,7 +69,9 @@ class Contender:
 
 
 @contextmanager
-def started(name: str, cluster: Cluster | None = None) -> Iterator[Contender]:
+def started(
+    name: str, cluster: Cluster | None = None, *, config: str = CONFIG, settings: Mapping[str, str] | None = None
+) -> Iterator[Contender]:
     """One of the four on an empty store; ended, and its files removed, when the block ends."""
     home = Path(tempfile.mkdtemp(prefix="barograph-bench-"))
     with contextlib.ExitStack() as stack:
@@ -80,7 +82,11 @@ def started(name: str, cluster: Cluster | None = None) -> Iterator[Contender]:
             database = cluster.make(MIGRATED)
             stack.callback(cluster.drop, database)
             url, postgres = cluster.url(database), postmaster(cluster)
-        server = _floor(home, url) if name in (FLOOR, POSTGRESQL_FLOOR) else Barograph(home, CONFIG, database_url=url)
+        server = (
+            _floor(home, url)
+            if name in (FLOOR, POSTGRESQL_FLOOR)
+            else Barograph(home, config, database_url=url, settings=settings)
+        )
         # What is still unread has been measured; a drain would fold it first.
         stack.callback(server.kill9)
         server.start()

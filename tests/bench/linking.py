@@ -15,13 +15,12 @@ from incidents.config import Config
 from incidents.entries import ENTRY, Changes, Draft, read_incident
 from incidents.geography.places import relation
 from incidents.grouping import Change
-from incidents.ingest import READING
 from incidents.lanes import lane_of
 from incidents.linker import reading_counts
 from incidents.linker.linking import Linking
 from incidents.linker.reach import SiteIndex
 from incidents.model import Incident
-from incidents.statements import write_occurrences
+from incidents.statements import READING, write_occurrences
 from incidents.store import Store
 from tests.bench import skies
 from tests.bench.measured import Plan, Row, median

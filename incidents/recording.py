@@ -1,0 +1,241 @@
+"""Recording: what deliveries say goes into the logs once, and the occurrences it speaks of are folded on."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+import sqlalchemy.exc
+
+from incidents import fold, records
+from incidents.entries import OCCURRENCE
+from incidents.grouping import GROUP, Change
+from incidents.lanes import lane_of
+from incidents.linker import reach, reading_counts
+from incidents.linker.extremes import counted_variables
+from incidents.model import Event, Loss, Occurrence, Reading, Said
+from incidents.spoken import digest, reading_digest
+from incidents.statements import EVENT, READING, SIGHTING, SUPERSESSION, statements_of, write_occurrences
+from incidents.store import chunks, insert, insert_many
+
+_IDENTITY = sa.tuple_(EVENT.c.subject, EVENT.c.digest)
+"""What makes a statement the one that it is: what it speaks of, and its words."""
+
+
+@dataclass(slots=True)
+class Heard:
+    """One delivery as its adapter read it: statements, or the reason why there are none."""
+
+    id: int
+    source: str
+    received_at: datetime
+    adapter: str
+    version: int
+    again: bool
+    more: bool = False
+    """It says more than one transaction records: the rest follows."""
+    older: bool = False
+    """A newer version of the adapter has read it already: what this one says is not recorded."""
+    events: list[Event] = field(default_factory=list)
+    readings: list[Reading] = field(default_factory=list)
+    losses: list[Loss] = field(default_factory=list)
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What one transaction recorded."""
+
+    changed: Sequence[Change]
+    gone: Sequence[Occurrence]
+    """Occurrences that nobody speaks of any more."""
+    measured: Sequence[Mapping[str, Any]]
+    """New readings of the variables that links are measured by, as rows."""
+
+
+def record(connection: sa.Connection, heard: Sequence[Heard], now: datetime) -> Recorded:
+    """Record what is new and fold it. Takes part in a transaction that holds the locks of the sources."""
+    measured = _record_readings(heard, connection, now)
+    said: dict[str, dict[str, tuple[Heard, Event]]] = defaultdict(dict)
+    repeats: list[tuple[str, str, int]] = []
+    for one in heard:
+        for event in one.events:
+            name, identity = fold.subject_id(one.source, event.key), digest(event)
+            if identity in said[name]:
+                repeats.append((name, identity, one.id))
+            else:
+                said[name][identity] = (one, event)
+    cached = _cached(connection, list(said))
+    known = _known(connection, [(name, identity) for name, events in said.items() for identity in events])
+    fresh, rows = _fresh(said, known, repeats, now)
+    if rows:
+        insert_many(connection, EVENT, rows)
+    _see_again(connection, repeats)
+    undone = _supersede([h for h in heard if h.again], connection, now)
+    undone |= {name for name, identity, _ in repeats if known.get((name, identity))}
+    changed, gone = _fold(connection, cached, fresh, undone)
+    return Recorded(changed, gone, measured)
+
+
+def _cached(connection: sa.Connection, subjects: list[str]) -> dict[str, Occurrence]:
+    """The latest occurrence of each subject that has one."""
+    return {
+        row.subject: records.occurrence_of(row)
+        for part in chunks(subjects)
+        for row in connection.execute(
+            sa.select(OCCURRENCE).where(OCCURRENCE.c.subject.in_(part), OCCURRENCE.c.followed.is_(False))
+        )
+    }
+
+
+def _known(connection: sa.Connection, said: Iterable[tuple[str, str]]) -> dict[tuple[str, str], bool]:
+    """Which of these statements, by (subject, digest), are recorded, and whether each was superseded."""
+    superseded = sa.exists().where(SUPERSESSION.c.event_id == EVENT.c.id).label("superseded")
+    return {
+        (row.subject, row.digest): bool(row.superseded)
+        for part in chunks(list(said))
+        for row in connection.execute(sa.select(EVENT.c.subject, EVENT.c.digest, superseded).where(_IDENTITY.in_(part)))
+    }
+
+
+def _fresh(
+    said: Mapping[str, Mapping[str, tuple[Heard, Event]]],
+    known: Mapping[tuple[str, str], bool],
+    repeats: list[tuple[str, str, int]],
+    now: datetime,
+) -> tuple[dict[str, list[Said]], list[dict[str, Any]]]:
+    fresh: dict[str, list[Said]] = {}
+    rows = []
+    for name, events in said.items():
+        for identity, (one, event) in events.items():
+            if (name, identity) in known:
+                repeats.append((name, identity, one.id))
+                continue
+            said_at = event.said_at or one.received_at
+            recorded_at = now if one.again else one.received_at
+            adapter = f"{one.adapter}@{one.version}"
+            fresh.setdefault(name, []).append(Said(event, identity, one.source, said_at, recorded_at, 0, "", adapter))
+            rows.append(
+                {
+                    "subject": name,
+                    "digest": identity,
+                    "source": one.source,
+                    "said_at": said_at,
+                    "recorded_at": recorded_at,
+                    "delivery_id": one.id,
+                    "adapter": adapter,
+                    "statement": records.statement_text(event, said_at),
+                }
+            )
+    return fresh, rows
+
+
+def _see_again(connection: sa.Connection, repeats: Sequence[tuple[str, str, int]]) -> None:
+    wanted: dict[tuple[str, str], set[int]] = defaultdict(set)
+    for name, identity, delivery in repeats:
+        wanted[name, identity].add(delivery)
+    rows = []
+    for part in chunks(sorted(wanted)):
+        query = sa.select(EVENT.c.id, EVENT.c.subject, EVENT.c.digest, EVENT.c.delivery_id)
+        for row in connection.execute(query.where(_IDENTITY.in_(part))):
+            rows += [
+                {"event_id": row.id, "delivery_id": delivery}
+                for delivery in wanted[row.subject, row.digest]
+                if delivery != row.delivery_id
+            ]
+    if rows:
+        connection.execute(insert(connection, SIGHTING).on_conflict_do_nothing(), rows)
+
+
+def _supersede(again: Sequence[Heard], connection: sa.Connection, now: datetime) -> set[str]:
+    """Mark what deliveries read again no longer say, unmark what they say again; the occurrences concerned."""
+    undone: set[str] = set()
+    for one in again:
+        still = {(fold.subject_id(one.source, event.key), digest(event)) for event in one.events}
+        spoken = sa.select(EVENT.c.id, EVENT.c.subject, EVENT.c.digest)
+        for row in connection.execute(spoken.where(EVENT.c.delivery_id == one.id)).all():
+            if (row.subject, row.digest) not in still:
+                mark = insert(connection, SUPERSESSION).values(
+                    event_id=row.id, recorded_at=now, adapter=f"{one.adapter}@{one.version}"
+                )
+                connection.execute(mark.on_conflict_do_nothing())
+                undone.add(row.subject)
+            elif connection.execute(sa.delete(SUPERSESSION).where(SUPERSESSION.c.event_id == row.id)).rowcount:
+                undone.add(row.subject)
+        repeated = spoken.join(SIGHTING, SIGHTING.c.event_id == EVENT.c.id).where(SIGHTING.c.delivery_id == one.id)
+        for row in connection.execute(repeated).all():
+            if (row.subject, row.digest) not in still:
+                connection.execute(
+                    sa.delete(SIGHTING).where(SIGHTING.c.event_id == row.id, SIGHTING.c.delivery_id == one.id)
+                )
+                undone.add(row.subject)
+    return undone
+
+
+def _record_readings(heard: Sequence[Heard], connection: sa.Connection, now: datetime) -> list[Mapping[str, Any]]:
+    """Record readings that are not known yet, and count them; those that links are measured by."""
+    rows = [
+        {
+            "digest": hashlib.sha256(f"{one.source}\0{reading_digest(r)}".encode()).hexdigest(),
+            "source": one.source,
+            "variable": r.variable,
+            "at": r.at,
+            "value": r.value,
+            "latitude": r.latitude,
+            "longitude": r.longitude,
+            "station": r.station,
+            "provisional": r.provisional,
+            "basis": r.basis,
+            "credit": r.credit,
+            "grid_area": r.grid_area,
+            "recorded_at": now if one.again else one.received_at,
+            "delivery_id": one.id,
+        }
+        for one in heard
+        for r in one.readings
+    ]
+    new = reading_counts.fresh(connection, rows)
+    if new:
+        connection.execute(insert(connection, READING).on_conflict_do_nothing(index_elements=["digest"]), new)
+        reading_counts.count(connection, new)
+    return [row for row in new if row["variable"] in counted_variables()]
+
+
+def _fold(
+    connection: sa.Connection,
+    cached: Mapping[str, Occurrence],
+    fresh: Mapping[str, Sequence[Said]],
+    undone: Iterable[str],
+) -> tuple[list[Change], list[Occurrence]]:
+    changed, whole = [], set(undone)
+    for subject, statements in fresh.items():
+        was = cached.get(subject)
+        now = None
+        if subject not in whole:
+            now = fold.extend(was, statements) if was else fold.occurrences(statements)
+        if now is None:
+            whole.add(subject)
+        else:
+            changed += [Change(was if was and seen.id == was.id else None, seen, lane_of(seen)) for seen in now]
+    gone: list[Occurrence] = []
+    for subject in sorted(whole):
+        before = {row.id: records.occurrence_of(row) for row in connection.execute(_occurrences_of(subject))}
+        now = fold.occurrences(statements_of(connection, subject))
+        gone += [before[name] for name in sorted(set(before) - {seen.id for seen in now})]
+        changed += [Change(before.get(seen.id), seen, lane_of(seen)) for seen in now if seen != before.get(seen.id)]
+    write_occurrences(connection, changed)
+    names = [seen.id for seen in gone]
+    for part in chunks(names):
+        connection.execute(sa.delete(OCCURRENCE).where(OCCURRENCE.c.id.in_(part)))
+        connection.execute(sa.delete(GROUP).where(GROUP.c.occurrence_id.in_(part)))
+    reach.forget(connection, names)
+    return changed, gone
+
+
+def _occurrences_of(subject: str) -> sa.Select[Any]:
+    return sa.select(OCCURRENCE).where(OCCURRENCE.c.subject == subject)

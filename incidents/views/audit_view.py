@@ -1,0 +1,76 @@
+"""Frozen views of the audit log: one act, its sentence, and which acts are asked for. Pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from incidents import instants
+
+ACTS: Mapping[str, str] = {
+    "started": "Barograph {version} started on {database}",
+    "setting_changed": "the setting {subject} is {value}, and was {former} at the last start",
+    "signed_in": "signed in as {role}",
+    "signed_out": "signed out",
+    "sign_in_refused": "a sign-in was refused ({reason}), {count} times",
+    "sign_in_link_made": "a one-time link for the role {role} was made",
+    "key_made": "an ingest key of {source} was made: {prefix}",
+    "token_made": "an API token of {name} was made for the role {role}: {prefix}",
+    "key_rotated": "the file's key of {subject} took the place of {count} former ones",
+    "revoked": "{kind} {prefix} of {name} was revoked",
+    "secrets_kept": "signature secrets of {subject} were changed; there are {count}",
+    "configured": "{subject}: {step} ({why})",
+    "raw_read": "the bytes of a delivery of {source} were read",
+    "bundle_read": "an evidence bundle was made ({raw})",
+    "bundle_brought_in": "an evidence bundle was brought in",
+    "audit_exported": "the audit log was exported as {format}",
+    "role_refused": "{subject} needs the role {least}; refused {count} times to {role}",
+}
+"""Every act with its sentence; braces name a param, the subject or the actor."""
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """What somebody did to the service itself."""
+
+    id: int
+    recorded_at: datetime
+    act: str
+    actor: str
+    subject: str
+    params: Mapping[str, Any]
+    address: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which acts are asked for; None does not narrow."""
+
+    act: str | None = None
+    actor: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+def sentence(act: Act) -> str:
+    """What was done, in words; a param that an older version did not write is left open."""
+    given = {k: "none" if v is None else v for k, v in act.params.items()}
+    said = defaultdict(lambda: "…", {**given, "subject": act.subject, "actor": act.actor})
+    return ACTS.get(act.act, "{subject}").format_map(said)
+
+
+def as_json(act: Act) -> dict[str, Any]:
+    """An act as the API gives it."""
+    return {
+        "id": act.id,
+        "recorded_at": instants.text(act.recorded_at),
+        "act": act.act,
+        "actor": act.actor,
+        "subject": act.subject,
+        "text": sentence(act),
+        "params": act.params,
+        "address": act.address,
+    }

@@ -1,0 +1,83 @@
+"""Finds incidents by words of their entries and of their alerts' names and labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+
+from incidents.entries import ENTRY, INCIDENT, MEMBER, OCCURRENCE
+from incidents.store import chunks
+
+ENTRIES_READ = 2000
+"""Entries that hold the words anywhere, the latest first, of which the texts are read."""
+ALERTS_READ = 20_000
+"""The latest alerts, whose labels are looked through; older ones are found by title, site and entries."""
+MOST = 500
+_TOLD = ("text", "note", "title", "quote", "speaker", "reason", "now", "owner")
+"""The params that people wrote; the others are names and numbers of ours."""
+
+
+def found_by(connection: sa.Connection, words: str) -> set[str]:
+    """The ids of incidents, at most some 1,000, whose entries or alerts say these words in any case."""
+    if len(words.strip()) < 2:
+        return set()
+    return _by_entries(connection, words) | _by_names(connection, words) | _by_labels(connection, words)
+
+
+def _inside(words: str) -> str:
+    """The words as they stand within a JSON text."""
+    return orjson.dumps(words).decode()[1:-1]
+
+
+def _by_entries(connection: sa.Connection, words: str) -> set[str]:
+    query = sa.select(ENTRY.c.incident_id, ENTRY.c.params).where(
+        ENTRY.c.kind.in_(("note", "correction", "status_changed", "field_changed", "link_judged")),
+        sa.cast(ENTRY.c.params, sa.Text).icontains(_inside(words), autoescape=True),
+    )
+    rows = connection.execute(query.order_by(ENTRY.c.id.desc()).limit(ENTRIES_READ))
+    sought = words.casefold()
+    return {row.incident_id for row in rows if any(sought in told.casefold() for told in _told(row.params))}
+
+
+def _told(params: Mapping[str, Any]) -> Iterator[str]:
+    for name in _TOLD:
+        value = params.get(name)
+        yield from (each for each in (value if isinstance(value, list) else [value]) if isinstance(each, str))
+
+
+def _by_names(connection: sa.Connection, words: str) -> set[str]:
+    names = sa.cast(INCIDENT.c.names, sa.Text).icontains(_inside(words), autoescape=True)
+    sites = sa.cast(INCIDENT.c.sites, sa.Text).icontains(_inside(words), autoescape=True)
+    query = sa.select(INCIDENT.c.id).where(names | sites).order_by(INCIDENT.c.opened_at.desc())
+    return set(connection.execute(query.limit(MOST)).scalars())
+
+
+def _by_labels(connection: sa.Connection, words: str) -> set[str]:
+    latest = (
+        sa.select(OCCURRENCE.c.id, OCCURRENCE.c.rest)
+        .where(OCCURRENCE.c.kind == "alert")
+        .order_by(OCCURRENCE.c.starts_at.desc())
+        .limit(ALERTS_READ)
+        .subquery()
+    )
+    sought = words.casefold()
+    # In JSON a label's name and its value do not stand side by side, as `datacenter=smf` says them.
+    value = words.partition("=")[2] or words
+    query = sa.select(latest.c.id, latest.c.rest).where(
+        sa.cast(latest.c.rest, sa.Text).icontains(_inside(value), autoescape=True)
+    )
+    alerts = [
+        row.id
+        for row in connection.execute(query.limit(ENTRIES_READ))
+        if any(sought in f"{name}={value}".casefold() for name, value in row.rest.get("labels", {}).items())
+    ]
+    return {
+        name
+        for part in chunks(alerts)
+        for name in connection.execute(
+            sa.select(MEMBER.c.incident_id).where(MEMBER.c.occurrence_id.in_(part)).distinct()
+        ).scalars()
+    }

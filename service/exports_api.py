@@ -1,0 +1,137 @@
+"""Files of what pages show: charts of incidents, of the review and of the map, calendars, and the form that asks."""
+
+from __future__ import annotations
+
+from typing import cast
+from urllib.parse import urlencode
+
+from aiohttp import web
+
+from dashboards import ics, maps, review, sheets
+from dashboards.captions import Footer, shown
+from dashboards.palettes import Ink
+from dashboards.sheets import Surroundings
+from dashboards.svg import Preset
+from incidents.acts import NotFoundError
+from incidents.model import Incident
+from incidents.views import overview
+from incidents.views.series import source_credit
+from service import clock, exports, reports
+from service.asking import AskingError, choice_of, compute, read
+from service.exports import HEADERS, KINDS, Look
+from service.incidents_api import asked_of, gather, incident_filter, public_url
+from service.keys import CONFIG
+from service.review_pages import read_cohort
+
+CHARTS = ("svg", "png", "pdf")
+MOST_IN_CALENDAR = 1000
+
+
+def look_of(request: web.Request) -> Look:
+    """How a query wants its drawing."""
+    theme = cast("Ink", choice_of(request, "theme", exports.THEMES, "light"))
+    preset = cast("Preset", choice_of(request, "preset", exports.PRESETS, "a4"))
+    return Look(theme, preset, int(choice_of(request, "scale", exports.SCALES, "2")))
+
+
+def answer_file(request: web.Request, name: str, content: bytes) -> web.Response:
+    """A file with its tag; 304 where the asker has it."""
+    form = name.rpartition(".")[2]
+    headers = {
+        **HEADERS,
+        "Content-Disposition": f'inline; filename="{name}"',
+        "ETag": exports.etag(content),
+        "Cache-Control": "private, no-cache",
+    }
+    if request.headers.get("If-None-Match") == headers["ETag"]:
+        return web.Response(status=304, headers=headers)
+    charset = "utf-8" if exports.is_text(form) else None
+    return web.Response(body=content, content_type=KINDS[form], charset=charset, headers=headers)
+
+
+async def get_export(request: web.Request) -> web.Response:
+    """The timeline of an incident."""
+    form = request.match_info["format"]
+    if form not in KINDS:
+        raise NotFoundError(f"exports are {', '.join(KINDS)}")
+    look = look_of(request)
+    view = await gather(request, asked_of(request))
+    address = f"{public_url(request)}/incidents/{view.incident.id}"
+    name, _, content = await compute(request, lambda: exports.export(view, form, look, address=address))
+    return answer_file(request, name, content)
+
+
+async def export_form(request: web.Request) -> web.Response:
+    """From the form of the page to the file that it asks for: a form without script cannot name a path."""
+    form = request.query.get("format", "pdf")
+    if form not in KINDS:
+        raise AskingError(f"format: one of {', '.join(KINDS)} is expected")
+    kept = ("preset", "theme", "scale", "tz", "from", "to", "as_of")
+    query = urlencode({name: request.query[name] for name in kept if request.query.get(name)})
+    raise web.HTTPSeeOther(f"/api/v1/incidents/{request.match_info['incident']}/export.{form}?{query}")
+
+
+async def get_review_chart(request: web.Request) -> web.Response:
+    """One card of the review."""
+    form = _chart_form(request)
+    look, wanted = look_of(request), request.match_info["card"]
+    seen = await read_cohort(request)
+    credits_, address = reports.credits_in(request.app[CONFIG].now), f"{public_url(request)}/review"
+
+    def draw() -> bytes | None:
+        card = next((card for card in review.cards(seen) if card.name == wanted), None)
+        if card is None:
+            return None
+        said = Surroundings(review.surroundings(seen), review.footer(seen, credits_, address))
+        return exports.drawn(sheets.card_svg(card, said, ink=look.theme, preset=look.preset), form, look.scale)
+
+    content = await compute(request, draw)
+    if content is None:
+        raise NotFoundError("cards of the review are " + ", ".join(card.name for card in review.cards(seen)))
+    return answer_file(request, f"barograph-review-{wanted}.{form}", content)
+
+
+def _chart_form(request: web.Request) -> str:
+    form = request.match_info["format"]
+    if form not in CHARTS:
+        raise NotFoundError(f"charts are {', '.join(CHARTS)}")
+    return form
+
+
+async def get_map(request: web.Request) -> web.Response:
+    """The map of sites with the hazards in force and the open incidents."""
+    form, look, at, config = _chart_form(request), look_of(request), clock.now(), request.app[CONFIG].now
+    address = f"{public_url(request)}/sites"
+    going = overview.IncidentFilter(status=("open", "acknowledged", "mitigated"))
+    hazards, burning = await read(
+        request, lambda c: (overview.hazards_on(c, at), overview.list_incidents(c, going, 50))
+    )
+
+    def draw() -> bytes:
+        named = sorted({line for each in hazards if (line := source_credit(config, each.source))})
+        said = Footer(
+            ("Reading:", "outlines are the areas that official sources gave."),
+            ("Sources:", "; ".join([*named, "coastline: Natural Earth, public domain"]) + "."),
+            ("Sites of the record", shown(address), f"as of {at:%Y-%m-%d %H:%M} UTC"),
+        )
+        card = sheets.map_of(config.sites, hazards, burning)
+        lines = (maps.described(config.sites, hazards, burning),)
+        drawing = sheets.card_svg(card, Surroundings(lines, said), ink=look.theme, preset=look.preset)
+        return exports.drawn(drawing, form, look.scale)
+
+    if not config.sites:
+        raise NotFoundError("no site is configured")
+    return answer_file(request, f"barograph-map.{form}", await compute(request, draw))
+
+
+async def get_calendar(request: web.Request) -> web.Response:
+    """Incidents of a filter as a calendar, the newest thousand."""
+    wanted = incident_filter(request)
+    found = await read(request, lambda c: overview.list_incidents(c, wanted, MOST_IN_CALENDAR))
+    base = public_url(request)
+
+    def address(incident: Incident) -> str:
+        return f"{base}/incidents/{incident.id}"
+
+    content = await compute(request, lambda: ics.of_incidents(found, address=address))
+    return answer_file(request, "barograph-incidents.ics", content)

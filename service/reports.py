@@ -1,0 +1,148 @@
+"""Reports of periods: read from the store, written as files, and put into a folder by the schedule."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import re
+import tempfile
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from dashboards import period, typeset, wordfile, writings
+from dashboards.period import Report
+from dashboards.postmortem import Document
+from incidents import configured, periods, written_reports
+from incidents.config import Config
+from incidents.model import Site
+from incidents.periods import Every, Period
+from incidents.store import Store
+from incidents.views.review import ReviewAsked, read_review
+from incidents.views.series import source_credit
+from incidents.views.unknowns import read_unknowns
+
+log = logging.getLogger(__name__)
+
+KINDS = {
+    "pdf": "application/pdf",
+    "html": "text/html",
+    "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    "md": "text/markdown",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What somebody asked for: a period in a zone, and the site or provider that it is to be about."""
+
+    period: Period
+    zone: str
+    site: Site | None = None
+    provider: str = ""
+    address: str = ""
+
+
+def read(connection: sa.Connection, config: Config, wanted: Wanted, now: datetime) -> Report:
+    """Everything that the report says, as known now."""
+    since, until = wanted.period.since, wanted.period.until
+    asked = ReviewAsked(now=now, since=since, until=until, zone=wanted.zone, site=wanted.site)
+    seen = read_review(connection, config, asked)
+    if wanted.provider:
+        seen = period.of_provider(seen, wanted.provider)
+    unknowns = read_unknowns(connection, config, since, max(since, min(until, now)))
+    if wanted.site:
+        unknowns = replace(
+            unknowns, gaps=tuple(g for g in unknowns.gaps if g.sites is None or wanted.site.name in g.sites)
+        )
+    return Report(wanted.period, seen, unknowns, wanted.provider, credits_in(config), wanted.address)
+
+
+def credits_in(config: Config) -> tuple[str, ...]:
+    """Whom to name beneath what may rest on anything that the sources say."""
+    return tuple(sorted({line for source in config.sources if (line := source_credit(config, source.name))}))
+
+
+def export(report: Report, form: str) -> tuple[str, bytes]:
+    """The file's name and its bytes."""
+    document = period.compose(report)
+    return f"{_name(document)}.{form}", _content(document, form)
+
+
+def _name(document: Document) -> str:
+    return "barograph-" + re.sub(r"[^a-z0-9-]+", "-", document.name.lower())
+
+
+def _content(document: Document, form: str) -> bytes:
+    if form == "pdf":
+        return typeset.pdf(document)
+    if form == "docx":
+        return wordfile.docx(document)
+    return (writings.html(document, kind="report") if form == "html" else writings.markdown(document)).encode()
+
+
+# --- the schedule ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the schedule writes: into which folder, how often, as what, and by whose days."""
+
+    folder: Path
+    every: Every
+    forms: tuple[str, ...]
+    zone: str
+    address: str = ""
+
+
+def write_due(store: Store, plan: Plan, now: datetime) -> list[Path]:
+    """Write the last whole period in each format that no process has written yet; the paths of the files."""
+    wanted = Wanted(periods.last(plan.every, plan.zone, now), plan.zone, address=plan.address)
+    return [path for form in plan.forms if (path := _write_one(store, plan, wanted, form, now))]
+
+
+def _write_one(store: Store, plan: Plan, wanted: Wanted, form: str, now: datetime) -> Path | None:
+    slot = f"{wanted.period.name}.{form}"
+    with store.reading() as connection:
+        if not written_reports.is_free(connection, slot, now):
+            return None
+    with store.writing() as connection:
+        if not written_reports.claim(connection, slot, now):
+            return None
+    try:
+        with store.reading() as connection:
+            config = configured.load(connection)
+            report = read(connection, config, wanted, now)
+        name, content = export(report, form)
+        path = put(plan.folder, name, content)
+    except OSError as error:
+        reason = f"{plan.folder}: {error.strerror or error}"
+        with store.writing() as connection:
+            written_reports.fail(connection, slot, now, reason)
+        log.warning("report %s: %s", slot, reason)
+        return None
+    with store.writing() as connection:
+        told = hashlib.sha256(content).hexdigest()
+        written_reports.finish(connection, slot, now, name, told)
+    log.info("report %s is written", path)
+    return path
+
+
+def put(folder: Path, name: str, content: bytes) -> Path:
+    """Write a file so that nobody ever sees half of it: beside its place, to the disk, then into its place."""
+    folder.mkdir(parents=True, exist_ok=True)
+    handle, beside = tempfile.mkstemp(prefix=f".{name}.", dir=folder)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(beside).chmod(0o644)
+        Path(beside).replace(folder / name)
+    except BaseException:
+        Path(beside).unlink(missing_ok=True)
+        raise
+    return folder / name
