@@ -24,12 +24,14 @@ from incidents.linker import reading_counts
 from incidents.rebuild import refold
 from incidents.statements import EVENT, SIGHTING, SUPERSESSION
 from incidents.store import Store, chunks, first_id
-from incidents.tables import HoldRow, PollRow, ReadingRow, TombstoneRow
+from incidents.tables import AskedRow, HoldRow, LinkedRow, PollRow, ReadingRow, TombstoneRow
 
 TOMBSTONE = TombstoneRow.__table__  # type: ignore[attr-defined]  # SQLModel adds it
 HOLD = HoldRow.__table__  # type: ignore[attr-defined]
 READING = ReadingRow.__table__  # type: ignore[attr-defined]
 POLL = PollRow.__table__  # type: ignore[attr-defined]
+LINKED = LinkedRow.__table__  # type: ignore[attr-defined]
+ASKED = AskedRow.__table__  # type: ignore[attr-defined]
 
 KINDS = ("alert", "hazard", "provider_incident", "change")
 CLASSES = (*KINDS, "reading", "delivery", "incident")
@@ -181,15 +183,18 @@ class Retention:
         return free, rows[-1].id if len(rows) == MOST else None
 
     def _deliveries(self, connection: sa.Connection, kind: str, after: Any) -> tuple[list[_Free], Any]:  # noqa: ANN401  # a cursor
-        """Deliveries that were read, and that no statement, no repeat and no feed's next asking refers to."""
+        """Deliveries that were read, and that no statement, no repeat and no asking of a feed refers to."""
         refers = (
             EVENT.c.delivery_id == DELIVERY.c.id,
             SIGHTING.c.delivery_id == DELIVERY.c.id,
             READING.c.delivery_id == DELIVERY.c.id,
-            POLL.c.delivery_id == DELIVERY.c.id,
             UNREAD.c.delivery_id == DELIVERY.c.id,
         )
-        is_needed = sa.or_(*(sa.exists().where(clause) for clause in refers)).label("is_needed")
+        # Those without an index are read once for a page.
+        told = (
+            DELIVERY.c.id.in_(sa.select(t.c.delivery_id).where(t.c.delivery_id > after)) for t in (POLL, LINKED, ASKED)
+        )
+        is_needed = sa.or_(*(sa.exists().where(clause) for clause in refers), *told).label("is_needed")
         rows = connection.execute(
             sa.select(
                 DELIVERY.c.id, DELIVERY.c.source, DELIVERY.c.sha256, DELIVERY.c.received_at, STAMP.c.state, is_needed

@@ -11,6 +11,7 @@ import gzip
 import hashlib
 import os
 import tempfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -239,7 +240,15 @@ def _read(path: Path) -> Iterator[tuple[Told, _Table | None, list[list[Any]]]]:
                     yield Told("", "", {}), table, rows
                     rows = []
                 seen.update(line)
-    except (EOFError, gzip.BadGzipFile, orjson.JSONDecodeError, LookupError, TypeError, AssertionError) as error:
+    except (
+        EOFError,
+        gzip.BadGzipFile,
+        zlib.error,
+        orjson.JSONDecodeError,
+        LookupError,
+        TypeError,
+        AssertionError,
+    ) as error:
         raise BackupError(f"{path.name} is no whole backup: {error}") from None
     except ValueError as error:
         raise error if isinstance(error, BackupError) else BackupError(f"{path.name}: {error}") from None

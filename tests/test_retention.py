@@ -15,10 +15,10 @@ from incidents import deliveries, instants
 from incidents.adapters import adapters
 from incidents.deliveries import DELIVERY, STAMP, Arrival
 from incidents.entries import ENTRY, INCIDENT, OCCURRENCE
-from incidents.ingest import READING, Ingest
+from incidents.ingest import Ingest
 from incidents.rebuild import rebuild, state_digest
 from incidents.retention import TOMBSTONE, Aged, Retention, hold
-from incidents.statements import EVENT
+from incidents.statements import EVENT, READING
 from incidents.store import DeliveryIds, Store
 from service import clock
 from service.cli import main
