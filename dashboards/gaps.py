@@ -54,8 +54,15 @@ class Hatch:
 
 
 def feeds_of(coverage: Iterable[Coverage], lane: Lane) -> frozenset[str]:
-    """The feeds that would tell of a lane."""
-    return frozenset(row.source for row in coverage if row.lane == lane and row.source)
+    """The feeds that would tell of a lane; those of which nobody knows of which stand among the warnings."""
+    return frozenset(row.source for row in coverage if (row.lane or "warnings") == lane and row.source)
+
+
+def whose_of(hatches: Sequence[Hatch]) -> str:
+    """The one feed that was silent, or how many of how many were."""
+    sources = {source for one in hatches for source in one.sources}
+    feeds = max((one.feeds for one in hatches), default=0)
+    return clean(min(sources), 24) if len(sources) == 1 else f"{len(sources)} of {max(feeds, len(sources))} feeds"
 
 
 def merge(gaps: Iterable[Gap], frame: Frame, feeds: Collection[str] = ()) -> list[Hatch]:

@@ -125,7 +125,7 @@ def _lane(scene: Scene, view: IncidentView, lane: Lane, top: float) -> float:
     begins = width(name) + 8
     beside = all(x >= begins for x in taken) or (lane in _LABELLED and all(item.begins_before for item in drawn))
     if not beside or merged:
-        whose = ", ".join(dict.fromkeys(one.whose for one in merged))
+        whose = gaps.whose_of(merged)
         named = (f"{name}, no answer of {whose}", name) if merged else (name,)
         scene.texts.append(Text(0, top + 10, longest(named, WIDTH), "ink"))
         top += 16
@@ -138,7 +138,7 @@ def _lane(scene: Scene, view: IncidentView, lane: Lane, top: float) -> float:
 
 def _grid(scene: Scene, view: IncidentView, drawn: Sequence[Item], merged: Sequence[gaps.Hatch], top: float) -> float:
     """The grid's bars and gaps in a row of their own, its first curves beneath, and what they are."""
-    whose = ", ".join(dict.fromkeys(one.whose for one in merged))
+    whose = gaps.whose_of(merged)
     if drawn or merged:
         scene.texts.append(
             Text(0, top + 10, longest((f"Grid, no answer of {whose}" if merged else "Grid",), WIDTH), "ink")
