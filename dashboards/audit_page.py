@@ -51,4 +51,9 @@ def json_lines(rows: Sequence[Act]) -> str:
     return "".join(f"{orjson.dumps(as_json(row)).decode()}\n" for row in rows)
 
 
-FORMATS: Mapping[str, Callable[[Sequence[Act]], str]] = {"csv": csv, "jsonl": json_lines}
+def json(rows: Sequence[Act]) -> str:
+    """One JSON object with all of them."""
+    return orjson.dumps({"items": [as_json(row) for row in rows]}).decode()
+
+
+FORMATS: Mapping[str, Callable[[Sequence[Act]], str]] = {"csv": csv, "jsonl": json_lines, "json": json}

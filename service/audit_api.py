@@ -13,6 +13,7 @@ from service.auditing import record
 from service.keys import STORE
 from service.people import html, viewer_of
 
+MEDIA = {"csv": "text/csv", "jsonl": "application/x-ndjson", "json": "application/json"}
 MOST_EXPORTED = 200_000
 """Rows of one file; `from` and `to` cut a longer log."""
 ROWS = 100
@@ -53,7 +54,7 @@ async def export_audit(request: web.Request) -> web.Response:
     await compute(request, lambda: record(store, who, "audit_exported", "audit", request.remote, format=form))
     return web.Response(
         body=text.encode(),
-        content_type="text/csv" if form == "csv" else "application/x-ndjson",
+        content_type=MEDIA[form],
         charset="utf-8",
         headers={"Content-Disposition": f'attachment; filename="barograph-audit.{form}"'},
     )

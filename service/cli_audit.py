@@ -55,7 +55,7 @@ def audit_list(*, limit: int, json_: bool, **asked: Any) -> None:  # noqa: ANN40
 
 @audit.command("export")
 @_narrowed
-@click.option("--format", "form", type=click.Choice(["csv", "jsonl"]), default="jsonl", show_default=True)
+@click.option("--format", "form", type=click.Choice(["csv", "jsonl", "json"]), default="jsonl", show_default=True)
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="The file; stdout by default.")
 def audit_export(*, form: str, out: Path | None, **asked: Any) -> None:  # noqa: ANN401  # options by name
     """Write acts, the oldest first."""

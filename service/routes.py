@@ -459,7 +459,7 @@ ROUTES: tuple[Route, ...] = (
         "/audit/export.{format}",
         audit_api.export_audit,
         "admin",
-        "The audit log as a file: csv or jsonl",
+        "The audit log as a file: csv, jsonl or json",
         ("act", "actor", "from", "to"),
         media="application/octet-stream",
     ),
