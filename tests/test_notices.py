@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 
 from dashboards import notices
 from incidents import deliveries
-from incidents.adapters import adapters
+from incidents.adapters import Adapter, adapters
 from incidents.config import Config, ConfigError, config_of
 from incidents.deliveries import Arrival
-from incidents.model import Delivery
+from incidents.model import Delivery, UnrecognisedError
 from incidents.notices import outbox
 from incidents.notices.destinations import LONGEST_ASKED, MOST_ATTEMPTS, PAUSES, Destination, Notice, pause_after
 from incidents.notices.outbox import ATTEMPT, Came
@@ -152,13 +152,39 @@ def test_rebuilding_rereading_and_history_tell_nobody(store: Store) -> None:
     assert len(told(store)) == 1
 
 
-def test_a_delivery_read_again_never_hides_what_is_new(store: Store) -> None:
-    world = world_of(store).at("10:00").send("am", b"{")
+def refused(known: Mapping[str, Adapter]) -> dict[str, Adapter]:
+    """The adapters with an older one that cannot read alerts yet."""
+
+    def refuse(_delivery: Delivery) -> list[Any]:
+        raise UnrecognisedError("not yet")
+
+    better = known["alertmanager"]
+    return {**known, "alertmanager": replace(better, version=better.version - 1, normalise=refuse)}
+
+
+def test_what_only_a_better_adapter_reads_is_told_to_nobody(store: Store) -> None:
+    world = world_of(store).at("10:00")
+    known, world.adapters = world.adapters, refused(world.adapters)
+    world.alertmanager(firing("db-1"))
+    assert world.incidents() == []
+    world.reread(known)
+    assert len(world.incidents()) == 1
+    assert told(store) == []
+    world.status("acknowledged")
+    assert whats(store) == ["status_changed"]
+
+
+def test_what_is_new_is_told_beside_what_is_read_again(store: Store) -> None:
+    world = world_of(store).at("10:00")
+    known, world.adapters = world.adapters, refused(world.adapters)
+    world.alertmanager(firing("db-1", site="iad"))
+    world.adapters = known
     with store.writing() as connection:
         deliveries.queue_again(connection, sa.true())
-    world.deliver("am", world.notification(firing("db-1")))
+    world.deliver("am-2", world.notification(firing("db-2")))
     world.work()
-    assert whats(store) == ["opened"]
+    assert len(world.incidents()) == 2
+    assert [one.facts["sites"] for one in told(store)] == [["smf"]]
 
 
 def test_a_test_delivery_tells_nobody(sqlite_store: Store) -> None:

@@ -49,6 +49,7 @@ def test_every_setting_can_be_given_by_the_environment_and_by_a_file(tmp_path: P
         "ALLOW_PRIVATE_NETWORKS": "10.0.0.0/8, fd00::/8",
         "LOG_FORMAT": "json",
         "OPEN_METRICS": "true",
+        "EMBED_ORIGINS": "https://grafana.example",
         "CONTACT": "ops@example.com",
         "OUTBOUND_PROXY": "http://10.0.0.2:3128",
         "POLL_FEEDS": "false",
