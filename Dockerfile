@@ -15,7 +15,8 @@ RUN /opt/barograph/bin/pip install --no-cache-dir --no-index --no-deps --no-buil
     && /opt/barograph/bin/pip uninstall --yes uv setuptools
 
 FROM ${BASE}
-RUN useradd --system --user-group --uid 10001 --home-dir /data --no-create-home barograph \
+RUN groupadd --system --gid 10001 barograph \
+    && useradd --system --gid 10001 --uid 10001 --home-dir /data --no-create-home barograph \
     && install --directory --owner=barograph --group=barograph --mode=0700 /data
 COPY --from=build /opt/barograph /opt/barograph
 ENV PATH=/opt/barograph/bin:$PATH \

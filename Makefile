@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export UV_NO_PROGRESS := 1
 
-.PHONY: run test lint bench soak lock clean
+.PHONY: run test lint bench soak lock sbom audit clean
 
 run: $(VENV)/.run
 	@exec $(BIN)/barograph serve --demo $(ARGS)
@@ -37,6 +37,26 @@ lock: $(VENV)/.dev
 	$(COMPILE) --group setup -o requirements-setup.lock
 	$(COMPILE) pyproject.toml -o requirements.lock
 	$(COMPILE) -c requirements-setup.lock -c requirements.lock pyproject.toml --group dev -o requirements-dev.lock
+	$(COMPILE) --group release -o requirements-release.lock
+
+# For a release; both need the network, and only when they are called. The tools stand in an environment of their own, so
+# that the bill of materials names what runs and nothing else.
+RELEASE := build/release
+sbom: $(RELEASE)/.tools
+	@$(PYTHON) -m venv --clear --without-pip $(RELEASE)/run
+	@$(BIN)/uv pip install --quiet --python $(RELEASE)/run/bin/python --require-hashes -r requirements.lock
+	@$(RELEASE)/tools/bin/cyclonedx-py environment $(RELEASE)/run/bin/python --pyproject pyproject.toml \
+	  --mc-type application --output-reproducible --of JSON -o $(RELEASE)/barograph.cdx.json
+	@echo $(RELEASE)/barograph.cdx.json
+
+audit: $(RELEASE)/.tools
+	@$(RELEASE)/tools/bin/pip-audit --disable-pip --require-hashes -r requirements.lock $(ARGS)
+
+$(RELEASE)/.tools: $(VENV)/.run requirements-release.lock
+	@mkdir -p $(RELEASE)
+	@$(PYTHON) -m venv --clear $(RELEASE)/tools
+	@$(BIN)/uv pip install --quiet --python $(RELEASE)/tools/bin/python --require-hashes -r requirements-release.lock
+	@touch $@
 
 clean:
 	rm -rf $(VENV) build dist barograph.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

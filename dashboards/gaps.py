@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import pairwise
 from typing import Literal
 
 from dashboards.axis import clock, span
@@ -23,7 +24,7 @@ _BESIDE = 8
 
 @dataclass(frozen=True, slots=True)
 class Hatch:
-    """Unanswered stretches that overlap, as one: whose they are, of how many feeds, and where their words stand."""
+    """A stretch in which the same feeds were silent: whose it is, of how many feeds, and where its words stand."""
 
     left: float
     right: float
@@ -35,12 +36,15 @@ class Hatch:
     state: str = "silent"
     words: str = ""
     place: Literal["right", "inside", "left"] = "right"
+    ends: Extent | None = None
+    """Of the stretches that it touches, where it has the words of them all."""
 
     @property
     def extent(self) -> Extent:
         """What it takes of its row, its words included."""
+        left, right = self.ends or (self.left, self.right)
         room = width(self.words) + _BESIDE if self.words and self.place != "inside" else 0
-        return (self.left - room, self.right) if self.place == "left" else (self.left, self.right + room)
+        return (left - room, right) if self.place == "left" else (left, right + room)
 
     @property
     def whose(self) -> str:
@@ -55,44 +59,87 @@ def feeds_of(coverage: Iterable[Coverage], lane: Lane) -> frozenset[str]:
 
 
 def merge(gaps: Iterable[Gap], frame: Frame, feeds: Collection[str] = ()) -> list[Hatch]:
-    """Unanswered stretches of a lane, overlapping ones as one; `feeds` are all that would tell of it."""
-    merged: list[Hatch] = []
-    for gap in sorted(gaps, key=lambda gap: (gap.since, gap.until, gap.source)):
-        left, right = frame.inside(gap.since), frame.inside(gap.until)
-        if frame.x(gap.until) <= frame.left or frame.x(gap.since) >= frame.edge:
-            continue
-        if merged and left <= merged[-1].right + 1:
-            merged[-1] = _with(merged[-1], gap, right)
+    """Unanswered stretches of a lane, parted where another feed falls silent; `feeds` are all that would tell of it.
+
+    Of stretches that touch, the longest has the words: a feed that is seconds late is not down with one that is down
+    for a day.
+    """
+    clusters: list[list[Hatch]] = []
+    for one in _stretches([gap for gap in gaps if frame.x(gap.until) > frame.left and frame.x(gap.since) < frame.edge]):
+        left, right = frame.inside(one[0]), frame.inside(one[1])
+        hatch = _hatch(left, right, one, frame, feeds)
+        if clusters and left <= clusters[-1][-1].right + 1:
+            clusters[-1].append(hatch)
         else:
-            merged.append(Hatch(left, max(right, left + 1), gap.since, gap.until, (gap.source,), 1, state=gap.state))
-    whole = [replace(one, feeds=len({*feeds, *one.sources})) for one in merged]
-    placed: list[Hatch] = []
-    for number, one in enumerate(whole):
-        before = placed[-1].extent[1] if placed else frame.left - _APART
-        after = whole[number + 1].left if number + 1 < len(whole) else frame.edge + _BESIDE
-        placed.append(_placed(one, before, after, frame))
-    return placed
+            clusters.append([hatch])
+    found: list[Hatch] = []
+    for number, cluster in enumerate(clusters):
+        before = max((one.extent[1] for one in found), default=frame.left - _APART)
+        after = clusters[number + 1][0].left if number + 1 < len(clusters) else frame.edge + _BESIDE
+        found += _worded(cluster, before, after, frame)
+    return found
 
 
-def _with(one: Hatch, gap: Gap, right: float) -> Hatch:
-    return replace(
-        one,
-        right=max(one.right, right),
-        until=max(one.until, gap.until),
-        sources=tuple(sorted({*one.sources, gap.source})),
-        state=one.state if one.state == gap.state else "silent",
+def extents(hatches: Iterable[Hatch]) -> list[Extent]:
+    """What they take of their row, those that touch as one."""
+    found: list[Extent] = []
+    for left, right in sorted(one.extent for one in hatches):
+        if found and left <= found[-1][1] + 1:
+            found[-1] = (found[-1][0], max(right, found[-1][1]))
+        else:
+            found.append((left, right))
+    return found
+
+
+def _stretches(gaps: Sequence[Gap]) -> list[tuple[datetime, datetime, tuple[Gap, ...]]]:
+    """The time in which any is silent, in pieces in which the same are."""
+    ends = sorted({at for gap in gaps for at in (gap.since, gap.until)})
+    found: list[tuple[datetime, datetime, tuple[Gap, ...]]] = []
+    for since, until in pairwise(ends):
+        on = tuple(gap for gap in gaps if gap.since < until and gap.until > since)
+        same = bool(found) and found[-1][1] == since and _whose(found[-1][2]) == _whose(on)
+        if same:
+            found[-1] = (found[-1][0], until, (*found[-1][2], *on))
+        elif on:
+            found.append((since, until, on))
+    return found
+
+
+def _whose(gaps: Iterable[Gap]) -> tuple[str, ...]:
+    return tuple(sorted({gap.source for gap in gaps}))
+
+
+def _hatch(
+    left: float, right: float, one: tuple[datetime, datetime, tuple[Gap, ...]], frame: Frame, feeds: Collection[str]
+) -> Hatch:
+    since, until, gaps = one
+    whose, states = _whose(gaps), {gap.state for gap in gaps}
+    if len(whose) == 1:
+        # What one feed left out is as long as it is, also where another was silent for a part of it.
+        since, until = min(gap.since for gap in gaps), max(gap.until for gap in gaps)
+    right = min(max(right, left + 1), max(frame.edge, left + 1))
+    return Hatch(
+        left, right, since, until, whose, len({*feeds, *whose}), state=states.pop() if len(states) == 1 else "silent"
     )
+
+
+def _worded(cluster: Sequence[Hatch], before: float, after: float, frame: Frame) -> list[Hatch]:
+    """Touching stretches, the longest of them with words beside them all, or within it."""
+    longest = max(cluster, key=lambda one: one.right - one.left)
+    placed = _placed(replace(longest, ends=(cluster[0].left, cluster[-1].right)), before, after, frame)
+    return [placed if one is longest else one for one in cluster]
 
 
 def _placed(one: Hatch, before: float, after: float, frame: Frame) -> Hatch:
     """With the longest words that fit beside it or inside; `before` and `after` are its neighbours' ends."""
+    left, right = one.ends or (one.left, one.right)
     for words in _variants(one, frame):
         room = width(words)
-        if room <= after - _APART - one.right - _BESIDE:
+        if room <= after - _APART - right - _BESIDE:
             return replace(one, words=words, place="right")
         if room + 2 * _APART <= one.right - one.left:
             return replace(one, words=words, place="inside")
-        if room <= one.left - _BESIDE - before - _APART:
+        if room <= left - _BESIDE - before - _APART:
             return replace(one, words=words, place="left")
     return one
 
@@ -127,10 +174,11 @@ def draw(scene: Scene, hatches: Iterable[Hatch], top: float, *, named: bool = Tr
 
 
 def _name(scene: Scene, one: Hatch, top: float, middle: float) -> None:
+    ends = one.ends or (one.left, one.right)
     if one.place == "right":
-        scene.texts.append(Text(one.right, middle, one.words, "ink2", shift=_BESIDE))
+        scene.texts.append(Text(ends[1], middle, one.words, "ink2", shift=_BESIDE))
     elif one.place == "left":
-        scene.texts.append(Text(one.left, middle, one.words, "ink2", anchor="end", shift=-_BESIDE))
+        scene.texts.append(Text(ends[0], middle, one.words, "ink2", anchor="end", shift=-_BESIDE))
     else:
         left, right = one.left + _BESIDE, one.left + _BESIDE + width(one.words) + 4
         bottom = top + scene.sizes.bar

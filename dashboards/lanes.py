@@ -151,8 +151,8 @@ def _rows_with(gaps: Sequence[Hatch]) -> list[Row]:
     if not gaps:
         return []
     row = Row()
-    for gap in gaps:
-        row.take(gap.extent)
+    for extent in gapping.extents(gaps):
+        row.take(extent)
     return [row]
 
 

@@ -188,6 +188,7 @@ def incident_page(
         lag_of=lambda link: _lag(incident, occurrences.get(link.id)),
         slider=slider_of(view),
         local_input=lambda at: lines_shown.local_input(at, view.zone),
+        around=lambda at, minutes: _around(view, at, timedelta(minutes=minutes)),
         **_moves(view),
     )
 
@@ -405,6 +406,14 @@ def _moves(view: IncidentView) -> dict[str, str]:
         "further": _range(view, -half, half),
         "fit": _href(view, {}) + "#figure",
     }
+
+
+def _around(view: IncidentView, at: datetime, margin: timedelta) -> str:
+    """Where the window around an instant is shown; where the calendar ends, the window as it is."""
+    try:
+        return _range(view, at - margin - view.since, at + margin - view.until)
+    except OverflowError:
+        return _range(view, timedelta(), timedelta())
 
 
 def _range(view: IncidentView, since: timedelta, until: timedelta) -> str:

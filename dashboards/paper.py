@@ -157,6 +157,7 @@ def _environment() -> Environment:
     )
     made.globals.update(
         words=words,
+        length=instants.length,
         static=static,
         glyph_of=glyph_of,
         is_of_alert=is_of_alert,

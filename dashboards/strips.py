@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from dashboards import counts as counting
@@ -167,9 +168,17 @@ def _never(strip: SiteStrip) -> set[str]:
 
 def unknown_words(strip: SiteStrip) -> str:
     """What of a strip is unknown: how many feeds never answered, and how often others did not."""
-    never, others = len(_never(strip)), sum(gap.state != "never" for gap in strip.gaps)
-    parts = [f"{never} of {max(never, len(strip.feeds))} feeds never answered"] if never else []
-    return ", ".join(parts + ([f"{others} feed {'gap' if others == 1 else 'gaps'}"] if others else []))
+    never, others = _never(strip), [gap for gap in strip.gaps if gap.state != "never"]
+    parts = [f"{len(never)} of {len({*never, *strip.feeds})} feeds never answered ({_named(never)})"] if never else []
+    if others:
+        gaps = f"{len(others)} feed {'gap' if len(others) == 1 else 'gaps'}"
+        parts.append(f"{gaps} ({_named({gap.source for gap in others})})")
+    return ", ".join(parts)
+
+
+def _named(sources: Collection[str]) -> str:
+    first = [clean(name, 24) for name in sorted(sources)[:3]]
+    return ", ".join([*first, f"{len(sources) - 3} more"] if len(sources) > 3 else first)
 
 
 def _silence(strip: SiteStrip) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -12,6 +13,7 @@ from dashboards.palettes import Ink
 from dashboards.phone import phone_svg
 from dashboards.scene import LANES, compose
 from dashboards.typeface import longest, width, wrap
+from incidents.model import Lane
 from incidents.views.view import IncidentView
 
 __all__ = ["PRESETS", "Preset", "incident_svg", "phone_svg"]
@@ -101,10 +103,14 @@ def _composed(view: IncidentView, page: Page, room: float, below: float) -> tupl
 
 def _fitted(view: IncidentView, room: float, available: float) -> tuple[Scene, float]:
     """The scene in the first sizes that the page has room for, shrunk only when the tightest are still too high."""
+    least = 0.0
     for sizes, rows in _FITS:
+        if available and sizes == COMPACT and least - len(LANES) * COMPACT.row * (_MOST_ROWS - rows) > available:
+            continue
         scene = compose(view, width=int(room), rows=rows, sizes=sizes)
         if not available or scene.height <= available:
             return _filled(view, scene, rows, available), 1
+        least = scene.height if (sizes, rows) == (COMPACT, _MOST_ROWS) else least
     if view.cascade is not None:  # type that can be read goes before it; the file's description has its steps
         return _fitted(replace(view, cascade=None), room, available)
     scene = compose(view, width=int(room * scene.height / available), rows=1, sizes=TIGHT)
@@ -115,16 +121,31 @@ def _filled(view: IncidentView, scene: Scene, rows: int, available: float) -> Sc
     """The scene with more rows in those lanes that had to fold, as far as the page has room for them."""
     if rows == _MOST_ROWS:
         return scene
-    given: dict[str, int] = dict.fromkeys(LANES, rows)
     wide = int(scene.width)
     whole = compose(view, width=wide, rows=_MOST_ROWS, sizes=scene.sizes)
-    folded = [lane for lane in LANES if _high(whole, lane) > _high(scene, lane)]
-    for more in range(rows + 1, _MOST_ROWS + 1):
-        for lane in folded:
-            tried = compose(view, width=wide, rows=given | {lane: more}, sizes=scene.sizes)
-            if tried.height <= available:
-                scene, given[lane] = tried, more
+    steps = {lane: (_high(whole, lane) - _high(scene, lane)) / (_MOST_ROWS - rows) for lane in LANES}
+    for given in _grants(steps, rows, available - scene.height):
+        tried = compose(view, width=wide, rows=given, sizes=scene.sizes)
+        if tried.height <= available:
+            return tried
     return scene
+
+
+def _grants(steps: Mapping[Lane, float], rows: int, free: float) -> list[Mapping[str, int]]:
+    """Rows of each lane that should fit, the most generous first: laying thousands of marks out anew takes its time.
+
+    A lane grows by its step with each row, but for the row with which nothing is left to be counted; so there are
+    two more tries, each with the last row taken back.
+    """
+    given: dict[str, int] = dict.fromkeys(steps, rows)
+    tries: list[Mapping[str, int]] = []
+    for more in range(rows + 1, _MOST_ROWS + 1):
+        for lane, step in steps.items():
+            if 0 < step <= free:
+                free -= step
+                given = given | {lane: more}
+                tries.append(given)
+    return tries[:-4:-1]
 
 
 def _high(scene: Scene, lane: str) -> float:

@@ -274,7 +274,9 @@ def _status(params: Mapping[str, Any]) -> str:
 
 
 def _note(params: Mapping[str, Any]) -> str:
-    return _text(params, "text", NOTE) or "An empty note"
+    said = _text(params, "text", NOTE) or "An empty note"
+    edited = " (edited)" if params.get("edited") else ""
+    return f"{_text(params, 'speaker')}: {said}{edited}" if params.get("speaker") else said
 
 
 def _changed(params: Mapping[str, Any]) -> str:

@@ -110,6 +110,24 @@ class Acting:
         self._done(incident, relink=heard)
         return number
 
+    def transcribe(self, incident: str, said: Sequence[tuple[Mapping[str, Any], str]]) -> list[int | None]:
+        """Add notes of what others said: the fields of a note, speaker, origin and edited, and what makes each unique.
+
+        Their ids; None for one that was added before.
+        """
+        drafts = []
+        for fields, decision in said:
+            params: dict[str, Any] = {"text": text(fields, "text", TEXT_BOUND), "origin": fields["origin"]}
+            params |= {"speaker": text(fields, "speaker", TITLE_BOUND)} if fields.get("speaker") else {}
+            params |= {"edited": True} if fields.get("edited") else {}
+            at, until = self._when(fields)
+            drafts.append(Draft(incident, "note", params, self.actor, at, until, decision=decision))
+        heard = any(is_telling(draft.params["text"]) for draft in drafts)
+        self._hold([incident], linking=heard)
+        numbers = [self.changes.append(draft) for draft in drafts]
+        self._done(incident, relink=heard)
+        return numbers
+
     def correct(self, incident: str, number: int, fields: Mapping[str, Any]) -> int:
         """Supersede an entry with new words or another time; the correction's id. The old entry stays."""
         old = self._entry(incident, number, linking="text" in fields)

@@ -16,6 +16,10 @@ _VERSION = sa.table("alembic_version", sa.column("version_num"))
 _DUE = sa.table("rebuild_due", sa.column("revision"))
 
 
+class SchemaError(ValueError):
+    """Tables that a newer version has made; what their columns mean must not be guessed."""
+
+
 @cache
 def steps() -> frozenset[str]:
     """Every revision that this version has a step to."""

@@ -310,3 +310,9 @@ def _clock_words(at: datetime, near: datetime) -> str:
     if at.date() == near.date():
         return f"{at:%H:%M}"
     return f"{at.day} {at:%B} {at:%Y} {at:%H:%M}" if at.year != near.year else f"{at.day} {at:%B} {at:%H:%M}"
+
+
+def offset_of(abbreviation: str) -> timedelta | None:
+    """How far an abbreviation is from UTC; None where several zones share it or none bears it."""
+    minutes = _FIXED.get(abbreviation)
+    return None if minutes is None else timedelta(minutes=minutes)

@@ -183,7 +183,8 @@ class Store:
         if self.is_sqlite:
             path = self.url.database
             assert path, "an SQLite URL names a file"
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            # Its owner's alone, where it is not there yet: the record holds payloads.
+            Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._write = _sqlite_engine(self.url, begin="BEGIN IMMEDIATE", pool_size=2)
             self._read = _sqlite_engine(self.url, begin="BEGIN", pool_size=readers)
         else:
@@ -246,10 +247,19 @@ class Store:
             )
 
     def migrate(self, revision: str = "head") -> None:
-        """Bring the schema up to a revision; several processes may try at once, one does."""
+        """Bring the schema up to a revision; several processes may try at once, one does.
+
+        Raises SchemaError where a newer version has made the tables.
+        """
         with self.reading() as connection:
-            if schema.revision(connection) == (schema.newest() if revision == "head" else revision):
-                return
+            found, wanted = schema.revision(connection), schema.newest() if revision == "head" else revision
+        if found == wanted:
+            return
+        if found is not None and found > wanted:
+            raise schema.SchemaError(
+                f"the tables are at revision {found}, newer than {wanted}, which this version knows: "
+                "run the version that made them, or restore a backup"
+            )
         from alembic import command
 
         config = _alembic()

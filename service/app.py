@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import OrderedDict
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -19,6 +20,7 @@ from incidents.store import Store
 from service import (
     audit_api,
     exports_api,
+    grafana,
     inbox,
     incident_forms,
     metrics,
@@ -33,7 +35,9 @@ from service import (
     saved_views,
     schedule,
     sending,
+    sharing,
     source_pages,
+    transcripts_api,
 )
 from service.access import Access
 from service.apply import apply
@@ -86,6 +90,7 @@ def create_app(settings: Settings, store: Store, *, demo: bool = False) -> web.A
     app[KEY_CHECKS] = ThreadPoolExecutor(1, thread_name_prefix="key-check")
     app[BODIES] = Bodies()
     app[AUDITING] = Auditing(store)
+    app[sharing.DRAWN] = OrderedDict()
     app[CONFIG] = Configured(Config())
     app[ACCESS] = Access(store, admin_token=settings.admin_token, secret_key=secret_key(settings))
     app.cleanup_ctx.extend([_configuration, _intake, polling.running, sending.running, schedule.running])
@@ -209,6 +214,11 @@ def _page_routes(app: web.Application) -> None:
         ("/incidents/{incident}", people.incident),
         ("/incidents/{incident}/postmortem", postmortem_pages.show),
         ("/incidents/{incident}/export", exports_api.export_form),
+        ("/incidents/{incident}/import", transcripts_api.show),
+        ("/incidents/{incident}/share", sharing.show),
+        ("/incidents/{incident}/embed", grafana.embed),
+        ("/shared/{incident}/{proof}", sharing.shared),
+        ("/shared/{incident}/{proof}/picture.png", sharing.picture),
         ("/compare", review_pages.compare_page),
         ("/review", review_pages.review_page),
         ("/report", reports_api.report_page),
@@ -238,6 +248,9 @@ def _page_routes(app: web.Application) -> None:
         ("/incidents/{incident}/undo", incident_forms.undone, "responder"),
         ("/incidents/{incident}/entries", incident_forms.note, "responder"),
         (r"/incidents/{incident}/entries/{entry:\d{1,18}}/correct", incident_forms.correct, "responder"),
+        ("/incidents/{incident}/import", transcripts_api.form, "responder"),
+        ("/incidents/{incident}/share", sharing.make_form, "responder"),
+        ("/incidents/{incident}/share/{share}/revoke", sharing.revoke_form, "responder"),
         (r"/incidents/{incident}/entries/{entry:\d{1,18}}/retract", people.retract_form, "responder"),
         ("/incidents/{incident}/links/{link}/verdict", people.verdict_form, "responder"),
         ("/incidents/{incident}/patch", incident_forms.patch, "responder"),

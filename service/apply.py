@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from incidents.proofs.signatures import secrets_in
 from incidents.store import Store
 from service import clock, file_keys
 from service.seal import keep, open_all
+from service.toml_lines import line_of
 
 
 def read_file(path: Path) -> dict[str, Any]:
@@ -29,11 +31,35 @@ def read_file(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: {error}") from None
 
 
+@contextmanager
+def located(path: Path) -> Iterator[None]:
+    """Errors of a configuration with the file and the line that they speak of."""
+    try:
+        yield
+    except ConfigError as error:
+        line = line_of(path.read_text(encoding="utf-8", errors="replace"), str(error))
+        raise ConfigError(f"{path}:{line}: {error}" if line else f"{path}: {error}") from None
+
+
+def config_in(path: Path) -> Config:
+    """The configuration of a file. Raises ConfigError naming file, line and key."""
+    document = read_file(path)
+    with located(path):
+        return config_of(document, adapters())
+
+
 def apply(
     store: Store, path: Path, *, secret_key: bytes, prune: bool = False, dry_run: bool = False, by: str = "system"
 ) -> list[Step]:
     """Apply a file; the plan that was carried out. Raises ConfigError before anything is written."""
     document = read_file(path)
+    with located(path):
+        return _apply(store, path, document, secret_key, prune=prune, dry_run=dry_run, by=by)
+
+
+def _apply(
+    store: Store, path: Path, document: dict[str, Any], secret_key: bytes, *, prune: bool, dry_run: bool, by: str
+) -> list[Step]:
     _take_addresses(document, path)
     config = config_of(document, adapters())
     keys = {row["name"]: key for row in document.get("sources", []) if (key := _key(row, path))}
@@ -62,10 +88,11 @@ def apply(
 
 def tell(connection: sa.Connection, steps: Sequence[Step], *, by: str) -> None:
     """Write down what a plan changed."""
+    done = {"add": "added", "change": "changed", "retire": "retired"}
     for step in steps:
-        if step.act in ("add", "change", "retire"):
-            told = {"step": step.act, "why": step.why or None}
-            audit.append(connection, "configured", by=by, of=f"{step.kind} {step.name}", now=clock.now(), **told)
+        if word := done.get(step.act):
+            told = f"{word} ({step.why})" if step.why else word
+            audit.append(connection, "configured", by=by, of=f"{step.kind} {step.name}", now=clock.now(), step=told)
 
 
 def _keep_secrets(connection: sa.Connection, secret_key: bytes, given: Mapping[str, list[str]], by: str) -> None:

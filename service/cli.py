@@ -19,6 +19,7 @@ from service import (
     cli_audit,
     cli_backup,
     cli_bundles,
+    cli_doctor,
     cli_feeds,
     cli_incidents,
     cli_keys,
@@ -26,10 +27,12 @@ from service import (
     cli_reports,
     cli_reread,
     cli_retention,
+    cli_shares,
     cli_sites,
     cli_stories,
 )
 from service.terminal import (
+    CONFLICT,
     JSON_OPTION,
     NOT_FOUND,
     UNAVAILABLE,
@@ -68,6 +71,7 @@ def serve(*, demo: bool, **flags: str | None) -> None:
     import sqlalchemy.exc
 
     from incidents.config import ConfigError
+    from incidents.schema import SchemaError
     from service.serving import serve as run
     from service.settings import SettingsError
 
@@ -75,6 +79,8 @@ def serve(*, demo: bool, **flags: str | None) -> None:
         run(settings_of(**flags), demo=demo)
     except (ConfigError, SettingsError) as error:
         raise fail(str(error), 2) from None
+    except SchemaError as error:
+        raise fail(str(error), CONFLICT) from None
     except sqlalchemy.exc.OperationalError as error:
         raise fail(f"the database does not answer: {error.orig}", UNAVAILABLE) from None
     except OSError as error:
@@ -175,16 +181,14 @@ def apply(file: Path, *, prune: bool, dry_run: bool) -> None:
 @main.command()
 def check() -> None:
     """Check settings, configuration file and database; exit 1 with what is wrong."""
-    from incidents.adapters import adapters as known
-    from incidents.config import config_of
-    from service.apply import read_file
+    from service.apply import config_in as config_of_file
     from service.durability import check_durability
     from service.settings import SettingsError
 
     settings = settings_of()
     with told():
         if settings.config:
-            config = config_of(read_file(settings.config), known())
+            config = config_of_file(settings.config)
             click.echo(f"configuration: {len(config.sites)} sites, {len(config.sources)} sources")
         with opened(settings) as store:
             try:
@@ -217,6 +221,7 @@ for command in (
     cli_backup.backup,
     cli_backup.restore,
     cli_audit.audit,
+    cli_doctor.doctor,
     cli_bundles.bundle,
     cli_bundles.verify,
     cli_reports.report,
@@ -228,6 +233,7 @@ for command in (
     cli_keys.sign_in,
     cli_notices.destination,
     cli_notices.notice,
+    cli_shares.share,
     cli_feeds.backfill,
     cli_feeds.import_,
     cli_sites.site,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 from service.terminal import JSON_OPTION, as_json, config_in, instant, opened, plain, plain_lines, settings_of, told
 
+T = TypeVar("T")
 DOCUMENTS = {
     "timeline": ("svg", "png", "pdf", "html", "md", "csv", "json", "ics"),
     "postmortem": ("md", "html", "pdf", "docx", "zip", "json", "ics"),
@@ -114,7 +115,70 @@ def incident_status(id_: str, status: str, happened_at: str | None, note: str | 
     click.echo(acted(actor, lambda acting: acting.status(id_, fields).status))
 
 
-def acted(actor: str, deed: Callable[[Acting], object]) -> object:
+@incident.command("import")
+@click.argument("id_", metavar="ID")
+@click.argument("file", type=click.File("rb"))
+@click.option("--format", "form", type=click.Choice(["auto", "slack", "teams", "list"]), default="auto")
+@click.option("--tz", default="UTC", help="The zone of its times; an export brings its own instants.")
+@click.option(
+    "--day", type=click.DateTime(["%Y-%m-%d"]), help="The day that it begins on; beside the opening by default."
+)
+@click.option("--day-first", is_flag=True, help="9/5 is the 9th of May.")
+@click.option("--dry-run", is_flag=True, help="Print what would be written and write nothing.")
+@click.option("--actor", default="cli", help="Who imports it.")
+@JSON_OPTION
+def incident_import(  # noqa: PLR0917  # click passes by name
+    id_: str,
+    file: IO[bytes],
+    form: str,
+    tz: str,
+    day: datetime | None,
+    actor: str,
+    *,
+    day_first: bool,
+    dry_run: bool,
+    json_: bool,
+) -> None:
+    """Add what was said in a chat or stands in a list: FILE (- is stdin) of Slack, of Teams, or lines with times."""
+    from zoneinfo import available_timezones
+
+    from incidents import transcribing
+    from incidents.transcribing import Pasted
+    from service import clock
+
+    if tz not in available_timezones():
+        raise click.BadParameter("is not a time zone of the IANA database", param_hint="--tz")
+    text = file.read(reading_bound() + 1).decode("utf-8-sig", errors="replace")
+    pasted = Pasted(text, tz, form, day.date() if day else None, day_first=day_first)
+
+    def read(acting: Acting) -> tuple[transcribing.Preview, list[int] | None]:
+        found = transcribing.preview(acting.connection, id_, pasted, clock.now())
+        return found, None if dry_run else transcribing.write(acting, id_, found)
+
+    found, numbers = acted(actor, read)
+    if json_:
+        click.echo(as_json(transcribing.preview_fields(found, numbers)))
+        return
+    for row in found.rows:
+        speaker = f"{row.speaker}: " if row.speaker else ""
+        known = "  (known)" if row.entry else ""
+        click.echo(plain(f"{row.message.at:%Y-%m-%d %H:%M:%S}Z  {speaker}{row.text}{known}"))
+    for one in found.transcript.unread:
+        click.echo(plain(f"left out, line {one.line}: {one.reason}: {one.text}"), err=True)
+    for assumed in found.transcript.assumed:
+        click.echo(plain(f"taken for granted: {assumed}"), err=True)
+    done = "would be written" if dry_run else "written"
+    click.echo(f"{len(found.new)} {done}, {len(found.rows) - len(found.new)} known before", err=True)
+
+
+def reading_bound() -> int:
+    """Most bytes of a transcript."""
+    from incidents.transcripts.reading import MOST_BYTES
+
+    return MOST_BYTES
+
+
+def acted(actor: str, deed: Callable[[Acting], T]) -> T:
     """Do something to an incident as somebody."""
     from incidents.acts import Acting
     from incidents.entries import Changes

@@ -37,10 +37,8 @@ def story_make(  # click passes by name
     with told():
         content = file.read_bytes()
     try:
-        if form == "csv":
-            made = histories.of_csv(content, columns, zone=tz)
-        else:
-            made = histories.of_statuspage(content)
+        is_table = form == "csv"
+        made = histories.of_csv(content, columns, zone=tz) if is_table else histories.of_statuspage(content)
     except ValueError as error:
         raise fail(f"{file}: {error}") from None
     written = orjson.dumps(made.story, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)

@@ -21,7 +21,6 @@ from incidents.undoing import undo
 from incidents.views import incident_view, overview
 from incidents.views.incident_view import Asked
 from incidents.views.view import IncidentView
-from service import clock
 from service.asking import (
     AskingError,
     act,
@@ -323,25 +322,3 @@ def lane_heights(view: IncidentView, width: int) -> dict[str, float]:
 def public_url(request: web.Request) -> str:
     """How people reach us: the setting, else the address of this request."""
     return request.app[SETTINGS].public_url or f"{request.scheme}://{request.host}"
-
-
-async def grafana_annotations(request: web.Request) -> web.Response:
-    """Incidents as annotations of Grafana's JSON data sources: epoch milliseconds."""
-    wanted = overview.IncidentFilter(since=instant_of(request, "from"), until=instant_of(request, "to"))
-    found = await read(request, lambda c: overview.list_incidents(c, wanted, 500))
-
-    def ms(value: Any) -> int:  # noqa: ANN401  # datetime
-        return int(value.timestamp() * 1000)
-
-    return answer(
-        [
-            {
-                "time": ms(i.opened_at),
-                "timeEnd": ms(i.resolved_at.at if i.resolved_at else clock.now()),
-                "title": i.title,
-                "text": f"{i.severity.value}, {i.status}, {words.count(i.members.alerts, 'alert')}",
-                "tags": ["barograph", i.severity.value, i.status, *i.sites],
-            }
-            for i in found
-        ]
-    )

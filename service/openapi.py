@@ -12,6 +12,8 @@ from incidents.incident_fold import MILESTONES
 from incidents.notices.destinations import KINDS, STATES, WHAT
 from incidents.postmortem import SECTIONS
 from incidents.postmortem import STATES as POSTMORTEM_STATES
+from incidents.shares import LONGEST
+from incidents.transcripts.reading import FORMATS
 from incidents.views.audit_view import ACTS
 from service.problem import PROBLEMS
 from service.routes import Route
@@ -21,6 +23,7 @@ _INSTANT = {"type": "string", "format": "date-time", "description": "RFC 3339 in
 _MAYBE_INSTANT = {"anyOf": [_INSTANT, {"type": "null"}]}
 _NUMBER = {"type": "number"}
 _MAYBE_NUMBER = {"type": ["number", "null"]}
+_EPOCH_MS = {"type": "integer", "description": "milliseconds since 1970"}
 _MAYBE_TEXT = {"type": ["string", "null"]}
 _FLAG = {"type": "boolean"}
 _COUNT = {"type": "integer", "minimum": 0}
@@ -108,6 +111,40 @@ SCHEMAS: dict[str, Any] = {
     "Undoing": _object(("entry",), entry=_COUNT),
     "StatusChange": _object(("status",), status=_STATUS, happened_at=_MOMENT, note=_TEXT),
     "Note": _object(("text",), text=_TEXT, happened_at=_INSTANT, happened_until=_INSTANT, pinned=_FLAG),
+    "Transcript": _object(
+        ("text",),
+        text=_TEXT,
+        format={"enum": list(FORMATS)},
+        tz={"type": "string", "description": "the zone of times without one"},
+        day={"type": "string", "format": "date", "description": "the day that it begins on"},
+        day_first=_FLAG,
+        dry_run={"type": "boolean", "description": "true writes nothing, and answers 200"},
+    ),
+    "TranscriptRead": _object(
+        ("origin", "zone", "dry_run", "new", "known", "entries", "messages", "unread", "assumed"),
+        origin={"enum": ["slack", "teams", "chat", "list"]},
+        zone=_TEXT,
+        dry_run=_FLAG,
+        new=_COUNT,
+        known=_COUNT,
+        entries=_list({"type": "integer"}),
+        messages=_list(
+            _object(
+                ("happened_at", "text", "speaker", "line", "known"),
+                happened_at=_INSTANT,
+                happened_until=_MAYBE_INSTANT,
+                text=_TEXT,
+                speaker=_TEXT,
+                origin=_TEXT,
+                edited=_FLAG,
+                line=_COUNT,
+                notes=_list(_TEXT),
+                known={"type": ["integer", "null"], "description": "the entry that it is already"},
+            )
+        ),
+        unread=_list(_object(("line", "text", "reason"), line=_COUNT, text=_TEXT, reason=_TEXT)),
+        assumed=_list(_TEXT),
+    ),
     "Merge": _object((), into=_TEXT),
     "Split": _object(("alerts",), alerts=_list(_TEXT)),
     "Regrouping": _object((), add=_list(_TEXT), remove=_list(_TEXT)),
@@ -426,6 +463,36 @@ SCHEMAS: dict[str, Any] = {
         due_at=_MAYBE_INSTANT,
         attempts=_list(_ref("Attempt")),
     ),
+    "ShareMaking": _object((), days={"type": "integer", "minimum": 1, "maximum": LONGEST.days}),
+    "Share": _object(
+        ("id", "incident", "url", "made_at", "made_by", "expires_at"),
+        id=_TEXT,
+        incident=_TEXT,
+        url={"type": ["string", "null"], "description": "null once it has ended"},
+        made_at=_INSTANT,
+        made_by=_TEXT,
+        expires_at=_INSTANT,
+        revoked_at=_MAYBE_INSTANT,
+        revoked_by=_MAYBE_TEXT,
+    ),
+    "AnnotationQuery": _object(
+        (),
+        range=_object((), **{"from": _INSTANT, "to": _INSTANT}),
+        annotation=_object((), query={"type": "string", "description": "tags, separated by commas"}),
+    ),
+    "Annotations": _list(
+        _object(
+            ("time", "timeEnd", "title", "text", "tags"),
+            time=_EPOCH_MS,
+            timeEnd=_EPOCH_MS,
+            isRegion=_FLAG,
+            title=_TEXT,
+            text=_TEXT,
+            tags=_list(_TEXT),
+            id=_TEXT,
+            url=_TEXT,
+        )
+    ),
     "Problem": _object(
         ("type", "title", "status"), type=_TEXT, title=_TEXT, status={"type": "integer"}, detail=_TEXT, request_id=_TEXT
     ),
@@ -445,6 +512,7 @@ for _name in (
     "Notice",
     "Act",
     "SavedView",
+    "Share",
 ):
     SCHEMAS["TimelinePage" if _name == "Line" else f"{_name}Page"] = _page(_name)
 SCHEMAS["RevisionPage"]["properties"] |= {
@@ -469,6 +537,7 @@ PARAMETERS: dict[str, Any] = {
     "width": {"type": "integer", "minimum": 320, "maximum": 4000},
     "kind": _KIND,
     "state": {"enum": ["unread", "read", "quarantined"]},
+    "tags": {"type": "string", "description": "tags separated by commas; an incident has to have them all"},
     "lane": _TEXT,
     "raw": {"enum": ["0", "1"], "description": "1: deliveries as they came, for the role admin"},
     "tz": {"type": "string", "description": "a time zone of the IANA database"},

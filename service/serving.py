@@ -13,20 +13,18 @@ from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 
-import orjson
 import sqlalchemy as sa
 from aiohttp import web
-from aiohttp.http_exceptions import HttpProcessingError
 
 from incidents import audit
 from incidents.configured import CONFIGURED
 from incidents.rebuild import refill
-from incidents.redaction import redact
 from incidents.store import Store
 from service import clock
 from service.app import READ_CONNECTIONS, create_app
 from service.durability import check_durability
 from service.keys import ACCESS
+from service.log import set_up_log
 from service.people import sign_in_link
 from service.replay import Player, story_of
 from service.settings import Settings, shown
@@ -36,51 +34,6 @@ log = logging.getLogger(__name__)
 
 DRAIN_SECONDS = 8.0
 LINGER_SECONDS = 3.0
-
-
-class JsonLines(logging.Formatter):
-    """One JSON object a line."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        line = {
-            "at": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "text": record.getMessage(),
-        }
-        if record.exc_info:
-            line["trace"] = redact(self.formatException(record.exc_info))
-        return orjson.dumps({**line, "text": redact(line["text"])}).decode()
-
-
-class TextLines(logging.Formatter):
-    """Lines for people. What an error says may hold a stranger's words, so no line keeps a secret."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        return redact(super().format(record))
-
-
-class NotHttp(logging.Filter):
-    """Tells of bytes that are no HTTP in one line, without them: what was refused may hold a key."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        error = record.exc_info[1] if record.exc_info else None
-        if isinstance(error, HttpProcessingError):
-            record.levelno, record.levelname = logging.WARNING, "WARNING"
-            record.msg, record.args, record.exc_info = "turned away what is no HTTP: %s", (type(error).__name__,), None
-        return True
-
-
-def set_up_log(form: str) -> None:
-    """Log to stderr, as text or as JSON lines."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        JsonLines() if form == "json" else TextLines("%(asctime)s %(levelname)-7s %(name)s  %(message)s")
-    )
-    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
-    for name in ("alembic", "apscheduler"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    logging.getLogger("aiohttp.server").addFilter(NotHttp())
 
 
 def serve(settings: Settings, *, demo: bool) -> None:
@@ -132,7 +85,7 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 def demo_file(settings: Settings) -> str:
     """The demo's own database file; one whose "now" story has aged is put aside and begun afresh."""
     path = settings.data_dir / "demo.db"
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     if path.exists() and _aged(path):
         for suffix in ("", "-wal", "-shm"):
             old = path.with_name(f"demo.db{suffix}")

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 from zoneinfo import available_timezones
 
 from incidents.periods import EVERY, Every
@@ -34,6 +35,7 @@ class Setting:
 
 SETTINGS: tuple[Setting, ...] = (
     Setting("DATABASE_URL", "", "sqlite:///FILE or postgresql://…; by default barograph.db in DATA_DIR"),
+    Setting("DATABASE_PASSWORD", "", "The password of DATABASE_URL's user, where it does not hold one", secret=True),
     Setting("DATA_DIR", "./var", "Where files are kept: the database, the secret key"),
     Setting(
         "SPOOL_MIB",
@@ -53,6 +55,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("POLL_FEEDS", "true", "false asks no feed; `backfill` and `import` still work"),
     Setting("ASKED_DAYS", "30", "Older askings of feeds are summed where they went alike; 1 to 3650"),
     Setting("ASKED_ROWS", "200000", "Above that the oldest are summed by the day, then in all; at least 1000"),
+    Setting("EMBED_ORIGINS", "", "Origins, comma-separated, whose pages may frame /incidents/{id}/embed"),
     Setting("LOG_FORMAT", "console", "console or json"),
     Setting("REPORT_DIR", "", "A folder into which a report of each period is written; none is written without it"),
     Setting("REPORT_EVERY", "month", "month, quarter or year"),
@@ -60,6 +63,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("REPORT_ZONE", "UTC", "The time zone by whose days a period begins and ends"),
     Setting("OPEN_METRICS", "false", "true opens /metrics without a token"),
 )
+_ORIGIN = re.compile(r"https?://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?", re.ASCII | re.IGNORECASE)
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
 
 
@@ -68,6 +72,8 @@ class Settings:
     """The settings in force, read and checked."""
 
     database_url: str
+    """With its password."""
+    database_password: str | None
     data_dir: Path
     spool_mib: int
     retention: Mapping[str, int]
@@ -83,6 +89,7 @@ class Settings:
     poll_feeds: bool
     asked_days: int
     asked_rows: int
+    embed_origins: tuple[str, ...]
     log_format: str
     report_dir: Path | None
     report_every: Every
@@ -91,6 +98,8 @@ class Settings:
     open_metrics: bool
     origins: Mapping[str, str]
     """Where each came from: flag, environment, file or default."""
+    files: Mapping[str, Path]
+    """The files that settings were read from, by setting."""
 
     @property
     def names_a_database(self) -> bool:
@@ -120,7 +129,8 @@ def read(flags: Mapping[str, Any] | None = None, environment: Mapping[str, str] 
             )
         else:
             values[setting.name], origins[setting.name] = setting.default, "default"
-    return _checked(values, origins)
+    files = {name: Path(given[f"{name}_FILE"]) for name, origin in origins.items() if origin == "file"}
+    return _checked(values, origins, files)
 
 
 def _secret_file(name: str, path: str) -> str:
@@ -130,7 +140,7 @@ def _secret_file(name: str, path: str) -> str:
         raise SettingsError(f"{PREFIX}{name}_FILE: {path}: {error}") from None
 
 
-def _checked(values: Mapping[str, str], origins: dict[str, str]) -> Settings:
+def _checked(values: Mapping[str, str], origins: dict[str, str], files: Mapping[str, Path]) -> Settings:
     data_dir = Path(values["DATA_DIR"])
     port = _number("PORT", values["PORT"], 0, 65535)
     spool_mib = _number("SPOOL_MIB", values["SPOOL_MIB"], 0, 1 << 20)
@@ -157,7 +167,8 @@ def _checked(values: Mapping[str, str], origins: dict[str, str]) -> Settings:
     if url and not url.startswith(("sqlite:///", "postgresql://", "postgres://", "postgresql+psycopg://")):
         raise SettingsError("DATABASE_URL: sqlite:///FILE or postgresql://… is expected")
     return Settings(
-        database_url=url or f"sqlite:///{data_dir / 'barograph.db'}",
+        database_password=values["DATABASE_PASSWORD"] or None,
+        database_url=_with_password(url, values["DATABASE_PASSWORD"]) or f"sqlite:///{data_dir / 'barograph.db'}",
         data_dir=data_dir,
         spool_mib=spool_mib,
         retention=_retention(values["RETENTION"]),
@@ -173,6 +184,7 @@ def _checked(values: Mapping[str, str], origins: dict[str, str]) -> Settings:
         poll_feeds=values["POLL_FEEDS"] == "true",
         asked_days=_number("ASKED_DAYS", values["ASKED_DAYS"], 1, 3_650),
         asked_rows=_number("ASKED_ROWS", values["ASKED_ROWS"], 1_000, 10**9),
+        embed_origins=_origins(values["EMBED_ORIGINS"]),
         log_format=values["LOG_FORMAT"],
         report_dir=Path(values["REPORT_DIR"]) if values["REPORT_DIR"] else None,
         report_every=values["REPORT_EVERY"],  # type: ignore[arg-type]  # checked above
@@ -180,6 +192,7 @@ def _checked(values: Mapping[str, str], origins: dict[str, str]) -> Settings:
         report_zone=values["REPORT_ZONE"],
         open_metrics=values["OPEN_METRICS"] == "true",
         origins=origins,
+        files=files,
     )
 
 
@@ -187,17 +200,6 @@ def _number(name: str, text: str, least: int, most: int) -> int:
     if not (text.isascii() and text.isdecimal() and len(text) < 12 and least <= int(text) <= most):
         raise SettingsError(f"{name}: a number from {least:,} to {most:,} is expected, not {text[:40]!r}")
     return int(text)
-
-
-def _retention(text: str) -> dict[str, int]:
-    """Days by class."""
-    found: dict[str, int] = {}
-    for part in filter(None, (part.strip() for part in text.split(","))):
-        name, _, days = part.partition("=")
-        if name not in CLASSES or name in found:
-            raise SettingsError(f"RETENTION: {name[:40]!r} is none of {', '.join(CLASSES)}, or is given twice")
-        found[name] = _number("RETENTION", days, 1, 36_500)
-    return found
 
 
 def _report_formats(values: Mapping[str, str]) -> tuple[str, ...]:
@@ -210,6 +212,37 @@ def _report_formats(values: Mapping[str, str]) -> tuple[str, ...]:
     if not formats or set(formats) - set(REPORT_FORMATS):
         raise SettingsError(f"REPORT_FORMATS: of {', '.join(REPORT_FORMATS)}, separated by commas")
     return formats
+
+
+def _origins(text: str) -> tuple[str, ...]:
+    """Origins, which become part of a policy: nothing may stand in one that ends it or begins another."""
+    origins = tuple(one.strip() for one in text.split(",") if one.strip())
+    for origin in origins:
+        if not _ORIGIN.fullmatch(origin):
+            raise SettingsError(f"EMBED_ORIGINS: {origin[:60]!r} is no origin such as https://grafana.example")
+    return origins
+
+
+def _with_password(url: str, password: str) -> str:
+    """A database URL with this password in its place; as it is where none was given."""
+    if not password:
+        return url
+    scheme, marks, rest = url.partition("://")
+    user, at, place = rest.partition("@")
+    if not scheme.startswith("postgres") or not (marks and user and at) or ":" in user or "@" in place:
+        raise SettingsError("DATABASE_PASSWORD: DATABASE_URL must be postgresql://USER@HOST/NAME, without a password")
+    return f"{scheme}://{user}:{quote(password, safe='')}@{place}"
+
+
+def _retention(text: str) -> dict[str, int]:
+    """Days by class."""
+    found: dict[str, int] = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        name, _, days = part.partition("=")
+        if name not in CLASSES or name in found:
+            raise SettingsError(f"RETENTION: {name[:40]!r} is none of {', '.join(CLASSES)}, or is given twice")
+        found[name] = _number("RETENTION", days, 1, 36_500)
+    return found
 
 
 def shown(settings: Settings) -> list[tuple[str, str, str]]:

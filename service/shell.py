@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import random
-import secrets
 from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import quote
@@ -20,6 +19,7 @@ from service.asking import AskingError
 from service.auditing import AUDITING
 from service.inbox import key_of, whose
 from service.keys import IDENTITY, SETTINGS
+from service.log import REQUEST, request_id_of
 from service.problem import problem
 
 log = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ TITLES = {
     500: "It failed",
     503: "Not at this moment",
 }
-OPEN_PATHS = ("/livez", "/readyz", "/static/", "/sign-in", "/favicon.ico")
+OPEN_PATHS = ("/livez", "/readyz", "/static/", "/sign-in", "/favicon.ico", "/shared/")
 
 
 @web.middleware
@@ -59,11 +59,25 @@ async def shell(request: web.Request, handler: Handler) -> web.StreamResponse:
     path = request.path
     if path.startswith("/in/"):
         return await told(request, handler)
+    named = request_id_of(request.headers.get("X-Request-Id"))
+    # Each request of aiohttp's is answered in a context that its connection keeps: what is set here is taken back.
+    token = REQUEST.set(named)
+    try:
+        return await _headed(request, handler, path, named)
+    finally:
+        REQUEST.reset(token)
+
+
+async def _headed(request: web.Request, handler: Handler, path: str, named: str) -> web.StreamResponse:
     is_open = path.startswith(OPEN_PATHS) or (path == "/metrics" and request.app[SETTINGS].open_metrics)
     answer = await told(request, handler if is_open else _behind_the_door(handler))
     if not answer.prepared:
+        own = answer.headers.get("Content-Security-Policy", CSP)
+        answer.headers["X-Request-Id"] = named
         for name, value in HEADERS.items():
-            answer.headers.setdefault(name, value)
+            # It knows no list of origins: beside a policy that lets some frame a page it would say the contrary.
+            if name != "X-Frame-Options" or "frame-ancestors 'none'" in own or "frame-ancestors" not in own:
+                answer.headers.setdefault(name, value)
         if not path.startswith("/static/"):
             answer.headers.setdefault("Cache-Control", "no-store")
     return answer
@@ -142,7 +156,7 @@ async def told(request: web.Request, handler: Handler) -> web.StreamResponse:
         log.warning("%s %s: the database does not answer: %s", request.method, route_of(request), _first_line(error))
         return _tell(request, "overloaded", 503, "the database does not answer now; come back soon")
     except Exception as error:  # the one answer to a fault of ours: logged with an id, told without its insides
-        request_id = secrets.token_hex(6)
+        request_id = REQUEST.get(None) or request_id_of(None)
         log.exception(
             "request %s failed: %s %s", request_id, request.method, route_of(request), extra={"request": request_id}
         )

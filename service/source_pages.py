@@ -228,8 +228,7 @@ def _make(request: web.Request, fields: Mapping[str, str], secret: str | None) -
         owner = owners(connection, retired=True).get(("source", made.name))
         if owner is None:
             put(connection, ("source", made.name), spec_of(made), owner="page", now=clock.now(), position=1000)
-            told = {"step": "add", "why": made.adapter}
-            audit.append(connection, "configured", by=by, of=f"source {made.name}", now=clock.now(), **told)
+            audit.append(connection, "configured", by=by, of=f"source {made.name}", now=clock.now(), step="added")
         elif owner != "page" or known is None or known.adapter != made.adapter:
             raise ConfigError(f"a source called {made.name} exists or existed; choose another name")
         if given := secrets_in(secret or ""):

@@ -74,6 +74,8 @@ def opened(settings: Settings | None = None) -> Iterator[Store]:
 
             refill(store, clock.now())
         yield store
+    except schema.SchemaError as error:
+        raise fail(str(error), CONFLICT) from None
     except sqlalchemy.exc.OperationalError as error:
         raise fail(f"the database does not answer: {error.orig}", UNAVAILABLE) from None
     finally:

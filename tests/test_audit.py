@@ -171,8 +171,8 @@ def test_a_setting_that_changed_between_starts_is_told(barograph: StartBarograph
         connection.execute(sa.text("DELETE FROM secret"))  # it was sealed under the former key
     service.start()
     told = {act["subject"]: act["params"] for act in acts(service, act="setting_changed")}
-    assert told["CONTACT"] == {"was": "", "now": "ops@example.com"}
-    assert told["SECRET_KEY"] == {"was": "not set", "now": "set"}
+    assert told["CONTACT"] == {"former": "", "value": "ops@example.com"}
+    assert told["SECRET_KEY"] == {"former": "not set", "value": "set"}
     assert [act["subject"] for act in acts(service, act="key_rotated")] == ["am"]
 
 

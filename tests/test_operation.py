@@ -140,6 +140,10 @@ def test_tables_of_another_revision_are_told(barograph: StartBarograph) -> None:
     told = service.until(lambda: service.get("/readyz") if service.get("/readyz").status == 200 else None)
     assert told is not None
     assert "newer than" in told.json()["warnings"][0]
+    for command in (("key", "list"), ("serve", "--port", "0")):
+        done = service.cli(*command)
+        assert (done.returncode, "Traceback" in done.stderr) == (5, False), done.stderr
+        assert "run the version that made them" in done.stderr
 
 
 def test_the_newest_revision_is_the_one_that_migrations_lead_to(store: Store) -> None:

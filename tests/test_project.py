@@ -14,10 +14,12 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
+from tests import licences
 from tests.servers import ROOT
 
 PACKAGES = ("service", "dashboards", "incidents")
 LOCKS = ("requirements-setup.lock", "requirements.lock", "requirements-dev.lock")
+RELEASE_LOCK = "requirements-release.lock"
 LARGEST_BYTES = 1_000_000
 LARGE = re.compile(r"^dashboards/static/vendor/plotly[^/]*$")
 NOT_OURS = (".git", ".venv", "var", "build", "dist", "__pycache__", "barograph.egg-info")
@@ -46,7 +48,7 @@ def canonical(requirement: str) -> str:
     return re.split(r"[^A-Za-z0-9_.-]", requirement, maxsplit=1)[0].lower().replace("_", "-").replace(".", "-")
 
 
-@pytest.mark.parametrize("lock", LOCKS)
+@pytest.mark.parametrize("lock", [*LOCKS, RELEASE_LOCK])
 def test_lock_files_hold_pins_and_hashes_and_nothing_of_a_machine(lock: str) -> None:
     logical = (ROOT / lock).read_text().replace("\\\n", " ").splitlines()
     requirement = re.compile(r"[a-z0-9-]+==[^ ]+( ; [^#/]+?)?( +--hash=sha256:[0-9a-f]{64})+")
@@ -185,3 +187,14 @@ def test_ci_fails_when_a_part_fails(tmp_path: Path) -> None:
         makefile.write_text(f"lint:\n\t@{lint}\ntest:\n\t@{test}\n")
         ended = subprocess.run(["bash", tmp_path / ".ci/run"], capture_output=True, timeout=60, check=False)
         assert ended.returncode == code, (lint, test)
+
+
+def test_the_licences_of_all_that_runs_are_listed() -> None:
+    text = licences.PAGE.read_text()
+    listed = dict(re.findall(r"^\| ([a-z0-9.-]+) \| (.+?) \|$", text.partition("|---|")[2], re.MULTILINE))
+    locked = {name.split()[0] for name in pins("requirements.lock")}
+    assert set(listed) == locked, "python -m tests.licences writes the page anew"
+    for name in locked:
+        assert licences.licence_of(name) in (listed[name], None), name
+        # What asks for the source of all that stands on it is not for a service that others change for themselves.
+        assert not re.search(r"(?<!L)GPL", listed[name]), name

@@ -18,7 +18,7 @@ from incidents import fold, records, redaction, secret_shapes, spoken
 from incidents.adapters import adapters
 from incidents.formats import payload
 from incidents.model import Area, Delivery, Event, Loss, Post, Reading, Severity
-from service.serving import JsonLines, TextLines
+from service.log import JsonLines, TextLines
 from tests import samples
 from tests.planted import PLANTED, Planted, made_up
 

@@ -33,7 +33,8 @@ def test_flag_before_environment_before_file_before_default(tmp_path: Path) -> N
 
 def test_every_setting_can_be_given_by_the_environment_and_by_a_file(tmp_path: Path) -> None:
     given = {
-        "DATABASE_URL": "postgresql://u:p@db/barograph",
+        "DATABASE_URL": "postgresql://u@db/barograph",
+        "DATABASE_PASSWORD": "p@/ss",
         "DATA_DIR": "/srv/barograph",
         "SPOOL_MIB": "64",
         "ASKED_DAYS": "90",
@@ -62,7 +63,7 @@ def test_every_setting_can_be_given_by_the_environment_and_by_a_file(tmp_path: P
         (tmp_path / name).write_text(f"{value}\n")
     by_file = settings.read({}, {f"BAROGRAPH_{name}_FILE": str(tmp_path / name) for name in given})
     for found in (by_environment, by_file):
-        assert found.database_url == "postgresql://u:p@db/barograph"
+        assert found.database_url == "postgresql://u:p%40%2Fss@db/barograph"
         assert found.names_a_database
         assert found.public_url == "https://barograph.example"
         assert found.allow_private_networks == ("10.0.0.0/8", "fd00::/8")
@@ -131,3 +132,9 @@ def test_what_is_shown_hides_every_secret() -> None:
     assert rows["ADMIN_TOKEN"] == ("set", "environment")
     assert rows["PORT"] == ("9001", "flag")
     assert rows["OPEN_METRICS"] == ("false", "default")
+
+
+@pytest.mark.parametrize("url", ["", "sqlite:///x.db", "postgresql://db/barograph", "postgresql://u:p@db/barograph"])
+def test_a_password_needs_a_url_that_it_fits_into(url: str) -> None:
+    with pytest.raises(SettingsError, match="DATABASE_PASSWORD"):
+        settings.read({}, {"BAROGRAPH_DATABASE_URL": url, "BAROGRAPH_DATABASE_PASSWORD": "p"})

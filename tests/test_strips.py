@@ -71,12 +71,12 @@ def test_a_feed_that_has_never_answered_is_unknown_and_not_calm(wide: int) -> No
     words = [text.words for text in compose_strips(alone, wide=wide).texts]
     assert "nothing heard of this site" in words
     assert "nws: never answered" in words
-    assert "1 of 1 feeds never answered, nothing heard of this site" in strips_svg(alone)
+    assert "1 of 1 feeds never answered (nws), nothing heard of this site" in strips_svg(alone)
     others = now_view(strip(bar("warnings", "Heat", Severity.ERROR, 60, 200), gaps=(never("nws"),), feeds=("a", "nws")))
     scene = compose_strips(others, wide=wide)
     assert any(text.words.startswith("nws: never answered") for text in scene.texts)
     assert scene.gaps[0].right - scene.gaps[0].left == scene.frame.right - scene.frame.left
-    assert "1 official warning, 1 of 2 feeds never answered." in strips_svg(others)
+    assert "1 official warning, 1 of 2 feeds never answered (nws)." in strips_svg(others)
 
 
 def test_a_feed_that_is_late_is_named_where_it_was_last_heard() -> None:
@@ -91,6 +91,10 @@ def test_one_silent_feed_of_several_is_named_and_hatches_its_share() -> None:
     (box,) = one.gaps
     assert box.bottom - box.top == pytest.approx(one.sizes.bar / 3)
     assert box.tip.endswith("1 of the 3 feeds that would tell of it")
+    late = (never("a"), never("b"), Gap("grid", "nws", minutes(1436), minutes(1440), state="waiting"))
+    beset = compose_strips(now_view(strip(gaps=late, feeds=feeds)), wide=848)
+    assert "2 of 3 feeds never answered: a, b" in [text.words for text in beset.texts]
+    assert [box.bottom - box.top for box in beset.gaps] == pytest.approx([beset.sizes.bar * 2 / 3, beset.sizes.bar])
     two = now_view(strip(gaps=tuple(Gap("grid", name, minutes(0), minutes(1440)) for name in "ab"), feeds=feeds))
     assert "2 of 3 feeds down 24 h: a, b" in said(two)
 

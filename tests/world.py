@@ -339,5 +339,6 @@ def emptied(store: Store) -> Store:
     """The store without a row, for the next test or the next example of a generated one."""
     with store.writing() as connection:
         for table in reversed(METADATA.sorted_tables):
-            connection.execute(sa.delete(table))
+            if table.name != "audit":  # which the database refuses to edit; no world looks at it
+                connection.execute(sa.delete(table))
     return store

@@ -22,7 +22,7 @@ ACTS: Mapping[str, str] = {
     "key_rotated": "the file's key of {subject} took the place of {count} former ones",
     "revoked": "{kind} {prefix} of {name} was revoked",
     "secrets_kept": "signature secrets of {subject} were changed; there are {count}",
-    "configured": "{subject}: {step} ({why})",
+    "configured": "{subject} was {step}",
     "raw_read": "the bytes of a delivery of {source} were read",
     "bundle_read": "an evidence bundle was made ({raw})",
     "bundle_brought_in": "an evidence bundle was brought in",

@@ -11,11 +11,11 @@ from functools import partial
 import orjson
 
 from service import clock
-from tests.bench import answering, burst, feeds, figures, intake, linking, quality, reading, report
+from tests.bench import answering, burst, feeds, figures, intake, linking, quality, reading, report, zooming
 from tests.bench.measured import FULL, QUICK, Plan, Row
 from tests.databases import Cluster, cluster
 
-PARTS = ("intake", "feeds", "answering", "burst", "figures", "reading", "links", "quality")
+PARTS = ("intake", "feeds", "answering", "burst", "figures", "zoom", "reading", "links", "quality")
 
 
 def run(plan: Plan, parts: tuple[str, ...], show: Callable[[str], None]) -> list[Row]:
@@ -40,6 +40,7 @@ _MEASURES: dict[str, Callable[[Plan], list[Row]]] = {
     "answering": answering.measure,
     "burst": burst.measure,
     "figures": figures.measure,
+    "zoom": zooming.measure,
     "reading": reading.measure,
     "links": linking.measure,
     "quality": quality.measure,

@@ -98,9 +98,9 @@ def _figure(
     until = time.perf_counter() + _SECONDS
     while len(ours) < plan.rounds * _TRIES and (not ours or time.perf_counter() < until):
         spent = cpu_seconds(running.pid)
-        ours.append(_milliseconds(lambda: _get(running, path)))
+        ours.append(milliseconds(lambda: get(running, path)))
         cost.append((cpu_seconds(running.pid) - spent) * 1000)
-        floor.append(_milliseconds(bare))
+        floor.append(milliseconds(bare))
     return Row(
         "5. GET of the figure, SQLite",
         f"{events:,} events",
@@ -114,7 +114,8 @@ def _figure(
     )
 
 
-def _get(running: Barograph, path: str) -> bytes:
+def get(running: Barograph, path: str) -> bytes:
+    """The body of this path."""
     with closing(HTTPConnection("127.0.0.1", running.port, timeout=_PATIENCE)) as connection:
         connection.request("GET", path, headers={"Authorization": f"Bearer {ADMIN_TOKEN}"})
         answer = connection.getresponse()
@@ -159,7 +160,7 @@ def _composing(plan: Plan, view: IncidentView) -> list[Row]:
     seen: dict[str, list[float]] = {name: [] for name, _, _ in steps}
     for _ in range(max(3, plan.rounds)):
         for name, _, step in steps:
-            seen[name].append(_milliseconds(step))
+            seen[name].append(milliseconds(step))
     part = f"6. Composing {len(view.bars):,} marks, in process"
     return [
         Row(part, what, median(seen[name]), "ms", None if name == "layout" else median(seen["layout"]), "layout",
@@ -168,7 +169,8 @@ def _composing(plan: Plan, view: IncidentView) -> list[Row]:
     ]  # fmt: skip
 
 
-def _milliseconds(step: Callable[[], object]) -> float:
+def milliseconds(step: Callable[[], object]) -> float:
+    """How long a step takes."""
     began = time.perf_counter()
     step()
     return (time.perf_counter() - began) * 1000

@@ -40,10 +40,11 @@ def upgrade() -> None:
         "CREATE FUNCTION audit_is_fixed() RETURNS trigger LANGUAGE plpgsql AS "
         f"$$ BEGIN RAISE EXCEPTION '{REFUSAL}' USING ERRCODE = 'insufficient_privilege'; END $$"
     )
-    op.execute(
-        "CREATE TRIGGER audit_fixed BEFORE UPDATE OR DELETE OR TRUNCATE ON audit "
-        "FOR EACH STATEMENT EXECUTE FUNCTION audit_is_fixed()"
-    )
+    for name, deeds, each in (("rows", "UPDATE OR DELETE", "ROW"), ("whole", "TRUNCATE", "STATEMENT")):
+        op.execute(
+            f"CREATE TRIGGER audit_fixed_{name} BEFORE {deeds} ON audit "
+            f"FOR EACH {each} EXECUTE FUNCTION audit_is_fixed()"
+        )
 
 
 def downgrade() -> None:
