@@ -38,6 +38,18 @@ MOST_LINE = 256 * 1024 * 1024
 DUE = RebuildDueRow.__table__  # type: ignore[attr-defined]  # SQLModel adds it
 
 
+BROKEN = (
+    EOFError,
+    gzip.BadGzipFile,
+    zlib.error,
+    orjson.JSONDecodeError,
+    LookupError,
+    TypeError,
+    AssertionError,
+)
+"""What a file that is not whole can raise while it is read."""
+
+
 class BackupError(ValueError):
     """The file is no backup, not whole, or of a newer version."""
 

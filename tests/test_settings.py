@@ -37,6 +37,7 @@ def test_every_setting_can_be_given_by_the_environment_and_by_a_file(tmp_path: P
         "DATABASE_PASSWORD": "p@/ss",
         "DATA_DIR": "/srv/barograph",
         "SPOOL_MIB": "64",
+        "EMBED_ORIGINS": "https://grafana.example",
         "ASKED_DAYS": "90",
         "ASKED_ROWS": "5000",
         "RETENTION": "alert=400, reading=90",
