@@ -52,7 +52,11 @@ class Ground:
         """A path of the document with real things in it."""
         real = {"incident": self.incident, "entry": self.entry, "link": self.link, "receipt": self.receipt}
         real |= {"occurrence": self.link}
-        real |= {"format": "json", "source": "am"}
+        real |= {
+            "format": "svg" if "/review/" in path or "/sites/" in path else "json",
+            "source": "am",
+            "card": "lasted",
+        }
         return re.sub(r"\{(\w+)\}", lambda m: quote(str(real.get(m[1], "smf"))), path)
 
     def operations(self) -> list[tuple[str, str, str]]:
