@@ -18,6 +18,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from incidents import configured
+from incidents.classes import KINDS
 from incidents.deliveries import DELIVERY, STAMP, UNREAD
 from incidents.entries import ENTRY, INCIDENT, MEMBER, OCCURRENCE
 from incidents.linker import reading_counts
@@ -33,9 +34,6 @@ POLL = PollRow.__table__  # type: ignore[attr-defined]
 LINKED = LinkedRow.__table__  # type: ignore[attr-defined]
 ASKED = AskedRow.__table__  # type: ignore[attr-defined]
 
-KINDS = ("alert", "hazard", "provider_incident", "change")
-CLASSES = (*KINDS, "reading", "delivery", "incident")
-"""`delivery` is of the bytes that nothing refers to any more; `incident` says when one is no longer kept."""
 AROUND = timedelta(days=1)
 """How far from the span of a kept incident everything stays."""
 MOST = 200

@@ -12,8 +12,8 @@ from typing import Any
 from urllib.parse import quote
 from zoneinfo import available_timezones
 
+from incidents.classes import CLASSES
 from incidents.periods import EVERY, Every
-from incidents.retention import CLASSES
 
 PREFIX = "BAROGRAPH_"
 REPORT_FORMATS = ("pdf", "html", "docx", "md")

@@ -297,10 +297,10 @@ def test_replay_as_of_shows_what_was_known_then(home: Home) -> None:
     assert max(line["recorded_at"] for line in one["timeline"]) <= "2022-07-19T14:00:00.000000Z"
 
 
-def test_replay_writes_seven_files_for_each_incident(home: Home) -> None:
+def test_replay_writes_a_file_of_each_format_for_each_incident(home: Home) -> None:
     ran = home.run("replay", STORIES / "sacramento-2022.json", "--out", home.folder / "out")
     files = sorted(path.name for path in (home.folder / "out").iterdir())
-    forms = ("csv", "html", "json", "md", "pdf", "png", "svg")
+    forms = ("csv", "html", "ics", "json", "md", "pdf", "png", "svg")
     assert files == [f"barograph-2022-09-05-smf.{form}" for form in forms]
     assert sorted(Path(line).name for line in ran.err.splitlines()) == files
     assert "Sacramento (SMF) data center lost" in ran.out

@@ -219,7 +219,7 @@ def test_the_page_is_whole_and_quotes_nothing_as_markup(n: int) -> None:
     assert "\u202e" not in page
     assert " style=" not in page
     assert not re.search(r"\b(caused|due to|root cause|average|mean time)\b", page, re.IGNORECASE)
-    assert page.count("<h2") == 9
+    assert page.partition("<main")[2].partition("</main>")[0].count("<h2") == 9
 
 
 def test_rows_that_a_table_leaves_out_are_counted() -> None:

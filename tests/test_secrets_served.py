@@ -130,7 +130,7 @@ def paths(after: Served) -> list[str]:
     found += [f"/incidents/{incident}?lines=all", f"{api}/incidents", f"{api}/incidents/{incident}"]
     found += [f"{api}/incidents/{incident}/{part}" for part in ("alerts", "links", "timeline?limit=500", "figure")]
     found += [f"{api}/occurrences?limit=500", f"{api}/sources", f"{api}/deliveries?limit=500"]
-    found += [f"{api}/deliveries?state=quarantined&limit=500", f"{api}/grafana/annotations?from=0&to=9999999999999"]
+    found += [f"{api}/deliveries?state=quarantined&limit=500", f"{api}/grafana/annotations?from=0&to=4102444800000"]
     found += [f"{api}/incidents/{incident}/export.{form}" for form in EXPORTS]
     found += [f"{api}/deliveries/{receipt}" for receipt in after.receipts]
     return found + [f"/deliveries/{receipt}?payload=more" for receipt in after.receipts]

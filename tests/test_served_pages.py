@@ -105,4 +105,4 @@ def test_the_commands_without_a_server_of_the_readme(tmp_path: Path) -> None:
     printed = typed(block.replace(".venv/bin/barograph ", command), tmp_path)
     assert '"type": "event"' in printed
     assert "London" in printed
-    assert len(list((tmp_path / "var" / "london").iterdir())) == 7
+    assert len(list((tmp_path / "var" / "london").iterdir())) == 8
