@@ -58,10 +58,14 @@ class Spool:
         self._is_damaged = False
         self.filled = threading.Event()
         """Set whenever something was appended."""
-        self._recover()
-        self._adopt(folder)
-        _sync_folder(folder)
-        self.asides = sum(1 for _ in _records(self._aside.read_bytes())) if self._aside.exists() else 0
+        try:
+            self._recover()
+            self._adopt(folder)
+            _sync_folder(folder)
+            self.asides = sum(1 for _ in _records(self._aside.read_bytes())) if self._aside.exists() else 0
+        except BaseException:
+            os.close(self._fd)  # and with it the lock: another may take over what it holds
+            raise
         self.in_use = self._count > 0
         """Whether it holds anything: as long as it does, what arrives goes behind it."""
         if self.in_use:
@@ -168,17 +172,26 @@ class Spool:
     def _adopt(self, folder: Path) -> None:
         """Move what processes that are gone have left into our own file, whatever the bound says."""
         for path in sorted(folder.glob("spool-*.log")):
-            if path == self.path or not path.stat().st_size or (fd := _take(path)) is None:
+            if path == self.path:
                 continue
-            log.warning("taking over the spool %s of a process that is gone", path)
             try:
-                for record, _ in _records_of(fd, 0, os.fstat(fd).st_size):
-                    self._put(_framed(record))
-                    self._since = self._since or _unpack(record).received_at
-                    self._count += 1
-                os.ftruncate(fd, 0)
-            finally:
-                os.close(fd)
+                self._take_over(path)
+            except OSError as error:
+                # What was moved already is there twice, and will stand in the database once.
+                log.warning("the spool %s is left for the next start: %s", path, error)
+
+    def _take_over(self, path: Path) -> None:
+        if not path.stat().st_size or (fd := _take(path)) is None:
+            return
+        log.warning("taking over the spool %s of a process that is gone", path)
+        try:
+            for record, _ in _records_of(fd, 0, os.fstat(fd).st_size):
+                self._put(_framed(record))
+                self._since = self._since or _unpack(record).received_at
+                self._count += 1
+            os.ftruncate(fd, 0)
+        finally:
+            os.close(fd)
 
     def _walk(self, begin: int, end: int) -> Iterator[tuple[bytes, int]]:
         at = begin
@@ -202,9 +215,11 @@ def _take(path: Path) -> int | None:
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    except OSError as error:
         os.close(fd)
-        return None
+        if isinstance(error, BlockingIOError):
+            return None
+        raise
     return fd
 
 

@@ -15,13 +15,16 @@ import pytest
 import sqlalchemy as sa
 
 from incidents import deliveries
+from incidents.config import Config
 from incidents.deliveries import DELIVERY, Arrival
 from incidents.proofs.signatures import Proof
 from incidents.store import DeliveryIds, Store, receipt_of
-from service import clock, spool
+from service import clock, settings, spool
 from service.access import FRESH_SECONDS, KEPT_SECONDS, Access
+from service.readiness import LACKS_SPOOL, Readiness
 from service.spool import Spool, SpoolFullError
 from service.spool_drain import SpoolDrain
+from service.worker import Worker
 from service.writer import OverloadedError, Writer
 from tests.conftest import StartBarograph
 from tests.databases import MIGRATED, cluster
@@ -149,6 +152,58 @@ def test_each_process_has_a_file_and_takes_over_those_of_processes_that_are_gone
         assert again.depth().deliveries == 2
         with opened(tmp_path) as other:
             assert not other.in_use
+
+
+def test_a_file_that_cannot_be_taken_over_is_left_for_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with opened(tmp_path) as first, opened(tmp_path) as second:
+        first.append([arrival(b"a")])
+        second.append([arrival(b"b"), arrival(b"c")])
+        left = second.path
+    write = spool._write_all
+    written: list[int] = []
+
+    def full(fd: int, packed: bytes, at: int) -> None:
+        if written:
+            raise OSError(28, "no space left")
+        write(fd, packed, at)
+        written.append(at)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(spool, "_write_all", full)
+        with opened(tmp_path) as held:
+            assert bodies(held) == [b"a", b"b"]
+            assert left.stat().st_size, "it is there still"
+    with opened(tmp_path) as again:
+        assert bodies(again) == [b"a", b"b", b"b", b"c"], "the database keeps one of the two"
+
+
+def test_a_spool_that_cannot_be_opened_lets_go_of_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def sync(_folder: Path) -> None:
+        raise OSError(5, "input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(spool, "_sync_folder", sync)
+        with pytest.raises(OSError, match="input/output") as kept:
+            Spool(tmp_path, most_bytes=MIB)
+    with opened(tmp_path) as held:
+        assert held.path == tmp_path / "spool-0.log", kept
+
+
+async def test_readiness_warns_of_a_spool_that_could_not_be_opened() -> None:
+    with closing(Store("postgresql://nobody@/nothing?host=/nowhere")) as nowhere:
+        writer, worker = Writer(nowhere, threading.Event()), Worker(nowhere, Config, lambda _: None)
+        found = []
+        for mib in ("512", "0"):
+            given = settings.read({}, {"BAROGRAPH_SPOOL_MIB": mib})
+            readiness = Readiness(given, nowhere, writer, worker)
+            found.append([c for c in await readiness.checks() if c.name == "spool"])
+            readiness.close()
+        await writer.close()
+    (check,), none = found
+    assert (check.reason, check.warning) == (None, LACKS_SPOOL)
+    assert none == [], "who wants none lacks none"
 
 
 # --- into the database ----------------------------------------------------------------------------------------------
