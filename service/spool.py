@@ -23,6 +23,7 @@ from incidents.deliveries import Arrival
 from incidents.proofs.signatures import Proof
 from incidents.tables import instant, micros
 from incidents.views.source_view import Spooled
+from service import clock
 
 log = logging.getLogger(__name__)
 
@@ -128,9 +129,7 @@ class Spool:
 
     def _clear(self) -> None:
         if self._is_damaged:
-            kept = self.path.with_suffix(f".damaged-{os.getpid()}")
-            kept.write_bytes(_read(self._fd, 0, self._end))
-            log.error("the spool was damaged; all of it is kept in %s", kept)
+            log.error("the spool was damaged; all of it is kept in %s", _keep(self.path, self._fd, 0, self._end))
         os.ftruncate(self._fd, 0)
         self._begin = self._end = self._count = 0
         self._since, self._is_damaged, self.in_use = None, False, False
@@ -230,6 +229,23 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(fd)
     finally:
         os.close(fd)
+
+
+def _keep(path: Path, fd: int, begin: int, end: int) -> Path:
+    """Copy a stretch of a damaged file beside it, synced, before it is cut. No copy ever takes another's place."""
+    kept = path.with_suffix(f".damaged-{clock.now():%Y%m%dT%H%M%S%fZ}-{os.getpid()}")
+    copy = os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        for at in range(begin, end, WINDOW):
+            _write_all(copy, _read(fd, at, min(WINDOW, end - at)), at - begin)
+        os.fsync(copy)
+    except OSError:
+        kept.unlink(missing_ok=True)  # half a copy is none, and takes room
+        raise
+    finally:
+        os.close(copy)
+    _sync_folder(path.parent)
+    return kept
 
 
 def _write_all(fd: int, packed: bytes, at: int) -> None:

@@ -113,6 +113,57 @@ def test_a_damaged_record_costs_its_neighbours_nothing_and_is_kept(tmp_path: Pat
     assert [path.read_bytes() for path in tmp_path.glob("*.damaged-*")] == [content.replace(b"broken", b"brokeN")]
 
 
+def test_a_copy_of_a_damaged_file_is_synced_and_takes_no_other_ones_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def damage(held: Spool, body: bytes) -> bytes:
+        held.append([arrival(body), arrival(b"whole")])
+        content = held.path.read_bytes().replace(body, body.swapcase())
+        held.path.write_bytes(content)
+        return content
+
+    def empty(held: Spool) -> None:
+        found, after = held.oldest(most=9, most_bytes=MIB)
+        held.forget(after, len(found) + 1)
+
+    synced: list[int] = []
+    now = clock.now()
+    monkeypatch.setattr(os, "fsync", lambda fd: synced.append(os.fstat(fd).st_size))
+    monkeypatch.setattr(clock, "now", lambda: now)
+    with opened(tmp_path) as held:
+        content = damage(held, b"one")
+        empty(held)
+        (copy,) = tmp_path.glob("*.damaged-*")
+        assert f"{now:%Y%m%dT%H%M%S%f}" in copy.name
+        assert len(content) in synced
+        other = damage(held, b"two")
+        with pytest.raises(FileExistsError):
+            empty(held)
+        assert (copy.read_bytes(), held.path.read_bytes()) == (content, other)
+
+
+def test_half_a_copy_is_taken_away_and_what_is_damaged_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with opened(tmp_path) as held:
+        held.append([arrival(b"broken"), arrival(b"whole")])
+        content = held.path.read_bytes().replace(b"broken", b"brokeN")
+        held.path.write_bytes(content)
+
+        def full(fd: int, _packed: bytes, _at: int) -> None:
+            os.pwrite(fd, b"half", 0)
+            raise OSError(28, "no space left")
+
+        after = held.oldest(most=9, most_bytes=MIB)[1]
+        with monkeypatch.context() as patch:
+            patch.setattr(spool, "_write_all", full)
+            with pytest.raises(OSError, match="no space"):
+                held.forget(after, 2)
+        assert list(tmp_path.glob("*.damaged-*")) == []
+        assert held.path.read_bytes() == content
+        held.forget(after, 0)
+        (copy,) = tmp_path.glob("*.damaged-*")
+        assert copy.read_bytes() == content
+
+
 def test_nothing_is_taken_beyond_the_bound(tmp_path: Path) -> None:
     with opened(tmp_path, 2000) as held:
         held.append([arrival(b"x" * 1000)])
