@@ -49,7 +49,7 @@ class Spool:
     """
 
     def __init__(self, folder: Path, *, most_bytes: int) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._most = most_bytes
         self._lock = threading.Lock()
         self.path, self._fd = _take_first(folder)
@@ -137,7 +137,9 @@ class Spool:
 
     def set_aside(self, arrival: Arrival) -> None:
         """Keep a delivery that the database does not take, so that those behind it get through."""
-        with self._aside.open("ab") as file:
+        with os.fdopen(
+            os.open(self._aside, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600), "ab"
+        ) as file:
             file.write(_pack(arrival))
             file.flush()
             os.fsync(file.fileno())

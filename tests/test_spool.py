@@ -164,6 +164,21 @@ def test_half_a_copy_is_taken_away_and_what_is_damaged_stays(tmp_path: Path, mon
         assert copy.read_bytes() == content
 
 
+def test_what_senders_said_is_for_nobody_else_to_read(tmp_path: Path) -> None:
+    folder = tmp_path / "spool"
+    before = os.umask(0o022)
+    try:
+        with opened(folder) as held:
+            held.append([arrival(b"broken"), arrival(b"whole")])
+            held.path.write_bytes(held.path.read_bytes().replace(b"broken", b"brokeN"))
+            held.set_aside(arrival(b"refused"))
+            held.forget(held.oldest(most=9, most_bytes=MIB)[1], 2)
+    finally:
+        os.umask(before)
+    modes = {path.suffix.partition("-")[0]: path.stat().st_mode & 0o777 for path in (folder, *folder.iterdir())}
+    assert modes == {"": 0o700, ".log": 0o600, ".aside": 0o600, ".damaged": 0o600}
+
+
 def test_nothing_is_taken_beyond_the_bound(tmp_path: Path) -> None:
     with opened(tmp_path, 2000) as held:
         held.append([arrival(b"x" * 1000)])
