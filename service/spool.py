@@ -186,10 +186,16 @@ class Spool:
             return
         log.warning("taking over the spool %s of a process that is gone", path)
         try:
-            for record, _ in _records_of(fd, 0, os.fstat(fd).st_size):
+            size, broken, at = os.fstat(fd).st_size, 0, 0
+            for record, behind in _records_of(fd, 0, size):
+                broken, at = broken + behind - len(record) - _HEAD.size - at, behind
                 self._put(_framed(record))
                 self._since = self._since or _unpack(record).received_at
                 self._count += 1
+            broken += size - at
+            if broken:
+                kept = _keep(path, fd, 0, size)
+                log.error("the spool %s was damaged in %d bytes; all of it is kept in %s", path, broken, kept)
             os.ftruncate(fd, 0)
         finally:
             os.close(fd)

@@ -245,6 +245,25 @@ def test_a_file_that_cannot_be_taken_over_is_left_for_the_next_start(
         assert bodies(again) == [b"a", b"b", b"b", b"c"], "the database keeps one of the two"
 
 
+@pytest.mark.parametrize("broken", [b"first", b"second", b"last"])
+def test_a_damaged_file_that_is_taken_over_is_kept(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, broken: bytes
+) -> None:
+    told = [b"first", b"second", b"last"]
+    with opened(tmp_path), opened(tmp_path) as gone:
+        gone.append([arrival(body) for body in told])
+        whole = gone.path.read_bytes()
+    content = whole.replace(broken, broken.swapcase())
+    gone.path.write_bytes(content)
+    with opened(tmp_path) as held:
+        assert bodies(held) == [body for body in told if body != broken]
+    assert gone.path.stat().st_size == 0
+    (copy,) = tmp_path.glob("*.damaged-*")
+    assert (copy.stem, copy.read_bytes()) == ("spool-1", content)
+    lost = len(whole) - sum(len(spool._pack(arrival(body))) for body in told if body != broken)
+    assert f"{lost} bytes; all of it is kept in {copy}" in caplog.text
+
+
 def test_a_spool_that_cannot_be_opened_lets_go_of_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def sync(_folder: Path) -> None:
         raise OSError(5, "input/output error")
