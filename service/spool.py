@@ -163,12 +163,22 @@ class Spool:
             if not self._count:
                 self._since = _unpack(record).received_at
             self._count, end = self._count + 1, behind
-        if size > end:
-            log.warning("the spool %s ends in %d bytes that were never acknowledged", self.path, size - end)
-            os.ftruncate(self._fd, end)
-        self._end = end
+        self._end = self._without_tail(end, size) if size > end else end
         if self._count:
             log.warning("the spool %s holds %d deliveries of an earlier run", self.path, self._count)
+
+    def _without_tail(self, end: int, size: int) -> int:
+        """Cut what is no whole record off, once there is a copy; where the file ends now."""
+        tail = f"the spool {self.path} ends in {size - end} bytes, perhaps not acknowledged, that cannot be read"
+        try:
+            kept = _keep(self.path, self._fd, end, size)
+        except OSError as error:
+            log.error("%s; they stay, as there is no copy of them: %s", tail, error)  # noqa: TRY400  # a full disk
+            self._is_damaged = True
+            return size
+        log.warning("%s; they are kept in %s", tail, kept)
+        os.ftruncate(self._fd, end)
+        return end
 
     def _adopt(self, folder: Path) -> None:
         """Move what processes that are gone have left into our own file, whatever the bound says."""

@@ -93,6 +93,44 @@ def test_a_torn_tail_is_told_from_what_is_whole(tmp_path: Path, cut: int) -> Non
         assert bodies(held) == [b"first", b"second", b"third"]
 
 
+def test_a_damaged_last_record_is_kept_as_it_may_have_been_acknowledged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with opened(tmp_path) as held:
+        held.append([arrival(b"first")])
+        whole = held.path.read_bytes()
+        held.append([arrival(b"last")])
+        content = held.path.read_bytes().replace(b"last", b"lasT")
+        held.path.write_bytes(content)
+    with opened(tmp_path) as held:
+        assert bodies(held) == [b"first"]
+        assert held.path.read_bytes() == whole
+    (copy,) = tmp_path.glob("*.damaged-*")
+    assert whole + copy.read_bytes() == content
+    assert "perhaps not acknowledged" in caplog.text
+
+
+def test_a_tail_of_which_there_can_be_no_copy_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with opened(tmp_path) as held:
+        held.append([arrival(b"first"), arrival(b"last")])
+        content = held.path.read_bytes().replace(b"last", b"lasT")
+        held.path.write_bytes(content)
+
+    def full(*_stretch: object) -> Path:
+        raise OSError(28, "no space left")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(spool, "_keep", full)
+        held = Spool(tmp_path, most_bytes=MIB)
+    with closing(held):
+        assert held.path.read_bytes() == content
+        held.forget(held.oldest(most=9, most_bytes=MIB)[1], 1)
+        (copy,) = tmp_path.glob("*.damaged-*")
+        assert copy.read_bytes() == content
+        held.append([arrival(b"next")])
+        assert bodies(held) == [b"next"]
+
+
 def test_zeros_that_a_power_cut_leaves_are_no_record(tmp_path: Path) -> None:
     with opened(tmp_path) as held:
         held.append([arrival(b"first")])
