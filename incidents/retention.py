@@ -181,7 +181,8 @@ class Retention:
         return free, rows[-1].id if len(rows) == MOST else None
 
     def _deliveries(self, connection: sa.Connection, kind: str, after: Any) -> tuple[list[_Free], Any]:  # noqa: ANN401  # a cursor
-        """Deliveries that were read, and that no statement, no repeat and no asking of a feed refers to."""
+        """Deliveries that were read, lie in no span of a kept incident, and that nothing said or asked refers to."""
+        spans = self._spans(connection)
         refers = (
             EVENT.c.delivery_id == DELIVERY.c.id,
             SIGHTING.c.delivery_id == DELIVERY.c.id,
@@ -203,7 +204,11 @@ class Retention:
             .limit(MOST)
         ).all()
         # What nobody could read waits for a better adapter, however long.
-        free = [_Free(*row[:4]) for row in rows if row.state == "read" and not row.is_needed]
+        free = [
+            _Free(*row[:4])
+            for row in rows
+            if row.state == "read" and not row.is_needed and not spans.meet(row.received_at, row.received_at)
+        ]
         return free, rows[-1].id if len(rows) == MOST else None
 
     # --- dropping ---------------------------------------------------------------------------------------------------

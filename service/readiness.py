@@ -37,6 +37,7 @@ LATE_SECONDS = 60.0
 """From when on a delivery that waits to be read is worth a warning."""
 LEAST_ROOM = 1024**3
 """Bytes of disk under which there is a warning."""
+LACKS_SPOOL = "the spool could not be opened: what it holds waits, and nothing is kept while the database is away"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,7 @@ class Readiness:
         self, settings: Settings, store: Store, writer: Writer, worker: Worker, spool: Spool | None = None
     ) -> None:
         self._store, self._writer, self._worker, self._spool = store, writer, worker, spool
+        self._lacks_spool = spool is None and settings.spool_mib > 0 and not store.is_sqlite
         self._folder = _folder_of(settings, store)
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="readiness")
         self._looking: asyncio.Future[Look] | None = None
@@ -99,6 +101,8 @@ class Readiness:
         if self._spool:
             # While the spool takes them a process whose database is away is as ready as any.
             found = [*map(_only_warns, found), _spool(self._spool, clock.now())]
+        elif self._lacks_spool:
+            found.append(Check("spool", None, LACKS_SPOOL))
         return [*found, _disk(self._folder)] if self._folder else found
 
     def _of_process(self) -> Iterator[Check]:
@@ -196,7 +200,7 @@ def _disk(folder: Path) -> Check:
 
 
 def _is_spooling(checks: list[Check]) -> bool:
-    return any(check.told.get("away") or (check.name == "spool" and check.told["deliveries"]) for check in checks)
+    return any(check.told.get("away") or (check.name == "spool" and check.told.get("deliveries")) for check in checks)
 
 
 READINESS = web.AppKey("readiness", Readiness)

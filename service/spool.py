@@ -23,6 +23,7 @@ from incidents.deliveries import Arrival
 from incidents.proofs.signatures import Proof
 from incidents.tables import instant, micros
 from incidents.views.source_view import Spooled
+from service import clock
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +49,7 @@ class Spool:
     """
 
     def __init__(self, folder: Path, *, most_bytes: int) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._most = most_bytes
         self._lock = threading.Lock()
         self.path, self._fd = _take_first(folder)
@@ -58,10 +59,14 @@ class Spool:
         self._is_damaged = False
         self.filled = threading.Event()
         """Set whenever something was appended."""
-        self._recover()
-        self._adopt(folder)
-        _sync_folder(folder)
-        self.asides = sum(1 for _ in _records(self._aside.read_bytes())) if self._aside.exists() else 0
+        try:
+            self._recover()
+            self._adopt(folder)
+            _sync_folder(folder)
+            self.asides = sum(1 for _ in _records(self._aside.read_bytes())) if self._aside.exists() else 0
+        except BaseException:
+            os.close(self._fd)  # and with it the lock: another may take over what it holds
+            raise
         self.in_use = self._count > 0
         """Whether it holds anything: as long as it does, what arrives goes behind it."""
         if self.in_use:
@@ -124,9 +129,7 @@ class Spool:
 
     def _clear(self) -> None:
         if self._is_damaged:
-            kept = self.path.with_suffix(f".damaged-{os.getpid()}")
-            kept.write_bytes(_read(self._fd, 0, self._end))
-            log.error("the spool was damaged; all of it is kept in %s", kept)
+            log.error("the spool was damaged; all of it is kept in %s", _keep(self.path, self._fd, 0, self._end))
         os.ftruncate(self._fd, 0)
         self._begin = self._end = self._count = 0
         self._since, self._is_damaged, self.in_use = None, False, False
@@ -134,7 +137,9 @@ class Spool:
 
     def set_aside(self, arrival: Arrival) -> None:
         """Keep a delivery that the database does not take, so that those behind it get through."""
-        with self._aside.open("ab") as file:
+        with os.fdopen(
+            os.open(self._aside, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600), "ab"
+        ) as file:
             file.write(_pack(arrival))
             file.flush()
             os.fsync(file.fileno())
@@ -158,27 +163,52 @@ class Spool:
             if not self._count:
                 self._since = _unpack(record).received_at
             self._count, end = self._count + 1, behind
-        if size > end:
-            log.warning("the spool %s ends in %d bytes that were never acknowledged", self.path, size - end)
-            os.ftruncate(self._fd, end)
-        self._end = end
+        self._end = self._without_tail(end, size) if size > end else end
         if self._count:
             log.warning("the spool %s holds %d deliveries of an earlier run", self.path, self._count)
+
+    def _without_tail(self, end: int, size: int) -> int:
+        """Cut what is no whole record off, once there is a copy; where the file ends now."""
+        tail = f"the spool {self.path} ends in {size - end} bytes, perhaps not acknowledged, that cannot be read"
+        try:
+            kept = _keep(self.path, self._fd, end, size)
+        except OSError as error:
+            log.error("%s; they stay, as there is no copy of them: %s", tail, error)  # noqa: TRY400  # a full disk
+            self._is_damaged = True
+            return size
+        log.warning("%s; they are kept in %s", tail, kept)
+        os.ftruncate(self._fd, end)
+        return end
 
     def _adopt(self, folder: Path) -> None:
         """Move what processes that are gone have left into our own file, whatever the bound says."""
         for path in sorted(folder.glob("spool-*.log")):
-            if path == self.path or not path.stat().st_size or (fd := _take(path)) is None:
+            if path == self.path:
                 continue
-            log.warning("taking over the spool %s of a process that is gone", path)
             try:
-                for record, _ in _records_of(fd, 0, os.fstat(fd).st_size):
-                    self._put(_framed(record))
-                    self._since = self._since or _unpack(record).received_at
-                    self._count += 1
-                os.ftruncate(fd, 0)
-            finally:
-                os.close(fd)
+                self._take_over(path)
+            except OSError as error:
+                # What was moved already is there twice, and will stand in the database once.
+                log.warning("the spool %s is left for the next start: %s", path, error)
+
+    def _take_over(self, path: Path) -> None:
+        if not path.stat().st_size or (fd := _take(path)) is None:
+            return
+        log.warning("taking over the spool %s of a process that is gone", path)
+        try:
+            size, broken, at = os.fstat(fd).st_size, 0, 0
+            for record, behind in _records_of(fd, 0, size):
+                broken, at = broken + behind - len(record) - _HEAD.size - at, behind
+                self._put(_framed(record))
+                self._since = self._since or _unpack(record).received_at
+                self._count += 1
+            broken += size - at
+            if broken:
+                kept = _keep(path, fd, 0, size)
+                log.error("the spool %s was damaged in %d bytes; all of it is kept in %s", path, broken, kept)
+            os.ftruncate(fd, 0)
+        finally:
+            os.close(fd)
 
     def _walk(self, begin: int, end: int) -> Iterator[tuple[bytes, int]]:
         at = begin
@@ -202,9 +232,11 @@ def _take(path: Path) -> int | None:
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    except OSError as error:
         os.close(fd)
-        return None
+        if isinstance(error, BlockingIOError):
+            return None
+        raise
     return fd
 
 
@@ -215,6 +247,23 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(fd)
     finally:
         os.close(fd)
+
+
+def _keep(path: Path, fd: int, begin: int, end: int) -> Path:
+    """Copy a stretch of a damaged file beside it, synced, before it is cut. No copy ever takes another's place."""
+    kept = path.with_suffix(f".damaged-{clock.now():%Y%m%dT%H%M%S%fZ}-{os.getpid()}")
+    copy = os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        for at in range(begin, end, WINDOW):
+            _write_all(copy, _read(fd, at, min(WINDOW, end - at)), at - begin)
+        os.fsync(copy)
+    except OSError:
+        kept.unlink(missing_ok=True)  # half a copy is none, and takes room
+        raise
+    finally:
+        os.close(copy)
+    _sync_folder(path.parent)
+    return kept
 
 
 def _write_all(fd: int, packed: bytes, at: int) -> None:

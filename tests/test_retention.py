@@ -121,6 +121,32 @@ def test_an_aged_incident_gives_its_evidence_up_unless_it_is_held(world: World) 
     assert world.only().status == "resolved", "its entries are there"
 
 
+def test_deliveries_around_a_kept_incident_stay_though_they_say_nothing(store: Store) -> None:
+    world, ids = World(store), DeliveryIds()
+    world.at("10:00").alertmanager(firing("db-1", "critical"), firing("db-2", "critical"))
+    before, around = DAY - timedelta(days=3), DAY + timedelta(days=7)
+    with store.intake() as connection:
+        for at in (before, around):
+            deliveries.append(connection, [Arrival(ids.next(at), "any", at, {}, b"[]")])
+    while Ingest(store, adapters()).work(TWO_SITES, around):
+        pass
+    with store.reading() as connection:
+        (name,) = connection.execute(sa.select(INCIDENT.c.id)).scalars()
+    days = {"delivery": 30, "incident": 60}
+    assert hold(store, name, held=True, actor="user:a", reason="a claim", now=LATER)
+    assert Retention(store, days, LATER).rehearse() == Retention(store, days, LATER).run()
+    with store.reading() as connection:
+        received = set(
+            connection.execute(sa.select(DELIVERY.c.received_at).where(DELIVERY.c.source == "any")).scalars()
+        )
+    assert received == {around}, "it is open, and held"
+    world.at("+8 10:00").alertmanager(resolved("db-1"), resolved("db-2"))
+    world.at("+9 10:00")
+    assert Retention(store, days, LATER).run() == [], "it is held"
+    assert hold(store, name, held=False, actor="user:a", reason="settled", now=LATER)
+    assert Aged("delivery", "any", 1) in Retention(store, days, LATER).run()
+
+
 def test_the_commands_tell_drop_and_list(sqlite_store: Store, tmp_path: Path) -> None:
     ids, at = DeliveryIds(), clock.now() - timedelta(days=3)
     body = orjson.dumps({"key": "k", "status": "resolved", "title": "t", "ends_at": instants.text(at)})

@@ -15,13 +15,16 @@ import pytest
 import sqlalchemy as sa
 
 from incidents import deliveries
+from incidents.config import Config
 from incidents.deliveries import DELIVERY, Arrival
 from incidents.proofs.signatures import Proof
 from incidents.store import DeliveryIds, Store, receipt_of
-from service import clock, spool
+from service import clock, settings, spool
 from service.access import FRESH_SECONDS, KEPT_SECONDS, Access
+from service.readiness import LACKS_SPOOL, Readiness
 from service.spool import Spool, SpoolFullError
 from service.spool_drain import SpoolDrain
+from service.worker import Worker
 from service.writer import OverloadedError, Writer
 from tests.conftest import StartBarograph
 from tests.databases import MIGRATED, cluster
@@ -90,6 +93,44 @@ def test_a_torn_tail_is_told_from_what_is_whole(tmp_path: Path, cut: int) -> Non
         assert bodies(held) == [b"first", b"second", b"third"]
 
 
+def test_a_damaged_last_record_is_kept_as_it_may_have_been_acknowledged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with opened(tmp_path) as held:
+        held.append([arrival(b"first")])
+        whole = held.path.read_bytes()
+        held.append([arrival(b"last")])
+        content = held.path.read_bytes().replace(b"last", b"lasT")
+        held.path.write_bytes(content)
+    with opened(tmp_path) as held:
+        assert bodies(held) == [b"first"]
+        assert held.path.read_bytes() == whole
+    (copy,) = tmp_path.glob("*.damaged-*")
+    assert whole + copy.read_bytes() == content
+    assert "perhaps not acknowledged" in caplog.text
+
+
+def test_a_tail_of_which_there_can_be_no_copy_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with opened(tmp_path) as held:
+        held.append([arrival(b"first"), arrival(b"last")])
+        content = held.path.read_bytes().replace(b"last", b"lasT")
+        held.path.write_bytes(content)
+
+    def full(*_stretch: object) -> Path:
+        raise OSError(28, "no space left")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(spool, "_keep", full)
+        held = Spool(tmp_path, most_bytes=MIB)
+    with closing(held):
+        assert held.path.read_bytes() == content
+        held.forget(held.oldest(most=9, most_bytes=MIB)[1], 1)
+        (copy,) = tmp_path.glob("*.damaged-*")
+        assert copy.read_bytes() == content
+        held.append([arrival(b"next")])
+        assert bodies(held) == [b"next"]
+
+
 def test_zeros_that_a_power_cut_leaves_are_no_record(tmp_path: Path) -> None:
     with opened(tmp_path) as held:
         held.append([arrival(b"first")])
@@ -108,6 +149,72 @@ def test_a_damaged_record_costs_its_neighbours_nothing_and_is_kept(tmp_path: Pat
         held.forget(held.oldest(most=9, most_bytes=MIB)[1], 2)
         assert not held.in_use
     assert [path.read_bytes() for path in tmp_path.glob("*.damaged-*")] == [content.replace(b"broken", b"brokeN")]
+
+
+def test_a_copy_of_a_damaged_file_is_synced_and_takes_no_other_ones_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def damage(held: Spool, body: bytes) -> bytes:
+        held.append([arrival(body), arrival(b"whole")])
+        content = held.path.read_bytes().replace(body, body.swapcase())
+        held.path.write_bytes(content)
+        return content
+
+    def empty(held: Spool) -> None:
+        found, after = held.oldest(most=9, most_bytes=MIB)
+        held.forget(after, len(found) + 1)
+
+    synced: list[int] = []
+    now = clock.now()
+    monkeypatch.setattr(os, "fsync", lambda fd: synced.append(os.fstat(fd).st_size))
+    monkeypatch.setattr(clock, "now", lambda: now)
+    with opened(tmp_path) as held:
+        content = damage(held, b"one")
+        empty(held)
+        (copy,) = tmp_path.glob("*.damaged-*")
+        assert f"{now:%Y%m%dT%H%M%S%f}" in copy.name
+        assert len(content) in synced
+        other = damage(held, b"two")
+        with pytest.raises(FileExistsError):
+            empty(held)
+        assert (copy.read_bytes(), held.path.read_bytes()) == (content, other)
+
+
+def test_half_a_copy_is_taken_away_and_what_is_damaged_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with opened(tmp_path) as held:
+        held.append([arrival(b"broken"), arrival(b"whole")])
+        content = held.path.read_bytes().replace(b"broken", b"brokeN")
+        held.path.write_bytes(content)
+
+        def full(fd: int, _packed: bytes, _at: int) -> None:
+            os.pwrite(fd, b"half", 0)
+            raise OSError(28, "no space left")
+
+        after = held.oldest(most=9, most_bytes=MIB)[1]
+        with monkeypatch.context() as patch:
+            patch.setattr(spool, "_write_all", full)
+            with pytest.raises(OSError, match="no space"):
+                held.forget(after, 2)
+        assert list(tmp_path.glob("*.damaged-*")) == []
+        assert held.path.read_bytes() == content
+        held.forget(after, 0)
+        (copy,) = tmp_path.glob("*.damaged-*")
+        assert copy.read_bytes() == content
+
+
+def test_what_senders_said_is_for_nobody_else_to_read(tmp_path: Path) -> None:
+    folder = tmp_path / "spool"
+    before = os.umask(0o022)
+    try:
+        with opened(folder) as held:
+            held.append([arrival(b"broken"), arrival(b"whole")])
+            held.path.write_bytes(held.path.read_bytes().replace(b"broken", b"brokeN"))
+            held.set_aside(arrival(b"refused"))
+            held.forget(held.oldest(most=9, most_bytes=MIB)[1], 2)
+    finally:
+        os.umask(before)
+    modes = {path.suffix.partition("-")[0]: path.stat().st_mode & 0o777 for path in (folder, *folder.iterdir())}
+    assert modes == {"": 0o700, ".log": 0o600, ".aside": 0o600, ".damaged": 0o600}
 
 
 def test_nothing_is_taken_beyond_the_bound(tmp_path: Path) -> None:
@@ -149,6 +256,77 @@ def test_each_process_has_a_file_and_takes_over_those_of_processes_that_are_gone
         assert again.depth().deliveries == 2
         with opened(tmp_path) as other:
             assert not other.in_use
+
+
+def test_a_file_that_cannot_be_taken_over_is_left_for_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with opened(tmp_path) as first, opened(tmp_path) as second:
+        first.append([arrival(b"a")])
+        second.append([arrival(b"b"), arrival(b"c")])
+        left = second.path
+    write = spool._write_all
+    written: list[int] = []
+
+    def full(fd: int, packed: bytes, at: int) -> None:
+        if written:
+            raise OSError(28, "no space left")
+        write(fd, packed, at)
+        written.append(at)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(spool, "_write_all", full)
+        with opened(tmp_path) as held:
+            assert bodies(held) == [b"a", b"b"]
+            assert left.stat().st_size, "it is there still"
+    with opened(tmp_path) as again:
+        assert bodies(again) == [b"a", b"b", b"b", b"c"], "the database keeps one of the two"
+
+
+@pytest.mark.parametrize("broken", [b"first", b"second", b"last"])
+def test_a_damaged_file_that_is_taken_over_is_kept(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, broken: bytes
+) -> None:
+    told = [b"first", b"second", b"last"]
+    with opened(tmp_path), opened(tmp_path) as gone:
+        gone.append([arrival(body) for body in told])
+        whole = gone.path.read_bytes()
+    content = whole.replace(broken, broken.swapcase())
+    gone.path.write_bytes(content)
+    with opened(tmp_path) as held:
+        assert bodies(held) == [body for body in told if body != broken]
+    assert gone.path.stat().st_size == 0
+    (copy,) = tmp_path.glob("*.damaged-*")
+    assert (copy.stem, copy.read_bytes()) == ("spool-1", content)
+    lost = len(whole) - sum(len(spool._pack(arrival(body))) for body in told if body != broken)
+    assert f"{lost} bytes; all of it is kept in {copy}" in caplog.text
+
+
+def test_a_spool_that_cannot_be_opened_lets_go_of_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def sync(_folder: Path) -> None:
+        raise OSError(5, "input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(spool, "_sync_folder", sync)
+        with pytest.raises(OSError, match="input/output") as kept:
+            Spool(tmp_path, most_bytes=MIB)
+    with opened(tmp_path) as held:
+        assert held.path == tmp_path / "spool-0.log", kept
+
+
+async def test_readiness_warns_of_a_spool_that_could_not_be_opened() -> None:
+    with closing(Store("postgresql://nobody@/nothing?host=/nowhere")) as nowhere:
+        writer, worker = Writer(nowhere, threading.Event()), Worker(nowhere, Config, lambda _: None)
+        found = []
+        for mib in ("512", "0"):
+            given = settings.read({}, {"BAROGRAPH_SPOOL_MIB": mib})
+            readiness = Readiness(given, nowhere, writer, worker)
+            found.append([c for c in await readiness.checks() if c.name == "spool"])
+            readiness.close()
+        await writer.close()
+    (check,), none = found
+    assert (check.reason, check.warning) == (None, LACKS_SPOOL)
+    assert none == [], "who wants none lacks none"
 
 
 # --- into the database ----------------------------------------------------------------------------------------------
