@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -10,11 +11,12 @@ import sqlalchemy as sa
 
 from incidents.adapters import adapters
 from incidents.feeds import circuit, indexes, polls
-from incidents.feeds.polls import LINKED, Asking
+from incidents.feeds.polls import LINKED, Asking, Came
 from incidents.formats import cap_links
 from incidents.model import Delivery, Loss, Request
-from incidents.store import Store
+from incidents.store import Store, receipt_of
 from service import following
+from service.outbound import TOTAL_SECONDS, Fetched
 from tests import hostile
 from tests.conftest import StartBarograph
 from tests.hostile import Feed
@@ -121,6 +123,64 @@ def test_what_an_index_points_to_waits_until_it_is_read_or_given_up(store: Store
 @pytest.mark.parametrize(("every", "pause"), [(300, 30), (60, 10), (5, 5)])
 def test_an_index_with_documents_left_is_asked_again_sooner(every: int, pause: int) -> None:
     assert circuit.while_left(timedelta(seconds=every)) == timedelta(seconds=pause)
+
+
+# What is asked within a turn
+
+
+class Hanging:
+    """A client whose answers are these, and never come where there is none."""
+
+    def __init__(self, pages: dict[str, bytes]) -> None:
+        self.pages, self.asked = pages, list[str]()
+
+    async def get(self, url: str, *, now: datetime) -> Fetched:  # noqa: ARG002  # as the client's
+        self.asked.append(url)
+        if url not in self.pages:
+            await asyncio.sleep(60)
+        return Fetched(200, self.pages[url], "application/cap+xml")
+
+
+class Taking:
+    """A writer that takes everything."""
+
+    draining = False
+
+    async def submit(self, *_given: object) -> str:
+        return receipt_of(7)
+
+
+def test_a_document_that_hangs_lets_others_pass_and_is_given_up(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(following, "SECONDS", 5.0)
+    monkeypatch.setattr(following, "DOCUMENT_SECONDS", 0.2)
+    monkeypatch.setattr(following, "PAUSE", 0.0)
+    asking = Asking("met", Request(AT), timedelta(minutes=5))
+    with store.writing() as connection:
+        indexes.note_links(connection, asking, ["hangs"], NOW - timedelta(minutes=1))
+        indexes.note_links(connection, asking, ["hangs", "b", "c"], NOW)
+    client = Hanging({"b": alert("b"), "c": alert("c")})
+    follows = following.Following(store, client, Taking(), lambda _: ())  # type: ignore[arg-type]
+    left = [asyncio.run(follows.follow(asking, Came("unchanged"))) for _ in range(indexes.MOST_TRIES)]
+    assert left == [1, 1, 0]
+    assert client.asked[0] == "hangs"
+    assert sorted(client.asked) == ["b", "c", "hangs", "hangs", "hangs"]
+    with store.reading() as connection:
+        assert indexes.unread(connection, "met") == (0, 1)
+        reason = connection.execute(sa.select(LINKED.c.reason).where(LINKED.c.url == "hangs")).scalar()
+    assert reason == "no whole answer within 0.2 s"
+
+
+def test_a_turn_that_ends_early_is_no_failure_of_the_document_it_cut_off(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(following, "SECONDS", 0.1)
+    asking = Asking("met", Request(AT), timedelta(minutes=5))
+    follows = following.Following(store, Hanging({}), Taking(), lambda _: ())  # type: ignore[arg-type]
+    assert asyncio.run(follows.follow(asking, Came("answered", links=("hangs",)))) == 1
+    with store.reading() as connection:
+        assert connection.execute(sa.select(LINKED.c.tries)).scalar() == 0
+    monkeypatch.undo()
+    assert following.DOCUMENT_SECONDS < following.SECONDS < TOTAL_SECONDS
 
 
 # The service itself
