@@ -30,14 +30,14 @@ PAUSE = 0.2
 """Between two documents of one host."""
 
 
-def links_in(adapter: Adapter, source: str, headers: Mapping[str, str], body: bytes) -> tuple[str, ...]:
-    """What a body only points to; nothing where its adapter knows no links, or fails at them."""
+def links_in(adapter: Adapter, source: str, headers: Mapping[str, str], body: bytes) -> tuple[str, ...] | None:
+    """What a body only points to; None where its adapter knows no links, or fails at them: then all stays as it was."""
     if adapter.linked is None:
-        return ()
+        return None
     try:
         return tuple(adapter.linked(Delivery(source, body, clock.now(), headers)))
     except Exception:  # noqa: BLE001  # an adapter's fault leaves the index itself a delivery, which is read or quarantined
-        return ()
+        return None
 
 
 class Following:

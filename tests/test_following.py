@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -13,7 +14,7 @@ from incidents.adapters import adapters
 from incidents.feeds import circuit, indexes, polls
 from incidents.feeds.polls import LINKED, Asking, Came
 from incidents.formats import cap_links
-from incidents.model import Delivery, Loss, Request
+from incidents.model import Delivery, Loss, Request, UnrecognisedError
 from incidents.store import Store, receipt_of
 from service import following
 from service.outbound import TOTAL_SECONDS, Fetched
@@ -62,7 +63,9 @@ def test_links_are_those_of_entries_that_say_nothing_themselves() -> None:
     items = b"<item><title>x</title><link>one.xml</link></item><item><link>page.html</link></item>"
     assert links(b"<rss><channel>" + items + b"</channel></rss>") == ["https://alerts.example/cap/one.xml"]
     assert links(alert("1")) == []
-    assert links(b"<html>") == []
+    for broken in (b"<html>", b"<html/>", b"gone"):
+        with pytest.raises(UnrecognisedError):
+            links(broken)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +105,7 @@ def test_ten_thousand_links_are_bounded_and_the_rest_is_a_loss() -> None:
 def test_what_an_index_points_to_waits_until_it_is_read_or_given_up(store: Store) -> None:
     asking = Asking("met", Request(AT), timedelta(minutes=5))
     with store.writing() as connection:
-        indexes.note_links(connection, asking, ["a", "b", "c"], NOW)
+        indexes.note_links(connection, asking, ["a", "b"], NOW)
         indexes.note_links(connection, asking, ["a", "b", "d"], NOW + timedelta(minutes=1))
         assert sorted(indexes.waiting(connection, asking, 9)) == ["a", "b", "d"]
         indexes.note_read(connection, asking, "a", 7, NOW + timedelta(minutes=2))
@@ -113,11 +116,46 @@ def test_what_an_index_points_to_waits_until_it_is_read_or_given_up(store: Store
         assert indexes.unread(connection, "met") == (1, 1)
         assert sum(indexes.unread(connection, "met", as_of=NOW)) == 2
         assert sum(indexes.unread(connection, "met", as_of=NOW - timedelta(minutes=1))) == 0
-        indexes.note_links(connection, asking, ["a"], NOW + timedelta(minutes=3))
-        assert [row.url for row in connection.execute(sa.select(LINKED))] == ["a"]
+        indexes.note_links(connection, asking, ["b", "d"], NOW + timedelta(minutes=3))
+        assert sorted(row.url for row in connection.execute(sa.select(LINKED))) == ["b", "d"]
         polls.sync(connection, {("met", asking.id): asking}, NOW, 0.0)
         polls.sync(connection, {}, NOW, 0.0)
         assert connection.execute(sa.select(LINKED)).all() == []
+
+
+def test_what_an_index_ceased_to_point_to_unread_is_still_counted_at_its_time(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asking = Asking("met", Request(AT), timedelta(minutes=5))
+    minute = timedelta(minutes=1)
+    with store.writing() as connection:
+        indexes.note_links(connection, asking, ["a", "b", "c"], NOW)
+        indexes.note_read(connection, asking, "a", 7, NOW + minute)
+        for _ in range(indexes.MOST_TRIES):
+            indexes.note_failed(connection, asking, "b", "answered 500")
+        indexes.note_links(connection, asking, ["d"], NOW + 10 * minute)
+        assert indexes.waiting(connection, asking, 9) == ["d"]
+        assert indexes.unread(connection, "met") == (1, 0)
+        assert sum(indexes.unread(connection, "met", NOW + 5 * minute, since=NOW + 2 * minute)) == 2
+        assert sum(indexes.unread(connection, "met", NOW + 20 * minute, since=NOW)) == 3
+        assert sum(indexes.unread(connection, "met", NOW + 20 * minute, since=NOW + 15 * minute)) == 1
+        # What is named anew is tried anew.
+        indexes.note_links(connection, asking, ["b", "d"], NOW + 30 * minute)
+        assert sorted(indexes.waiting(connection, asking, 9)) == ["b", "d"]
+        monkeypatch.setattr(indexes, "MOST_GONE", 2)
+        indexes.note_links(connection, asking, [], NOW + 40 * minute)
+        assert sorted(row.url for row in connection.execute(sa.select(LINKED))) == ["b", "d"]
+
+
+def test_an_answer_that_is_no_index_makes_nothing_gone() -> None:
+    headers, adapter = {"request-url": AT}, adapters()["cap"]
+    assert following.links_in(adapter, "met", headers, atom()) == ()
+    assert following.links_in(adapter, "met", headers, b"<html><body>Sign in</body></html>") is None
+
+    def fails(_delivery: Delivery) -> list[str]:
+        raise KeyError("id")
+
+    assert following.links_in(replace(adapter, linked=fails), "met", headers, atom("a.xml")) is None
 
 
 @pytest.mark.parametrize(("every", "pause"), [(300, 30), (60, 10), (5, 5)])
