@@ -24,18 +24,20 @@ BYTES = 5 * 1024 * 1024
 """Of one turn; the document that passes it is still kept."""
 SECONDS = 8.0
 """Of one turn: with the fetch of the index it must end before the lease of the turn does."""
+DOCUMENT_SECONDS = 5.0
+"""Of one document, shorter than a turn: the first of each turn has all of it, so none holds up the others for ever."""
 PAUSE = 0.2
 """Between two documents of one host."""
 
 
-def links_in(adapter: Adapter, source: str, headers: Mapping[str, str], body: bytes) -> tuple[str, ...]:
-    """What a body only points to; nothing where its adapter knows no links, or fails at them."""
+def links_in(adapter: Adapter, source: str, headers: Mapping[str, str], body: bytes) -> tuple[str, ...] | None:
+    """What a body only points to; None where its adapter knows no links, or fails at them: then all stays as it was."""
     if adapter.linked is None:
-        return ()
+        return None
     try:
         return tuple(adapter.linked(Delivery(source, body, clock.now(), headers)))
     except Exception:  # noqa: BLE001  # an adapter's fault leaves the index itself a delivery, which is read or quarantined
-        return ()
+        return None
 
 
 class Following:
@@ -57,7 +59,7 @@ class Following:
             async with asyncio.timeout(SECONDS):
                 await self._ask_all(asking, urls)
         except TimeoutError:
-            pass  # what was not answered in time waits on
+            pass  # what the turn had no time for waits on, and has all of its own time at the start of the next
         return len(await asyncio.to_thread(self._waiting, asking))
 
     async def _ask_all(self, asking: Asking, urls: Sequence[str]) -> None:
@@ -72,8 +74,11 @@ class Following:
         """One document, from the socket to the log; its size."""
         secrets = self._secrets_of(asking.source)
         try:
-            found = without_keys(await self._outbound.get(url, now=clock.now()), secrets)
+            async with asyncio.timeout(DOCUMENT_SECONDS):
+                found = without_keys(await self._outbound.get(url, now=clock.now()), secrets)
             reason = judged(found, conditional=False).reason
+        except TimeoutError:
+            found, reason = None, f"no whole answer within {DOCUMENT_SECONDS:g} s"
         except FetchError as error:
             found, reason = None, masked_text(str(error), secrets)
         if found is None or reason is not None:

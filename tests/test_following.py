@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,11 +12,12 @@ import sqlalchemy as sa
 
 from incidents.adapters import adapters
 from incidents.feeds import circuit, indexes, polls
-from incidents.feeds.polls import LINKED, Asking
+from incidents.feeds.polls import LINKED, Asking, Came
 from incidents.formats import cap_links
-from incidents.model import Delivery, Loss, Request
-from incidents.store import Store
+from incidents.model import Delivery, Loss, Request, UnrecognisedError
+from incidents.store import Store, receipt_of
 from service import following
+from service.outbound import TOTAL_SECONDS, Fetched
 from tests import hostile
 from tests.conftest import StartBarograph
 from tests.hostile import Feed
@@ -60,7 +63,9 @@ def test_links_are_those_of_entries_that_say_nothing_themselves() -> None:
     items = b"<item><title>x</title><link>one.xml</link></item><item><link>page.html</link></item>"
     assert links(b"<rss><channel>" + items + b"</channel></rss>") == ["https://alerts.example/cap/one.xml"]
     assert links(alert("1")) == []
-    assert links(b"<html>") == []
+    for broken in (b"<html>", b"<html/>", b"gone"):
+        with pytest.raises(UnrecognisedError):
+            links(broken)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +105,7 @@ def test_ten_thousand_links_are_bounded_and_the_rest_is_a_loss() -> None:
 def test_what_an_index_points_to_waits_until_it_is_read_or_given_up(store: Store) -> None:
     asking = Asking("met", Request(AT), timedelta(minutes=5))
     with store.writing() as connection:
-        indexes.note_links(connection, asking, ["a", "b", "c"], NOW)
+        indexes.note_links(connection, asking, ["a", "b"], NOW)
         indexes.note_links(connection, asking, ["a", "b", "d"], NOW + timedelta(minutes=1))
         assert sorted(indexes.waiting(connection, asking, 9)) == ["a", "b", "d"]
         indexes.note_read(connection, asking, "a", 7, NOW + timedelta(minutes=2))
@@ -111,16 +116,109 @@ def test_what_an_index_points_to_waits_until_it_is_read_or_given_up(store: Store
         assert indexes.unread(connection, "met") == (1, 1)
         assert sum(indexes.unread(connection, "met", as_of=NOW)) == 2
         assert sum(indexes.unread(connection, "met", as_of=NOW - timedelta(minutes=1))) == 0
-        indexes.note_links(connection, asking, ["a"], NOW + timedelta(minutes=3))
-        assert [row.url for row in connection.execute(sa.select(LINKED))] == ["a"]
+        indexes.note_links(connection, asking, ["b", "d"], NOW + timedelta(minutes=3))
+        assert sorted(row.url for row in connection.execute(sa.select(LINKED))) == ["b", "d"]
         polls.sync(connection, {("met", asking.id): asking}, NOW, 0.0)
         polls.sync(connection, {}, NOW, 0.0)
         assert connection.execute(sa.select(LINKED)).all() == []
 
 
+def test_what_an_index_ceased_to_point_to_unread_is_still_counted_at_its_time(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asking = Asking("met", Request(AT), timedelta(minutes=5))
+    minute = timedelta(minutes=1)
+    with store.writing() as connection:
+        indexes.note_links(connection, asking, ["a", "b", "c"], NOW)
+        indexes.note_read(connection, asking, "a", 7, NOW + minute)
+        for _ in range(indexes.MOST_TRIES):
+            indexes.note_failed(connection, asking, "b", "answered 500")
+        indexes.note_links(connection, asking, ["d"], NOW + 10 * minute)
+        assert indexes.waiting(connection, asking, 9) == ["d"]
+        assert indexes.unread(connection, "met") == (1, 0)
+        assert sum(indexes.unread(connection, "met", NOW + 5 * minute, since=NOW + 2 * minute)) == 2
+        assert sum(indexes.unread(connection, "met", NOW + 20 * minute, since=NOW)) == 3
+        assert sum(indexes.unread(connection, "met", NOW + 20 * minute, since=NOW + 15 * minute)) == 1
+        # What is named anew is tried anew.
+        indexes.note_links(connection, asking, ["b", "d"], NOW + 30 * minute)
+        assert sorted(indexes.waiting(connection, asking, 9)) == ["b", "d"]
+        monkeypatch.setattr(indexes, "MOST_GONE", 2)
+        indexes.note_links(connection, asking, [], NOW + 40 * minute)
+        assert sorted(row.url for row in connection.execute(sa.select(LINKED))) == ["b", "d"]
+
+
+def test_an_answer_that_is_no_index_makes_nothing_gone() -> None:
+    headers, adapter = {"request-url": AT}, adapters()["cap"]
+    assert following.links_in(adapter, "met", headers, atom()) == ()
+    assert following.links_in(adapter, "met", headers, b"<html><body>Sign in</body></html>") is None
+
+    def fails(_delivery: Delivery) -> list[str]:
+        raise KeyError("id")
+
+    assert following.links_in(replace(adapter, linked=fails), "met", headers, atom("a.xml")) is None
+
+
 @pytest.mark.parametrize(("every", "pause"), [(300, 30), (60, 10), (5, 5)])
 def test_an_index_with_documents_left_is_asked_again_sooner(every: int, pause: int) -> None:
     assert circuit.while_left(timedelta(seconds=every)) == timedelta(seconds=pause)
+
+
+# What is asked within a turn
+
+
+class Hanging:
+    """A client whose answers are these, and never come where there is none."""
+
+    def __init__(self, pages: dict[str, bytes]) -> None:
+        self.pages, self.asked = pages, list[str]()
+
+    async def get(self, url: str, *, now: datetime) -> Fetched:  # noqa: ARG002  # as the client's
+        self.asked.append(url)
+        if url not in self.pages:
+            await asyncio.sleep(60)
+        return Fetched(200, self.pages[url], "application/cap+xml")
+
+
+class Taking:
+    """A writer that takes everything."""
+
+    draining = False
+
+    async def submit(self, *_given: object) -> str:
+        return receipt_of(7)
+
+
+def test_a_document_that_hangs_lets_others_pass_and_is_given_up(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(following, "SECONDS", 5.0)
+    monkeypatch.setattr(following, "DOCUMENT_SECONDS", 0.2)
+    monkeypatch.setattr(following, "PAUSE", 0.0)
+    asking = Asking("met", Request(AT), timedelta(minutes=5))
+    with store.writing() as connection:
+        indexes.note_links(connection, asking, ["hangs"], NOW - timedelta(minutes=1))
+        indexes.note_links(connection, asking, ["hangs", "b", "c"], NOW)
+    client = Hanging({"b": alert("b"), "c": alert("c")})
+    follows = following.Following(store, client, Taking(), lambda _: ())  # type: ignore[arg-type]
+    left = [asyncio.run(follows.follow(asking, Came("unchanged"))) for _ in range(indexes.MOST_TRIES)]
+    assert left == [1, 1, 0]
+    assert client.asked[0] == "hangs"
+    assert sorted(client.asked) == ["b", "c", "hangs", "hangs", "hangs"]
+    with store.reading() as connection:
+        assert indexes.unread(connection, "met") == (0, 1)
+        reason = connection.execute(sa.select(LINKED.c.reason).where(LINKED.c.url == "hangs")).scalar()
+    assert reason == "no whole answer within 0.2 s"
+
+
+def test_a_turn_that_ends_early_is_no_failure_of_the_document_it_cut_off(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(following, "SECONDS", 0.1)
+    asking = Asking("met", Request(AT), timedelta(minutes=5))
+    follows = following.Following(store, Hanging({}), Taking(), lambda _: ())  # type: ignore[arg-type]
+    assert asyncio.run(follows.follow(asking, Came("answered", links=("hangs",)))) == 1
+    with store.reading() as connection:
+        assert connection.execute(sa.select(LINKED.c.tries)).scalar() == 0
+    monkeypatch.undo()
+    assert following.DOCUMENT_SECONDS < following.SECONDS < TOTAL_SECONDS
 
 
 # The service itself

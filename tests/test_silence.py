@@ -6,20 +6,27 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import sqlalchemy as sa
 
 from dashboards.coverage import coverage_words
 from dashboards.strips import compose_strips, is_unheard
+from incidents import deliveries
 from incidents.adapters import adapters
 from incidents.config import Config, config_of
+from incidents.configured import put
+from incidents.deliveries import Arrival
 from incidents.feeds import polls, scope
 from incidents.feeds.asked import Record, Run, silences, waiting_since
 from incidents.feeds.coverage import coverage
 from incidents.feeds.polls import Came
 from incidents.feeds.silence import gaps_at, silence_of, source_gaps
+from incidents.ingest import Ingest
 from incidents.model import Site, Source
-from incidents.store import Store
+from incidents.retention import TOMBSTONE
+from incidents.store import Store, first_id
 from incidents.views.now_view import SiteStrip
 from incidents.views.overview import now_view
+from incidents.views.unknowns import read_unknowns
 from incidents.views.view import Coverage
 from tests.figure_views import rich_view
 
@@ -188,3 +195,46 @@ def test_what_is_asked_for_several_sites_at_once_concerns_them_all() -> None:
     assert scope.sites_by_request(source, sites, [both]) == {both: None}
     berlin = Site("ber", "", 52.5, 13.4)
     assert scope.sites_by_request(source, [*sites, berlin], [both]) == {both: frozenset({"smf", "iad"})}
+
+
+# What a report says was not known
+
+
+def test_a_feed_that_failed_before_it_first_answered_was_not_known(store: Store) -> None:
+    config = configured(sky="generic_feed")
+    ask(store, config, *[FAILED] * 30, *[UNCHANGED] * 30)
+    first = NOW + 30 * EVERY
+    with store.intake() as connection:
+        deliveries.append(connection, [Arrival(first_id(first), "sky", first, {}, b"[]")])
+    with store.reading() as connection:
+        (gap,) = read_unknowns(connection, config, NOW - MINUTE, first + EVERY).gaps
+    assert (gap.since, gap.until, gap.reason) == (NOW, first, "answered 500")
+
+
+@pytest.mark.parametrize(
+    ("applied", "dropped", "expected"),
+    [
+        (0, None, [(0, 60), (62, 90)]),
+        (30, None, [(30, 60), (62, 90)]),
+        (70, None, [(62, 90)]),
+        (70, (10, 20), [(20, 60), (62, 90)]),
+    ],
+)
+def test_a_sender_is_expected_from_when_it_was_configured_or_spoke(
+    store: Store, applied: int, dropped: tuple[int, int] | None, expected: list[tuple[int, int]]
+) -> None:
+    config = config_of({"sources": [{"name": "am", "adapter": "alertmanager", "every": "2m"}]}, adapters())
+    with store.writing() as connection:
+        put(connection, ("source", "am"), {}, owner="file", now=NOW + applied * MINUTE)
+        if dropped:
+            first, last = (NOW + n * MINUTE for n in dropped)
+            words = {"kind": "delivery", "source": "am", "count": 9, "sha256": "", "dropped_at": NOW}
+            connection.execute(sa.insert(TOMBSTONE).values(**words, first_at=first, last_at=last))
+    spoke = NOW + 60 * MINUTE
+    with store.intake() as connection:
+        deliveries.append(connection, [Arrival(first_id(spoke), "am", spoke, {}, b'{"alerts": []}')])
+    while Ingest(store, adapters()).work(config, NOW):
+        pass
+    with store.reading() as connection:
+        gaps = read_unknowns(connection, config, NOW, NOW + 90 * MINUTE).gaps
+    assert [((g.since - NOW) // MINUTE, (g.until - NOW) // MINUTE) for g in gaps] == expected

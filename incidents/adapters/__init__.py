@@ -5,8 +5,8 @@ secrets)` with `VERIFIES` (in words) and `proof(delivery)` (what a signed delive
 `challenge(delivery)`, `SETUP`, `REPLY`, and, to be a feed, `EVERY`, `requests(source, sites)` with what to ask at each
 turn, `LANES` with what it speaks of (so that its silence is told in the right place before it first speaks), `CREDIT`
 with whom to name, `history(source, sites, since, until)` with what to ask for a window in the past, and
-`linked(delivery)` with the addresses of documents that its answer only points to. Importing one
-has no effect but its definition.
+`linked(delivery)` with the addresses of documents that its answer only points to, or an error where it cannot be told.
+Importing one has no effect but its definition.
 """
 
 from __future__ import annotations

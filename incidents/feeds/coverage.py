@@ -111,7 +111,7 @@ class Asked:
         unasked = without([(since, min(first, until))] if first > since else [], holes)
         gaps = joined(gaps_in(records, filled, source.name, lane or OTHER, self.window))
         heard = any(record.heard for record in records) or bool(holes)
-        unread = sum(indexes.unread(self.connection, source.name, as_of=until))
+        unread = sum(indexes.unread(self.connection, source.name, as_of=until, since=since))
         return Coverage(lane, source.name, tuple(gaps), tuple(unasked), heard=heard, unread=unread)
 
 

@@ -93,7 +93,7 @@ class Came:
     delivery_id: int | None = None
     whole: bool = False
     links: tuple[str, ...] | None = None
-    """The documents that the answer only points to; None where it is the same as before."""
+    """The documents that the answer only points to; None where they are the same as before, or cannot be told."""
     asked_to_wait: timedelta | None = None
 
 

@@ -18,16 +18,18 @@ def links_of(delivery: Delivery) -> list[str]:
     """The addresses of alerts that an index points to, on the host that the index was asked at, each once.
 
     What came by hand has no address, so nothing is followed from it; nor from what was itself followed.
+    Raises UnrecognisedError for what is neither an index nor holds an alert.
     """
     asked_at = delivery.headers.get("request-url", "")
-    if not asked_at or "request-linked-from" in delivery.headers or len(delivery.body) > cap.LARGEST:
+    if not asked_at or "request-linked-from" in delivery.headers:
         return []
-    try:
-        root = xml_documents.parse(delivery.body)
-    except UnrecognisedError:
+    if len(delivery.body) > cap.LARGEST:
+        raise UnrecognisedError("too large for an index")
+    root = xml_documents.parse(delivery.body)
+    if xml_documents.every(root, "alert"):
         return []
-    if xml_documents.local(root) not in {"feed", "rss", "RDF"} or xml_documents.every(root, "alert"):
-        return []
+    if xml_documents.local(root) not in {"feed", "rss", "RDF"}:
+        raise UnrecognisedError(f"no index, but <{xml_documents.local(root)[:40]}>")
     entries = (entry for entry in cap.entries_of(root) if not cap.speaks(cap.of_entry(entry)))
     found = (_resolved(link, asked_at) for entry in entries if (link := _link(entry)))
     return list(dict.fromkeys(link for link in found if link))[:MOST]

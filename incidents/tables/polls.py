@@ -57,7 +57,10 @@ class PollHostRow(SQLModel, table=True):
 
 
 class LinkedRow(SQLModel, table=True):
-    """A document that the answer of a request only points to: whether it has been read; gone when the link is."""
+    """A document that the answer of a request only points to: whether it has been read.
+
+    What was read is gone when the link is; what never was stays, so that an incident of that time can tell of it.
+    """
 
     __tablename__ = "linked"
     source: str = Field(primary_key=True)
@@ -67,10 +70,10 @@ class LinkedRow(SQLModel, table=True):
     url: str
     seen_at: datetime = instant_column()
     read_at: datetime | None = instant_column(nullable=True)
-    """When it became a delivery; None while it waits, or was given up."""
+    """When it became a delivery; None while it waits, or was given up. Of one missed, when the link was gone."""
     delivery_id: int | None = Field(default=None, sa_column=Column(BigInteger))
     tries: int
-    """How often it was asked for in vain."""
+    """How often it was asked for in vain; `indexes.GONE` where the link was gone before it was read."""
     reason: str | None = None
     """Why the last asking brought nothing."""
 

@@ -9,23 +9,50 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from incidents.config import Config
+from incidents.configured import CONFIGURED
 from incidents.deliveries import DELIVERY, STAMP
+from incidents.feeds.asked import Span, without
+from incidents.feeds.coverage import polled
 from incidents.feeds.silence import source_gaps
 from incidents.proofs.repeats import REFUSAL
+from incidents.retention import TOMBSTONE
 from incidents.store import first_id
 from incidents.views.view import Gap, Unknowns
 
 
-def _heard_before(connection: sa.Connection, gaps: Iterable[Gap]) -> Iterator[Gap]:
-    """The gaps without the time before a source first spoke: nobody expected a word of it then."""
-    first: dict[str, datetime | None] = {}
+def _known(connection: sa.Connection, config: Config, gaps: Iterable[Gap]) -> Iterator[Gap]:
+    """The gaps that can be told: of feeds all, their askings are a log of their own; of senders what of them is known.
+
+    Nobody expected a word of a sender before it was configured or spoke, and what retention dropped was no silence.
+    """
+    asked = {source.name for source in polled(connection, config)}
+    senders: dict[str, tuple[datetime | None, list[Span]]] = {}
     for gap in gaps:
-        if gap.source not in first:
-            earliest = sa.select(DELIVERY.c.received_at).where(DELIVERY.c.source == gap.source)
-            first[gap.source] = connection.execute(earliest.order_by(DELIVERY.c.id).limit(1)).scalar()
-        since = max(gap.since, first[gap.source] or gap.since)
+        if gap.source in asked:
+            yield gap
+            continue
+        if gap.source not in senders:
+            dropped = _dropped(connection, gap.source)
+            senders[gap.source] = _expected_from(connection, gap.source, dropped), dropped
+        first, dropped = senders[gap.source]
+        since = max(gap.since, first or gap.since)
         if since < gap.until:
-            yield replace(gap, since=since)
+            for begins, ends in without([(since, gap.until)], dropped):
+                yield replace(gap, since=begins, until=ends)
+
+
+def _dropped(connection: sa.Connection, source: str) -> list[Span]:
+    query = sa.select(TOMBSTONE.c.first_at, TOMBSTONE.c.last_at)
+    rows = connection.execute(query.where(TOMBSTONE.c.kind == "delivery", TOMBSTONE.c.source == source))
+    return [(row.first_at, row.last_at) for row in rows]
+
+
+def _expected_from(connection: sa.Connection, source: str, dropped: Iterable[Span]) -> datetime | None:
+    """When a sender was configured. A change is noted as if it were the first time, so what it said before counts."""
+    applied = sa.select(CONFIGURED.c.applied_at).where(CONFIGURED.c.kind == "source", CONFIGURED.c.name == source)
+    earliest = sa.select(DELIVERY.c.received_at).where(DELIVERY.c.source == source).order_by(DELIVERY.c.id)
+    found = [connection.execute(query.limit(1)).scalar() for query in (applied, earliest)]
+    return min((at for at in (*found, *(begins for begins, _ in dropped)) if at is not None), default=None)
 
 
 def read_unknowns(connection: sa.Connection, config: Config, since: datetime, until: datetime) -> Unknowns:
@@ -44,7 +71,7 @@ def read_unknowns(connection: sa.Connection, config: Config, since: datetime, un
         .order_by(REFUSAL.c.source, REFUSAL.c.reason)
     )
     return Unknowns(
-        tuple(_heard_before(connection, source_gaps(connection, config, since, until))),
+        tuple(_known(connection, config, source_gaps(connection, config, since, until))),
         tuple((source, int(n)) for source, n in quarantined),
         tuple((source, reason, int(n)) for source, reason, n in refused),
     )
