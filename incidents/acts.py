@@ -156,19 +156,27 @@ class Acting:
 
         A retraction withdrawn brings its entry back; an entry that is withdrawn already stays so, with no new one.
         """
-        old = self._entry(incident, number, linking=True)
-        if old.kind not in WITHDRAWABLE:
-            hint = INSTEAD.get(old.kind, "add a note instead")
-            raise ConflictError(f"an entry of kind {old.kind} is not withdrawn; {hint}")
-        already = amendments.withdrawals(entries.decisions(self.connection, [incident])[incident]).get(number)
-        if already is not None:
-            return already.id
-        added = self.changes.append(
-            Draft(incident, "retraction", {"kind": old.kind}, self.actor, self.now, supersedes=number)
-        )
-        assert added is not None
-        self._done(incident, relink=old.kind != "link_judged")
-        return added
+        return self.retract_all(incident, [number])[0]
+
+    def retract_all(self, incident: str, numbers: Sequence[int]) -> list[int]:
+        """Withdraw entries together; the ids of their retractions, in the order of the entries."""
+        self._hold([incident], linking=True)
+        kinds = self._kinds(incident, numbers)
+        for kind in kinds.values():
+            if kind not in WITHDRAWABLE:
+                hint = INSTEAD.get(kind, "add a note instead")
+                raise ConflictError(f"an entry of kind {kind} is not withdrawn; {hint}")
+        already = amendments.withdrawals(entries.decisions(self.connection, [incident])[incident])
+        found = {number: already[number].id for number in numbers if number in already}
+        new = [number for number in dict.fromkeys(numbers) if number not in found]
+        for number in new:
+            params = {"kind": kinds[number]}
+            added = self.changes.append(Draft(incident, "retraction", params, self.actor, self.now, supersedes=number))
+            assert added is not None
+            found[number] = added
+        if new:  # one fold for all: each reads the whole log
+            self._done(incident, relink=any(kinds[number] != "link_judged" for number in new))
+        return [found[number] for number in numbers]
 
     def patch(self, incident: str, fields: Mapping[str, Any]) -> Incident:
         """Change fields, one entry each: title, severity, owner, services, milestones, impact_windows.
@@ -382,6 +390,19 @@ class Acting:
         if row is None:
             raise NotFoundError(f"the incident has no entry {number}")
         return entry_of(row)
+
+    def _kinds(self, incident: str, numbers: Sequence[int]) -> dict[int, str]:
+        """The kinds of an incident's entries by their ids. Raises NotFoundError."""
+        query = sa.select(ENTRY.c.id, ENTRY.c.kind).where(ENTRY.c.incident_id == incident)
+        found: dict[int, str] = {
+            row.id: row.kind
+            for part in chunks(list(numbers))
+            for row in self.connection.execute(query.where(ENTRY.c.id.in_(part)))
+        }
+        for number in numbers:
+            if number not in found:
+                raise NotFoundError(f"the incident has no entry {number}")
+        return found
 
     def _when(self, fields: Mapping[str, Any]) -> tuple[datetime, datetime | None]:
         at = self._instant(fields["happened_at"], "happened_at") if fields.get("happened_at") else self.now

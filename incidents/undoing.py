@@ -27,8 +27,7 @@ def undo(acting: Acting, incident: str, number: int) -> None:
     theirs = [e for e in act if e.kind in amendments.WITHDRAWABLE and (e.id == number or is_persons)]
     if not theirs:
         raise ConflictError(f"an entry of kind {act[0].kind} cannot be undone; add a note instead")
-    for entry in theirs:
-        acting.retract(incident, entry.id)
+    acting.retract_all(incident, [entry.id for entry in theirs])
 
 
 def _act(connection: sa.Connection, incident: str, number: int) -> tuple[Entry, ...]:

@@ -9,8 +9,8 @@ import pytest
 from incidents import amendments
 from incidents.acts import ConflictError, NotFoundError
 from incidents.amendments import Amendments
-from incidents.entries import everything
-from incidents.model import Entry
+from incidents.entries import Changes, everything
+from incidents.model import Entry, Incident
 from incidents.store import Store
 from incidents.undoing import undo
 from incidents.views import overview
@@ -127,6 +127,26 @@ def test_all_changes_of_one_form_are_undone_together_and_a_verdict_too(world: Wo
     now = world.incidents()[0]
     assert now.owner is None
     assert now.title != "Else"
+
+
+def test_a_long_conversation_is_undone_in_one_fold(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = world.only().id
+    said = [({"text": f"The site is hot, {n}", "origin": "chat"}, f"chat|{n}") for n in range(40)]
+    world.act(lambda acting: acting.transcribe(name, said))
+    folds: list[str] = []
+    settle = Changes.settle
+
+    def counted(changes: Changes) -> dict[str, Incident]:
+        folds.append("one")
+        return settle(changes)
+
+    monkeypatch.setattr(Changes, "settle", counted)
+    undo_last(world.go_on(timedelta(minutes=1)), name)
+    assert len([e for e in log(world, name) if e.kind == "retraction"]) == 40
+    assert "The site is hot" not in world.timeline()
+    assert len(folds) <= 4, "of the clock, of the retractions, of what relinking adds"
+    undo_last(world, name)
+    assert world.timeline().count("The site is hot") == 40
 
 
 def test_what_cannot_be_undone_is_refused_and_not_offered(world: World) -> None:
