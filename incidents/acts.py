@@ -268,14 +268,16 @@ class Acting:
         self.changes.join(into, moving, self.actor)
         return self._done(into, relink=True)
 
-    def unmerge(self, incident: str) -> Incident:
-        """Undo a merge: what had moved goes back."""
+    def unmerge(self, incident: str, *, merge: Entry | None = None) -> Incident:
+        """Undo a merge: what had moved goes back. With an entry of a merge only where that merge is in force."""
         query = sa.select(INCIDENT.c.merged_into).where(INCIDENT.c.id == incident)
         into = self.connection.execute(query).scalar()
         source = self._hold([incident, into] if into else [incident], members_of=incident, linking=True)[0]
         if not into or source.merged_into != into:
             raise ConflictError("the incident is not merged into another one, or no longer into the one it was")
         log = [e for e in entries.decisions(self.connection, [incident])[incident] if e.kind == "merged"]
+        if merge is not None and not _is_merge(merge, log[-1], into):
+            raise ConflictError("that merge is not in force any more: the incident has moved on since")
         moved = [str(a) for a in log[-1].params.get("alerts", ())]
         self.changes.append(Draft(incident, "unmerged", {"from": into}, self.actor, self.now))
         self.changes.leave(into, moved, self.actor, {"unmerged": incident})
@@ -452,6 +454,13 @@ class Acting:
             windows = [_stretch_json(*self._stretch(w, field)) for w in value[:100]]
             return [_moment_json(w) for w in now.impact_windows], windows
         raise ValueError(f"{field[:60]}: is not a field that can be changed")
+
+
+def _is_merge(entry: Entry, last: Entry, into: str) -> bool:
+    """Whether an entry of either side of a merge is of the source's last one, into this target."""
+    if entry.kind == "merged":
+        return entry.id == last.id and entry.params.get("into") == into
+    return entry.incident == into and (entry.actor, entry.recorded_at) == (last.actor, last.recorded_at)
 
 
 def text(fields: Mapping[str, Any], name: str, bound: int) -> str:

@@ -45,9 +45,10 @@ def _moved_back(acting: Acting, incident: str, act: Sequence[Entry]) -> bool:
     """Move back what an act had moved; whether it had moved anything."""
     by_kind = {entry.kind: entry for entry in reversed(act)}
     if "merged" in by_kind:
-        acting.unmerge(incident)
+        acting.unmerge(incident, merge=by_kind["merged"])
     elif "merged_from" in by_kind:
-        acting.unmerge(str(by_kind["merged_from"].params["from"]))
+        joined = by_kind["merged_from"]
+        acting.unmerge(str(joined.params["from"]), merge=joined)
     elif "unmerged" in by_kind:
         acting.merge(incident, str(by_kind["unmerged"].params["from"]))
     elif "split" in by_kind:
