@@ -156,19 +156,27 @@ class Acting:
 
         A retraction withdrawn brings its entry back; an entry that is withdrawn already stays so, with no new one.
         """
-        old = self._entry(incident, number, linking=True)
-        if old.kind not in WITHDRAWABLE:
-            hint = INSTEAD.get(old.kind, "add a note instead")
-            raise ConflictError(f"an entry of kind {old.kind} is not withdrawn; {hint}")
-        already = amendments.withdrawals(entries.decisions(self.connection, [incident])[incident]).get(number)
-        if already is not None:
-            return already.id
-        added = self.changes.append(
-            Draft(incident, "retraction", {"kind": old.kind}, self.actor, self.now, supersedes=number)
-        )
-        assert added is not None
-        self._done(incident, relink=old.kind != "link_judged")
-        return added
+        return self.retract_all(incident, [number])[0]
+
+    def retract_all(self, incident: str, numbers: Sequence[int]) -> list[int]:
+        """Withdraw entries together; the ids of their retractions, in the order of the entries."""
+        self._hold([incident], linking=True)
+        kinds = self._kinds(incident, numbers)
+        for kind in kinds.values():
+            if kind not in WITHDRAWABLE:
+                hint = INSTEAD.get(kind, "add a note instead")
+                raise ConflictError(f"an entry of kind {kind} is not withdrawn; {hint}")
+        already = amendments.withdrawals(entries.decisions(self.connection, [incident])[incident])
+        found = {number: already[number].id for number in numbers if number in already}
+        new = [number for number in dict.fromkeys(numbers) if number not in found]
+        for number in new:
+            params = {"kind": kinds[number]}
+            added = self.changes.append(Draft(incident, "retraction", params, self.actor, self.now, supersedes=number))
+            assert added is not None
+            found[number] = added
+        if new:  # one fold for all: each reads the whole log
+            self._done(incident, relink=any(kinds[number] != "link_judged" for number in new))
+        return [found[number] for number in numbers]
 
     def patch(self, incident: str, fields: Mapping[str, Any]) -> Incident:
         """Change fields, one entry each: title, severity, owner, services, milestones, impact_windows.
@@ -260,14 +268,16 @@ class Acting:
         self.changes.join(into, moving, self.actor)
         return self._done(into, relink=True)
 
-    def unmerge(self, incident: str) -> Incident:
-        """Undo a merge: what had moved goes back."""
+    def unmerge(self, incident: str, *, merge: Entry | None = None) -> Incident:
+        """Undo a merge: what had moved goes back. With an entry of a merge only where that merge is in force."""
         query = sa.select(INCIDENT.c.merged_into).where(INCIDENT.c.id == incident)
         into = self.connection.execute(query).scalar()
         source = self._hold([incident, into] if into else [incident], members_of=incident, linking=True)[0]
         if not into or source.merged_into != into:
             raise ConflictError("the incident is not merged into another one, or no longer into the one it was")
         log = [e for e in entries.decisions(self.connection, [incident])[incident] if e.kind == "merged"]
+        if merge is not None and not _is_merge(merge, log[-1], into):
+            raise ConflictError("that merge is not in force any more: the incident has moved on since")
         moved = [str(a) for a in log[-1].params.get("alerts", ())]
         self.changes.append(Draft(incident, "unmerged", {"from": into}, self.actor, self.now))
         self.changes.leave(into, moved, self.actor, {"unmerged": incident})
@@ -383,6 +393,19 @@ class Acting:
             raise NotFoundError(f"the incident has no entry {number}")
         return entry_of(row)
 
+    def _kinds(self, incident: str, numbers: Sequence[int]) -> dict[int, str]:
+        """The kinds of an incident's entries by their ids. Raises NotFoundError."""
+        query = sa.select(ENTRY.c.id, ENTRY.c.kind).where(ENTRY.c.incident_id == incident)
+        found: dict[int, str] = {
+            row.id: row.kind
+            for part in chunks(list(numbers))
+            for row in self.connection.execute(query.where(ENTRY.c.id.in_(part)))
+        }
+        for number in numbers:
+            if number not in found:
+                raise NotFoundError(f"the incident has no entry {number}")
+        return found
+
     def _when(self, fields: Mapping[str, Any]) -> tuple[datetime, datetime | None]:
         at = self._instant(fields["happened_at"], "happened_at") if fields.get("happened_at") else self.now
         until = self._instant(fields["happened_until"], "happened_until") if fields.get("happened_until") else None
@@ -431,6 +454,13 @@ class Acting:
             windows = [_stretch_json(*self._stretch(w, field)) for w in value[:100]]
             return [_moment_json(w) for w in now.impact_windows], windows
         raise ValueError(f"{field[:60]}: is not a field that can be changed")
+
+
+def _is_merge(entry: Entry, last: Entry, into: str) -> bool:
+    """Whether an entry of either side of a merge is of the source's last one, into this target."""
+    if entry.kind == "merged":
+        return entry.id == last.id and entry.params.get("into") == into
+    return entry.incident == into and (entry.actor, entry.recorded_at) == (last.actor, last.recorded_at)
 
 
 def text(fields: Mapping[str, Any], name: str, bound: int) -> str:

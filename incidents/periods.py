@@ -43,9 +43,15 @@ def named(text: str, zone: str, now: datetime) -> Period:
 
 def last(every: Every, zone: str, now: datetime) -> Period:
     """The last whole month, quarter or year before now."""
+    return latest(every, zone, now, 1)[0]
+
+
+def latest(every: Every, zone: str, now: datetime, most: int) -> list[Period]:
+    """So many whole months, quarters or years before now, the last one first."""
     today, months = now.astimezone(ZoneInfo(zone)), _MONTHS[every]
-    begun = today.year * 12 + (today.month - 1) // months * months - months
-    return _of(begun // 12, begun % 12 + 1, every, zone)
+    begun = today.year * 12 + (today.month - 1) // months * months
+    found = [begun - n * months for n in range(1, most + 1)]
+    return [_of(first // 12, first % 12 + 1, every, zone) for first in found]
 
 
 def between(first: date, final: date, zone: str) -> Period:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -48,15 +49,17 @@ def make(connection: sa.Connection, incident: str, by: str, now: datetime, lasts
 def listed(connection: sa.Connection, incident: str) -> list[Share]:
     """The links of an incident, newest first, those that ended too."""
     query = sa.select(SHARE).where(SHARE.c.incident_id == incident).order_by(SHARE.c.made_at.desc(), SHARE.c.id)
-    return [
-        Share(r.id, r.incident_id, r.made_at, r.made_by, r.expires_at, r.revoked_at, r.revoked_by)
-        for r in connection.execute(query.limit(200))
-    ]
+    return [_share(row) for row in connection.execute(query.limit(200))]
 
 
 def one(connection: sa.Connection, incident: str, name: str) -> Share | None:
     """A link of an incident by its id."""
-    return next((share for share in listed(connection, incident) if share.id == name), None)
+    row = connection.execute(sa.select(SHARE).where(SHARE.c.id == name, SHARE.c.incident_id == incident)).first()
+    return _share(row) if row else None
+
+
+def _share(r: Any) -> Share:  # noqa: ANN401  # a row of ShareRow's columns
+    return Share(r.id, r.incident_id, r.made_at, r.made_by, r.expires_at, r.revoked_at, r.revoked_by)
 
 
 def revoke(connection: sa.Connection, incident: str, name: str, by: str, now: datetime) -> bool:

@@ -27,8 +27,7 @@ def undo(acting: Acting, incident: str, number: int) -> None:
     theirs = [e for e in act if e.kind in amendments.WITHDRAWABLE and (e.id == number or is_persons)]
     if not theirs:
         raise ConflictError(f"an entry of kind {act[0].kind} cannot be undone; add a note instead")
-    for entry in theirs:
-        acting.retract(incident, entry.id)
+    acting.retract_all(incident, [entry.id for entry in theirs])
 
 
 def _act(connection: sa.Connection, incident: str, number: int) -> tuple[Entry, ...]:
@@ -46,9 +45,10 @@ def _moved_back(acting: Acting, incident: str, act: Sequence[Entry]) -> bool:
     """Move back what an act had moved; whether it had moved anything."""
     by_kind = {entry.kind: entry for entry in reversed(act)}
     if "merged" in by_kind:
-        acting.unmerge(incident)
+        acting.unmerge(incident, merge=by_kind["merged"])
     elif "merged_from" in by_kind:
-        acting.unmerge(str(by_kind["merged_from"].params["from"]))
+        joined = by_kind["merged_from"]
+        acting.unmerge(str(joined.params["from"]), merge=joined)
     elif "unmerged" in by_kind:
         acting.merge(incident, str(by_kind["unmerged"].params["from"]))
     elif "split" in by_kind:

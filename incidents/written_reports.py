@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import cast
@@ -32,6 +33,12 @@ def is_free(connection: sa.Connection, slot: str, now: datetime) -> bool:
     """Whether a slot may be claimed: a look that keeps no writer waiting."""
     row = connection.execute(sa.select(REPORT.c.written_at, REPORT.c.claimed_at).where(REPORT.c.slot == slot)).first()
     return row is None or (row.written_at is None and row.claimed_at <= now - LEASE)
+
+
+def known(connection: sa.Connection, slots: Sequence[str]) -> dict[str, bool]:
+    """Those of these slots that were ever claimed, and whether they are written."""
+    rows = connection.execute(sa.select(REPORT.c.slot, REPORT.c.written_at).where(REPORT.c.slot.in_(slots)))
+    return {row.slot: row.written_at is not None for row in rows}
 
 
 def claim(connection: sa.Connection, slot: str, now: datetime) -> bool:

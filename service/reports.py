@@ -33,6 +33,10 @@ KINDS = {
     "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
     "md": "text/markdown",
 }
+MOST_LATE = 12
+"""How many periods the schedule writes at most of those that have ended: older ones that were missed stay unwritten."""
+REMEMBERED = 60
+"""How many periods back the schedule looks whether it had begun."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +103,32 @@ class Plan:
 
 
 def write_due(store: Store, plan: Plan, now: datetime) -> list[Path]:
-    """Write the last whole period in each format that no process has written yet; the paths of the files."""
-    wanted = Wanted(periods.last(plan.every, plan.zone, now), plan.zone, address=plan.address)
-    return [path for form in plan.forms if (path := _write_one(store, plan, wanted, form, now))]
+    """Write the whole periods that are due, in each format that no process has written yet; the paths of the files."""
+    found = [
+        _write_one(store, plan, Wanted(one, plan.zone, address=plan.address), form, now)
+        for one, form in _due(store, plan, now)
+    ]
+    return [path for path in found if path]
+
+
+def _due(store: Store, plan: Plan, now: datetime) -> list[tuple[Period, str]]:
+    """The last period, and those before it that were missed since the schedule began; the oldest first."""
+    latest = periods.latest(plan.every, plan.zone, now, REMEMBERED)
+    with store.reading() as connection:
+        known = written_reports.known(connection, [_slot(one, form) for one in latest for form in plan.forms])
+    due = []
+    for form in plan.forms:
+        begun = max((n for n, one in enumerate(latest) if _slot(one, form) in known), default=0)
+        due += [(one, form) for one in latest[: min(begun + 1, MOST_LATE)] if not known.get(_slot(one, form))]
+    return sorted(due, key=lambda each: each[0].since)
+
+
+def _slot(one: Period, form: str) -> str:
+    return f"{one.name}.{form}"
 
 
 def _write_one(store: Store, plan: Plan, wanted: Wanted, form: str, now: datetime) -> Path | None:
-    slot = f"{wanted.period.name}.{form}"
+    slot = _slot(wanted.period, form)
     with store.reading() as connection:
         if not written_reports.is_free(connection, slot, now):
             return None
@@ -118,8 +141,11 @@ def _write_one(store: Store, plan: Plan, wanted: Wanted, form: str, now: datetim
             report = read(connection, config, wanted, now)
         name, content = export(report, form)
         path = put(plan.folder, name, content)
-    except OSError as error:
-        reason = f"{plan.folder}: {error.strerror or error}"
+    except Exception as error:  # noqa: BLE001  # a job boundary: the slot tells why, and the other slots are written
+        if isinstance(error, OSError):
+            reason = f"{plan.folder}: {error.strerror or error}"
+        else:  # a fault of ours, or the database's; the text could hold a person's words, the type must do
+            reason = f"it could not be made: {type(error).__name__}"
         with store.writing() as connection:
             written_reports.fail(connection, slot, now, reason)
         log.warning("report %s: %s", slot, reason)

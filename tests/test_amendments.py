@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
 from incidents import amendments
-from incidents.acts import ConflictError, NotFoundError
+from incidents.acts import Acting, ConflictError, NotFoundError
 from incidents.amendments import Amendments
-from incidents.entries import everything
-from incidents.model import Entry
+from incidents.entries import Changes, everything
+from incidents.model import Entry, Incident
 from incidents.store import Store
 from incidents.undoing import undo
 from incidents.views import overview
@@ -37,6 +38,10 @@ def seen(world: World, incident: str, who: str = "alice") -> Amendments:
 def alerts(world: World, incident: str) -> list[str]:
     with world.store.reading() as connection:
         return [a.id for a in overview.alerts_of(connection, incident, after="", limit=10)]
+
+
+def opened(world: World, title: str) -> str:
+    return world.act(lambda acting: acting.open({"title": title, "severity": "error"})).id
 
 
 def undo_last(world: World, incident: str) -> None:
@@ -119,6 +124,26 @@ def test_merge_and_split_are_undone_from_either_side(world: World) -> None:
     assert (alerts(world, name), alerts(world, part)) == ([first], [second])
 
 
+@pytest.mark.parametrize("side", ["merged", "merged_from"])
+def test_a_merge_that_was_undone_before_is_not_undone_again(world: World, side: str) -> None:
+    one = world.only().id
+    old, new = (opened(world, title) for title in ("B", "C"))
+    world.at("10:01").act(lambda acting: acting.merge(one, old))
+    where = one if side == "merged" else old
+    number = next(e.id for e in log(world, where) if e.kind == side)
+    world.at("10:02").act(lambda acting: acting.unmerge(one))
+    with pytest.raises(ConflictError):
+        world.act(lambda acting: undo(acting, where, number))
+    for minute, into in (("10:03", new), ("10:05", old)):
+        world.at(minute).act(partial(Acting.merge, incident=one, into=into), "bob")
+        with pytest.raises(ConflictError, match="not in force"):
+            world.act(lambda acting: undo(acting, where, number))
+        assert [i.merged_into for i in world.incidents() if i.id == one] == [into]
+        last = max(e.id for e in log(world, into) if e.kind == "merged_from")
+        world.go_on(timedelta(minutes=1)).act(partial(undo, incident=into, number=last))
+        assert [i.merged_into for i in world.incidents() if i.id == one] == [None]
+
+
 def test_all_changes_of_one_form_are_undone_together_and_a_verdict_too(world: World) -> None:
     name = world.only().id
     world.act(lambda acting: acting.patch(name, {"owner": "ana", "title": "Else", "reason": "told by telephone"}))
@@ -127,6 +152,26 @@ def test_all_changes_of_one_form_are_undone_together_and_a_verdict_too(world: Wo
     now = world.incidents()[0]
     assert now.owner is None
     assert now.title != "Else"
+
+
+def test_a_long_conversation_is_undone_in_one_fold(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = world.only().id
+    said = [({"text": f"The site is hot, {n}", "origin": "chat"}, f"chat|{n}") for n in range(40)]
+    world.act(lambda acting: acting.transcribe(name, said))
+    folds: list[str] = []
+    settle = Changes.settle
+
+    def counted(changes: Changes) -> dict[str, Incident]:
+        folds.append("one")
+        return settle(changes)
+
+    monkeypatch.setattr(Changes, "settle", counted)
+    undo_last(world.go_on(timedelta(minutes=1)), name)
+    assert len([e for e in log(world, name) if e.kind == "retraction"]) == 40
+    assert "The site is hot" not in world.timeline()
+    assert len(folds) <= 4, "of the clock, of the retractions, of what relinking adds"
+    undo_last(world, name)
+    assert world.timeline().count("The site is hot") == 40
 
 
 def test_what_cannot_be_undone_is_refused_and_not_offered(world: World) -> None:

@@ -20,6 +20,7 @@ from incidents.acts import ConflictError
 from incidents.adapters import adapters
 from incidents.deliveries import DELIVERY, Arrival
 from incidents.ingest import Ingest
+from incidents.notices import outbox
 from incidents.rebuild import rebuild, state_digest
 from incidents.store import DeliveryIds, Store
 from service import backup, clock
@@ -86,6 +87,27 @@ def test_a_backup_comes_back_on_either_database_and_folds_to_the_same(
         assert worked.statements == 1
         with pytest.raises(ConflictError, match="not empty"):
             restore(other, path)
+
+
+def test_a_restored_copy_sends_nothing_that_its_original_may_send(
+    store: Store, empty: tuple[Store, Store], tmp_path: Path
+) -> None:
+    lived(store)
+    with store.writing() as connection:
+        sent = outbox.tell_test(connection, "pager", "user:alice", DAY)
+        connection.execute(sa.update(outbox.NOTICE).values(state="sent"))
+        waits = outbox.tell_test(connection, "pager", "user:alice", DAY)
+    path = tmp_path / "b.backup"
+    back_up(store, path, DAY)
+    for other in empty:
+        restore(other, path)
+        with other.writing() as connection:
+            assert not outbox.has_due(connection, clock.now())
+            told = {one.id: (one.state, [a.reason for a in one.attempts]) for one in outbox.listed(connection)}
+            assert told == {sent: ("sent", []), waits: ("dead", ["restored from a backup"])}
+            again = outbox.send_again(connection, waits, "user:bob", clock.now())
+        assert again is not None
+        assert again.state == "waiting"
 
 
 def test_a_backup_of_an_earlier_schema_is_brought_to_this_one(sqlite_url: str, tmp_path: Path) -> None:

@@ -185,6 +185,41 @@ def test_a_folder_that_cannot_be_written_is_told_and_tried_again(store: Store, p
     assert len(reports.write_due(store, plan, NOW + written_reports.LEASE)) == 2
 
 
+def test_a_report_that_cannot_be_made_says_why_and_keeps_no_other_from_being_written(
+    sqlite_store: Store, plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export = reports.export
+
+    def broken(report: Report, form: str) -> tuple[str, bytes]:
+        if form == "html":
+            raise KeyError("somebody's words")
+        return export(report, form)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(reports, "export", broken)
+        assert [path.suffix for path in reports.write_due(sqlite_store, plan, NOW)] == [".md"]
+    with sqlite_store.reading() as connection:
+        told = {each.slot: each.failure for each in written_reports.listed(connection)}
+    assert told == {"2026-10.html": "it could not be made: KeyError", "2026-10.md": None}
+    later = NOW + written_reports.LEASE
+    assert [path.suffix for path in reports.write_due(sqlite_store, plan, later)] == [".html"]
+
+
+def test_periods_that_were_missed_are_written_up_to_a_bound(sqlite_store: Store, plan: Plan) -> None:
+    plan = replace(plan, forms=("md",))
+
+    def written(year: int, month: int) -> list[str]:
+        found = reports.write_due(sqlite_store, plan, datetime(year, month, 2, tzinfo=UTC))
+        return [path.stem.removeprefix("barograph-report-") for path in found]
+
+    assert written(2026, 8) == ["2026-07"], "nothing from before the schedule began"
+    assert written(2026, 11) == ["2026-08", "2026-09", "2026-10"]
+    assert written(2028, 6) == [f"2027-{n:02}" for n in range(6, 13)] + [f"2028-{n:02}" for n in range(1, 6)]
+    assert written(2028, 6) == []
+    plan = replace(plan, forms=("md", "html"))
+    assert written(2028, 6) == ["2028-05"], "a new format begins with the last period"
+
+
 def test_nobody_ever_sees_half_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     reports.put(tmp_path, "report.md", b"old")
 

@@ -99,6 +99,22 @@ def test_a_link_ends_and_can_be_revoked_once(store: Store) -> None:
     assert (kept.revoked_by, kept.holds(now)) == ("user:b", False)
 
 
+def test_a_link_with_many_newer_ones_is_found_and_revoked(sqlite_store: Store) -> None:
+    world = World(sqlite_store).at("10:00").alertmanager(firing("db-1"))
+    name, day = world.only().id, timedelta(days=1)
+    with sqlite_store.writing() as connection:
+        first = shares.make(connection, name, "user:a", world.now, day)
+        assert first is not None
+        for n in range(1, 202):
+            shares.make(connection, name, "user:a", world.now + timedelta(seconds=n), day)
+        assert shares.one(connection, name, first.id) == first
+        assert shares.one(connection, "other", first.id) is None
+        assert shares.revoke(connection, name, first.id, "user:b", world.now)
+        kept = shares.one(connection, name, first.id)
+    assert kept is not None
+    assert kept.revoked_by == "user:b"
+
+
 # What a stranger sees
 
 

@@ -35,6 +35,7 @@ LEASE = timedelta(seconds=60)
 FORGOTTEN = timedelta(minutes=5)
 """How long a notice waits for a destination that no process knows, before it is given up."""
 UNKNOWN = "the destination is not configured any more"
+RESTORED = "restored from a backup"
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,14 +201,22 @@ def has_lost(connection: sa.Connection, known: Iterable[str], now: datetime) -> 
 
 def give_up(connection: sa.Connection, known: Iterable[str], now: datetime) -> int:
     """Give up what waits for destinations that are not configured any more; how many."""
-    lost = _lost(known, now)
-    rows = connection.execute(sa.select(NOTICE).where(lost)).all()
-    for row in rows:
-        if connection.execute(sa.update(NOTICE).where(NOTICE.c.id == row.id, lost).values(state="dead")).rowcount:
+    return _end(connection, _lost(known, now), UNKNOWN, now)
+
+
+def end_restored(connection: sa.Connection, now: datetime) -> int:
+    """Give up all that waits in a database that was restored: whoever made the backup may have sent it; how many."""
+    return _end(connection, NOTICE.c.state == "waiting", RESTORED, now)
+
+
+def _end(connection: sa.Connection, which: sa.ColumnElement[bool], reason: str, now: datetime) -> int:
+    found = list(connection.execute(sa.select(NOTICE.c.id).where(which)).scalars())
+    for number in found:
+        if connection.execute(sa.update(NOTICE).where(NOTICE.c.id == number, which).values(state="dead")).rowcount:
             connection.execute(
-                sa.insert(ATTEMPT).values(notice_id=row.id, at=now, outcome="failed", reason=UNKNOWN, took_ms=0)
+                sa.insert(ATTEMPT).values(notice_id=number, at=now, outcome="failed", reason=reason, took_ms=0)
             )
-    return len(rows)
+    return len(found)
 
 
 def send_again(connection: sa.Connection, number: int, by: str, now: datetime) -> Notice | None:
