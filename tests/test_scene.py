@@ -110,6 +110,37 @@ def test_no_readings_are_said_to_be_none() -> None:
     assert "not asked" in words_of(compose(rich_view(series=(), silence={"weather": "not asked"}), width=1440))
 
 
+@pytest.mark.parametrize("width", WIDTHS)
+def test_between_two_readings_the_line_goes_on(width: int) -> None:
+    scene = compose(rich_view(since=minutes(130), until=minutes(150)), width=width)
+    top, bottom = scene.lanes["weather"]
+    ends = [
+        (line.points[0][0], line.points[-1][0])
+        for line in scene.lines
+        if line.tips and top <= line.points[0][1] <= bottom
+    ]
+    assert ends == [pytest.approx((scene.frame.left, scene.frame.right))] * 2
+    assert_clear(scene)
+
+
+def test_where_nothing_is_known_between_two_readings_no_line_is_drawn() -> None:
+    gap = Gap("weather", "iem", minutes(125), minutes(170))
+    for view in (
+        rich_view(since=minutes(130), until=minutes(150), gaps=(gap,)),
+        rich_view(since=minutes(1100), until=minutes(1150)),
+    ):
+        scene = compose(view, width=1440)
+        assert not [line for line in scene.lines if line.tips]
+        assert "no readings near the site" not in words_of(scene)
+        assert compose_phone(view)
+
+
+def test_a_lane_with_something_outside_of_the_window_says_so() -> None:
+    words = words_of(compose(rich_view(since=minutes(1100), until=minutes(1150), gaps=()), width=1440))
+    assert {"no reading in this window", "nothing recorded in this window", "nothing recorded"} <= set(words)
+    assert words.count("nothing recorded in this window") >= 3
+
+
 def test_readings_off_the_scale_are_counted() -> None:
     hot = series("temperature_c", [30.0, 31.0, 9999.0, 30.0])
     words = " ".join(words_of(compose(rich_view(series=(hot,)), width=1440)))
