@@ -13,7 +13,7 @@ from dashboards.marks import COMPACT, TIGHT, Scene
 from dashboards.phone import compose_phone
 from dashboards.scene import compose
 from incidents.model import Post, Severity
-from incidents.views.view import Gap, IncidentView, Phase
+from incidents.views.view import Gap, IncidentView, Mark, Phase
 from tests.figure_views import bar, dense_view, incident, minutes, rich_view, series, strange_views
 
 WIDTHS = (1440, 1123, 390, 320)
@@ -108,6 +108,19 @@ def test_line_breaks_where_the_feed_was_silent() -> None:
 def test_no_readings_are_said_to_be_none() -> None:
     assert "no readings near the site" in words_of(compose(rich_view(series=()), width=1440))
     assert "not asked" in words_of(compose(rich_view(series=(), silence={"weather": "not asked"}), width=1440))
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_within_the_span_of_an_uncertain_start_all_is_uncertain(width: int) -> None:
+    vague = bar("providers", "Oracle UK South", Severity.ERROR, 150, None, starts_until=minutes(450))
+    entry = Mark("e1", minutes(160), minutes(440), minutes(450), "somebody heard it", late=False)
+    scene = compose(rich_view(since=minutes(200), until=minutes(230), bars=(vague,), marks=(entry,)), width=width)
+    for lane in ("providers", "people"):
+        top, bottom = scene.lanes[lane]
+        dotted = [line.points for line in scene.lines if line.dash == "2,3" and top <= line.points[0][1] <= bottom]
+        assert [(points[0][0], points[1][0]) for points in dotted] == [(scene.frame.left, scene.frame.right)]
+    assert_clear(scene)
+    assert_unstruck(scene)
 
 
 @pytest.mark.parametrize("width", WIDTHS)
