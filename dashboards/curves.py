@@ -60,6 +60,19 @@ def runs_of(
     )
 
 
+def is_seen(
+    series: Series, since: datetime, until: datetime, gaps: Sequence[Gap] = (), *, sane: float = SANE_C
+) -> bool:
+    """Whether anything of a series is drawn within these ends: a reading, or the line between two outside of them."""
+    points = [point for point in series.points if abs(point.value) <= sane]
+    if any(since <= point.at <= until for point in points):
+        return True
+    return any(
+        a.at < since < until < b.at and not any(gap.since < b.at and a.at < gap.until for gap in gaps)
+        for a, b in pairwise(points)
+    )
+
+
 def _cut(run: Sequence[Point], since: datetime, until: datetime) -> list[Point]:
     """The run within the window, with points computed where it crosses the ends."""
     kept: list[Point] = []

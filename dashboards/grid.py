@@ -10,7 +10,7 @@ from itertools import pairwise
 from statistics import median
 
 from dashboards.axis import moment, zone_letters
-from dashboards.curves import Curve, Scale, runs_of, scale_of
+from dashboards.curves import Curve, Scale, is_seen, runs_of, scale_of
 from dashboards.marks import Glyph, Line, Rule, Scene, Text
 from dashboards.placer import ANCHORS, Placer
 from dashboards.typeface import clean, width
@@ -123,7 +123,7 @@ def _draw(scene: Scene, view: IncidentView, panel: Panel, body: tuple[float, flo
     narrowest = 0.1 if panel.unit == "hz" else 1
     scale = scale_of(shown, frame, body[0] + 17, body[1] - 5, sane=panel.sane, narrowest=narrowest)
     curves = [
-        Curve(one, _title(one, shown), runs_of(one, frame, _holes(view, one, panel), scale, sane=panel.sane))
+        Curve(one, _title(one, shown), runs_of(one, frame, _holes(view, one, panel.sane), scale, sane=panel.sane))
         for one in shown
     ]
     if values:
@@ -139,7 +139,7 @@ def _draw(scene: Scene, view: IncidentView, panel: Panel, body: tuple[float, flo
 def _is_known(view: IncidentView, series: Series) -> bool:
     ends = min(view.until, view.as_of) if view.as_known else view.until
     sane = _SANE.get(series.variable.rpartition("_")[2], 1e9)
-    return any(view.since <= point.at <= ends and abs(point.value) <= sane for point in series.points)
+    return is_seen(series, view.since, ends, _holes(view, series, sane), sane=sane)
 
 
 def _once(several: Sequence[Series]) -> list[Series]:
@@ -180,9 +180,9 @@ def _cadence(series: Series) -> str:
     return "hourly " if 3500 <= usual <= 3700 else f"every {length(usual)} "
 
 
-def _holes(view: IncidentView, series: Series, panel: Panel) -> list[Gap]:
+def _holes(view: IncidentView, series: Series, sane: float) -> list[Gap]:
     """Where a curve breaks: gaps of feeds in which it has no reading, and stretches without one all the same."""
-    at = [point.at for point in series.points if abs(point.value) <= panel.sane]
+    at = [point.at for point in series.points if abs(point.value) <= sane]
     longest = _step(series) * _BROKEN
     found = [gap for gap in view.gaps if gap.lane == "grid" and not any(gap.since < one < gap.until for one in at)]
     return found + [Gap("grid", "", a, b) for a, b in pairwise(at) if 0 < longest < (b - a).total_seconds()]

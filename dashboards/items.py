@@ -70,6 +70,8 @@ class Item:
     """Whether it ends where it does only because no more is known or shown: it has an arrow in place of an end."""
     whisker: Extent | None = None
     capped: bool = True
+    vague: Extent | None = None
+    """What the whisker spanned that gave way to the words: dots beneath them."""
     late_x: float | None = None
     posts: list[Note] = field(default_factory=list)
     label: str = ""
@@ -125,13 +127,14 @@ def of_bar(bar: Bar, frame: Frame, as_of: datetime, beside: str = "") -> Item | 
 def of_mark(mark: Mark, frame: Frame) -> Item | None:
     """An entry within the frame, or None."""
     x = frame.x(mark.happened_at)
-    if not frame.left <= x <= frame.edge:
+    if x > frame.edge or frame.x(mark.happened_until or mark.happened_at) < frame.left:
         return None
+    begins_before, x = x < frame.left, max(x, frame.left)
     words = clean(mark.label)
     tip = f"{clean(mark.label, 120)}\n{_when(mark.happened_at, mark.happened_until, frame.zone)}"
-    item = Item(x, x, 3, (words,), tip, "ink", shape="square", pinned=mark.pinned)
+    item = Item(x, x, 3, (words,), tip, "ink", shape="square", pinned=mark.pinned, begins_before=begins_before)
     _uncertain(item, mark.happened_at, mark.happened_until, frame, words)
-    if mark.late:
+    if mark.late and not begins_before:
         _late(item, mark.happened_at, mark.recorded_at, frame, words)
     return item
 
@@ -146,12 +149,13 @@ def of_post(note: Note, rank: int) -> Item:
 def settle(item: Item, frame: Frame) -> None:
     """Chooses the words and their side, and computes how far the item reaches with them.
 
-    A whisker that leaves no room for any words gives way to them: its span is in them.
+    A whisker that leaves no room for any words gives way to them: it is dots beneath them.
     """
     _settle(item, frame)
     if item.whisker is not None and not item.label:
-        item.whisker = None
+        item.vague, item.whisker = item.whisker, None
         _settle(item, frame)
+        item.extent = (min(item.extent[0], item.vague[0]), max(item.extent[1], item.vague[1]))
     _settle_tail(item)
 
 

@@ -114,8 +114,7 @@ def draw_item(scene: Scene, item: Item, y: float) -> None:
         scene.glyphs.append(Glyph(item.x + 8, y, "left", "ink"))
     elif item.shape is not None:
         scene.glyphs.append(Glyph(item.x, y, item.shape, _glyph_ink(item), tip))
-    if item.whisker is not None:
-        _draw_whisker(scene, item, y)
+    _draw_whisker(scene, item, y)
     if item.late_x is not None:
         scene.lines.append(Line(((item.x + 5, y), (max(item.late_x, item.x + 5), y)), item.ink, 1, "2,2"))
         scene.lines.append(Line(((item.late_x, y - 5), (item.late_x, y + 5)), item.ink, 1))
@@ -138,11 +137,16 @@ def _glyph_ink(item: Item) -> str:
 
 
 def _draw_whisker(scene: Scene, item: Item, y: float) -> None:
-    assert item.whisker is not None
+    if item.vague is not None:
+        beneath = y + max(scene.sizes.bar / 2, 7)
+        scene.lines.append(Line(((item.vague[0], beneath), (item.vague[1], beneath)), item.ink, 1.5, "2,3"))
+    if item.whisker is None:
+        return
     first, last = item.whisker
     scene.lines.append(Line(((first, y), (last, y)), item.ink, 1.5))
     if item.capped:
-        for x in (first, last):
+        # The ends of the window are no ends of the span.
+        for x in (x for x in (first, last) if scene.frame.left < x < scene.frame.edge):
             scene.lines.append(Line(((x, y - 5), (x, y + 5)), item.ink, 1.5))
 
 

@@ -16,6 +16,7 @@ from dashboards.tokens import PHASE_TINTS
 from dashboards.typeface import clean, longest, width, wrap
 from dashboards.words import phase_called, phase_lasting
 from incidents.instants import length
+from incidents.lanes import reading_lane
 from incidents.model import Lane
 from incidents.views.view import Bar, Gap, IncidentView
 
@@ -183,7 +184,18 @@ def _noted(scene: Scene, lane: Lane, note: str, top: float, bottom: float) -> fl
 
 def silence_of(view: IncidentView, lane: str) -> str:
     """What an empty lane says of itself."""
+    if lane not in view.silence and _has_elsewhere(view, lane):
+        return "no reading in this window" if lane == "weather" else "nothing recorded in this window"
     return view.silence.get(lane, _SILENCE.get(lane, "nothing recorded"))
+
+
+def _has_elsewhere(view: IncidentView, lane: str) -> bool:
+    """Whether an empty lane has something outside of the window."""
+    return (
+        any(bar.lane == lane for bar in view.bars)
+        or (lane == "people" and bool(view.marks))
+        or any(reading_lane(series.variable) == lane for series in view.series)
+    )
 
 
 def _items(scene: Scene, view: IncidentView, lane: Lane, bars: Sequence[Bar]) -> list[Item]:

@@ -68,7 +68,7 @@ def _told(adapter: Mapping[str, Any]) -> str:
     """What is worth telling of a format beside its title: other formats that it reads, and a signature."""
     title = str(adapter["title"]).casefold()
     others = [name for name in adapter["reads"] if name.replace("-", " ") not in title]
-    reads = f"reads {', '.join(others)}" if len(adapter["reads"]) > 1 else ""
+    reads = f"reads {', '.join(others)}" if others and len(adapter["reads"]) > 1 else ""
     signs = "" if adapter["kind"] == "feed" or adapter["verifies"] == "bearer key" else "checks signatures"
     return "; ".join(part for part in (reads, signs) if part)
 

@@ -9,12 +9,12 @@ from statistics import median
 
 from dashboards import gaps as gapping
 from dashboards.axis import DEGREE, clock, moment, zone_letters
-from dashboards.curves import SANE_C, Curve, Scale, above, first_crossing, runs_of, scale_of, seconds_above
+from dashboards.curves import SANE_C, Curve, Scale, above, first_crossing, is_seen, runs_of, scale_of, seconds_above
 from dashboards.marks import Anchor, Area, Frame, Glyph, Line, Rule, Scene, Text
 from dashboards.placer import ANCHORS, Placer
 from dashboards.typeface import clean, width
 from incidents.instants import length
-from incidents.views.view import IncidentView, Series
+from incidents.views.view import Gap, IncidentView, Series
 
 NAMES = {"temperature_c": "temperature", "wet_bulb_c": "wet bulb", "dew_point_c": "dew point"}
 INKS = {"temperature_c": "temperature", "wet_bulb_c": "wet-bulb", "dew_point_c": "ink3"}
@@ -49,7 +49,7 @@ def note(view: IncidentView) -> str:
 def draw(scene: Scene, view: IncidentView, top: float, bottom: float, *, values: bool = True) -> None:
     """Draws all curves between `top` and `bottom`, with `values` in the gutter; `drawn_series` must not be empty."""
     frame, shown = scene.frame, drawn_series(view)[:_MOST_LINES]
-    gaps = [gap for gap in view.gaps if gap.lane == "weather" and gap.since < view.as_of]
+    gaps = _gaps(view)
     scale = scale_of(shown, frame, top + 20, bottom - (22 if gaps else 8))
     several = len({series.site for series in shown}) > 1
     curves = [
@@ -75,7 +75,11 @@ def draw(scene: Scene, view: IncidentView, top: float, bottom: float, *, values:
 
 def _known(view: IncidentView, series: Series) -> bool:
     ends = min(view.until, view.as_of) if view.as_known else view.until
-    return any(view.since <= point.at <= ends and abs(point.value) <= SANE_C for point in series.points)
+    return is_seen(series, view.since, ends, _gaps(view))
+
+
+def _gaps(view: IncidentView) -> list[Gap]:
+    return [gap for gap in view.gaps if gap.lane == "weather" and gap.since < view.as_of]
 
 
 def _cadence(series: Series) -> str:

@@ -542,6 +542,31 @@ def test_another_range_and_another_moment_replace_the_figure_alone(opened: tuple
     assert page.input_value("#text") == "half a note"
 
 
+def test_another_moment_replaces_all_but_the_drawing(chromium: Browser) -> None:
+    known_then = re.sub(r'(?s)<section class="card" aria-labelledby="h-measured">.*?</section>', "", incident("viewer"))
+    known_then = known_then.replace('<dl class="facts">', '<dl class="facts" data-then>').replace(", version", ", then")
+
+    def then(route: Route) -> None:
+        headers = {"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": POLICY}
+        route.fulfill(status=200, headers=headers, body=known_then)
+
+    with window.window(chromium, viewport={"width": 1440, "height": 900}) as private:
+        Site(private)
+        private.context.route(re.compile(rf"{INCIDENT}\?.*as_of="), then)
+        page = private.open(HOST + INCIDENT)
+        page.wait_for_selector("svg.main-svg")
+        assert page.locator("#h-measured").count() == 1
+        page.evaluate("document.querySelector('[data-figure]').dataset.kept = 'yes'")
+        page.press(".slider", "ArrowLeft")
+        page.wait_for_selector(".facts[data-then]")
+        assert page.locator("#h-measured").count() == 0
+        assert page.locator("#add-entry").count() == 0
+        assert ", then" in page.inner_text("footer.bottom")
+        assert page.locator("[data-kept] svg.main-svg").count() > 0
+        assert page.evaluate("document.activeElement.className").startswith("slider")
+        assert not private.problems
+
+
 def test_keys_work_until_they_are_turned_off(opened: tuple[window.Window, Site, int]) -> None:
     private, _, _ = opened
     page = private.open(HOST + INCIDENT)

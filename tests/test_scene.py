@@ -13,7 +13,7 @@ from dashboards.marks import COMPACT, TIGHT, Scene
 from dashboards.phone import compose_phone
 from dashboards.scene import compose
 from incidents.model import Post, Severity
-from incidents.views.view import Gap, IncidentView, Phase
+from incidents.views.view import Gap, IncidentView, Mark, Phase
 from tests.figure_views import bar, dense_view, incident, minutes, rich_view, series, strange_views
 
 WIDTHS = (1440, 1123, 390, 320)
@@ -108,6 +108,50 @@ def test_line_breaks_where_the_feed_was_silent() -> None:
 def test_no_readings_are_said_to_be_none() -> None:
     assert "no readings near the site" in words_of(compose(rich_view(series=()), width=1440))
     assert "not asked" in words_of(compose(rich_view(series=(), silence={"weather": "not asked"}), width=1440))
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_within_the_span_of_an_uncertain_start_all_is_uncertain(width: int) -> None:
+    vague = bar("providers", "Oracle UK South", Severity.ERROR, 150, None, starts_until=minutes(450))
+    entry = Mark("e1", minutes(160), minutes(440), minutes(450), "somebody heard it", late=False)
+    scene = compose(rich_view(since=minutes(200), until=minutes(230), bars=(vague,), marks=(entry,)), width=width)
+    for lane in ("providers", "people"):
+        top, bottom = scene.lanes[lane]
+        dotted = [line.points for line in scene.lines if line.dash == "2,3" and top <= line.points[0][1] <= bottom]
+        assert [(points[0][0], points[1][0]) for points in dotted] == [(scene.frame.left, scene.frame.right)]
+    assert_clear(scene)
+    assert_unstruck(scene)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_between_two_readings_the_line_goes_on(width: int) -> None:
+    scene = compose(rich_view(since=minutes(130), until=minutes(150)), width=width)
+    top, bottom = scene.lanes["weather"]
+    ends = [
+        (line.points[0][0], line.points[-1][0])
+        for line in scene.lines
+        if line.tips and top <= line.points[0][1] <= bottom
+    ]
+    assert ends == [pytest.approx((scene.frame.left, scene.frame.right))] * 2
+    assert_clear(scene)
+
+
+def test_where_nothing_is_known_between_two_readings_no_line_is_drawn() -> None:
+    gap = Gap("weather", "iem", minutes(125), minutes(170))
+    for view in (
+        rich_view(since=minutes(130), until=minutes(150), gaps=(gap,)),
+        rich_view(since=minutes(1100), until=minutes(1150)),
+    ):
+        scene = compose(view, width=1440)
+        assert not [line for line in scene.lines if line.tips]
+        assert "no readings near the site" not in words_of(scene)
+        assert compose_phone(view)
+
+
+def test_a_lane_with_something_outside_of_the_window_says_so() -> None:
+    words = words_of(compose(rich_view(since=minutes(1100), until=minutes(1150), gaps=()), width=1440))
+    assert {"no reading in this window", "nothing recorded in this window", "nothing recorded"} <= set(words)
+    assert words.count("nothing recorded in this window") >= 3
 
 
 def test_readings_off_the_scale_are_counted() -> None:

@@ -121,6 +121,12 @@ def test_what_needs_a_look_is_said_and_the_rest_is_in_order() -> None:
     assert page.index("In order") < page.index('href="/sources/well"')
 
 
+def test_a_format_whose_title_names_all_that_it_reads_says_no_more() -> None:
+    page = senders.new_source_page(listing(), london.viewer(), now=london.NOW)
+    assert "<strong>InfluxDB and Kapacitor</strong></a>" in page
+    assert not re.search(r"reads\s*(;|<)", page)
+
+
 def test_a_feed_has_fields_of_its_own_and_no_key() -> None:
     feed = {"name": "sky", "title": "Sky", "kind": "feed", "version": 1, "reads": ["sky"], "verifies": "nothing"}
     rows = [*listing(), feed]

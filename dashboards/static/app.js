@@ -98,13 +98,29 @@
   WIDE.addEventListener("change", draw);
 
   // Another range or another known-at moment is a page of its own. The figure of that window is asked for first, and
-  // once it stands and the hand rests, the page, whose parts below replace those shown here.
-  const RANGE_PARTS = [".toolbar", ".table-view", ".phone-figure", ".known", ".provenance"];
-  const MOMENT_PARTS = [...RANGE_PARTS, ".actions", "[data-known-notice]", ".facts", ".last-lines", "#timeline", ".links"];
+  // once it stands and the hand rests, the page: of another range the parts below, of another moment all but the drawing.
+  const RANGE_PARTS = [".toolbar", "#alt", ".table-view", ".phone-figure", ".known", ".provenance"];
   const RESTS_MS = 1000;
   let wanted = 0;
   let asking = null;
-  async function show(address, parts, push = true) {
+  function replaceRange(fresh) {
+    for (const part of RANGE_PARTS) one(part)?.replaceWith(one(part, fresh));
+  }
+  function replaceMoment(fresh) {
+    replaceRange(fresh);
+    const card = document.getElementById("figure");
+    const next = fresh.getElementById("figure");
+    // What is being written stays where it can still be written.
+    const draft = document.getElementById("add-entry");
+    if (draft) fresh.getElementById("add-entry")?.replaceWith(draft);
+    const others = [...next.parentNode.childNodes];
+    for (const node of [...card.parentNode.childNodes]) if (node !== card) node.remove();
+    card.before(...others.slice(0, others.indexOf(next)));
+    card.after(...others.slice(others.indexOf(next) + 1));
+    one("footer.bottom").replaceWith(one("footer.bottom", fresh));
+    document.title = fresh.title;
+  }
+  async function show(address, replace, push = true) {
     const turn = ++wanted;
     asking?.abort();
     asking = new AbortController();
@@ -119,7 +135,7 @@
       if (!answer.ok) throw new Error(answer.status);
       const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
       if (turn !== wanted) return;
-      for (const part of parts) one(part)?.replaceWith(one(part, fresh));
+      replace(fresh);
       reveal();
     } catch (error) {
       if (turn === wanted && error.name !== "AbortError") location.assign(address);
@@ -134,9 +150,9 @@
     }
     holder.dataset.figure = figure.pathname + figure.search;
   }
-  addEventListener("popstate", (event) => { if (event.state?.parts || !location.hash) show(location.href, MOMENT_PARTS, false); });
+  addEventListener("popstate", (event) => { if (event.state?.parts || !location.hash) show(location.href, replaceMoment, false); });
   // What figure.js needs of this file: it turns what is done on the drawing into another window.
-  window.barograph = { show: (address) => show(address, RANGE_PARTS), draw };
+  window.barograph = { show: (address) => show(address, replaceRange), draw };
 
   // ---- known at ---------------------------------------------------------------------------------------------------
   let sliding = 0;
@@ -181,7 +197,7 @@
       address.hash = "";
       if (Number(slider.value) >= Number(slider.max)) address.searchParams.delete("as_of");
       else address.searchParams.set("as_of", new Date(Number(slider.value) * 1000).toISOString());
-      show(address, MOMENT_PARTS);
+      show(address, replaceMoment);
     }, 250);
   });
 
@@ -280,7 +296,7 @@
   }
   // Controls that only a script can serve are hidden until there is one.
   function reveal() {
-    for (const node of all("[data-script-only], [data-copy], [data-copy-text]")) node.hidden = false;
+    for (const node of all("[data-script-only], [data-copy], [data-copy-text], [data-copy-line]")) node.hidden = false;
     for (const node of all("[data-without-script]")) node.hidden = true;
   }
   addEventListener("click", async (event) => {
@@ -289,7 +305,7 @@
     const range = hit("a[data-range]");
     if (range && plain) {
       event.preventDefault();
-      show(range.href.split("#")[0], RANGE_PARTS);
+      show(range.href.split("#")[0], replaceRange);
     } else if (hit("[data-copy]")) {
       const button = hit("[data-copy]");
       copied(button, new URL(button.dataset.copy, location.href.split("#")[0]).href);

@@ -2,8 +2,7 @@
 "use strict";
 (() => {
   const one = (selector, within = document) => within.querySelector(selector);
-  const said = one("[data-said]");
-  function tell(words) { if (said) { said.textContent = ""; requestAnimationFrame(() => { said.textContent = words; }); } }
+  function tell(words) { const said = one("[data-said]"); if (said) { said.textContent = ""; requestAnimationFrame(() => { said.textContent = words; }); } }
 
   async function copy(button, words) {
     await navigator.clipboard.writeText(words);
@@ -23,14 +22,16 @@
   }
 
   // ---- entries ----------------------------------------------------------------------------------------------------
-  const composer = document.getElementById("add-entry");
+  // Looked for each time: another moment replaces it.
+  const composing = () => document.getElementById("add-entry");
   function write(at) {
+    const composer = composing();
     const field = one("[name=happened_at]", composer);
     field.value = at;
     one("#text").focus();
     composer.scrollIntoView({ block: "center" });
   }
-  composer?.addEventListener("barograph:write", (event) => { if (event.detail.at) one("[name=happened_at]", composer).value = event.detail.at; });
+  document.addEventListener("barograph:write", (event) => { if (event.detail.at && composing()) one("[name=happened_at]", composing()).value = event.detail.at; }, true);
 
   async function swap(address, selector, push = true) {
     const part = one(selector);
@@ -54,7 +55,7 @@
       event.preventDefault();
       const name = chip.dataset.sort;
       swap(chip.href, chip.dataset.swap).then(() => one(`[data-sort="${name}"]`)?.focus());
-    } else if (hit("[data-insert]") && plain && composer) {
+    } else if (hit("[data-insert]") && plain && composing()) {
       event.preventDefault();
       write(hit("[data-insert]").dataset.insert);
     } else if (hit("[data-copy-line]")) {
