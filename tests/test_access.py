@@ -57,7 +57,7 @@ class Ground:
         real = {"incident": self.incident, "entry": self.entry, "link": self.link, "receipt": self.receipt}
         real |= {"occurrence": self.link}
         real |= {
-            "format": "svg" if "/review/" in path or "/sites/" in path else "json",
+            "format": next((form for part, form in FORMATS.items() if part in path), "json"),
             "source": "am",
             "card": "lasted",
         }
@@ -148,6 +148,8 @@ def test_a_responder_acts_but_does_not_administer(ground: Ground) -> None:
     for method, path, address in ground.operations():
         if method == "GET":
             continue
+        if path == "/grafana/annotations":
+            continue  # asks, though by POST
         answer = ground.ask(method, address.replace(ground.incident, "nothing"), token=ground.responder)
         if path.endswith(("/reread", "/destinations/{destination}/test")):
             assert answer.status == 403, path

@@ -493,7 +493,7 @@ def test_the_review_and_the_map_are_files_too(service: Barograph) -> None:
 
 def test_incidents_of_a_filter_are_a_calendar(service: Barograph) -> None:
     name = alarmed(service, "exports", lone("Exports", ago(hours=2)))["id"]
-    answer = service.get(f"{API}/incidents.ics?site=smf")
+    answer = service.get(f"{API}/incidents.ics?q=Exports")
     assert answer.headers["Content-Type"].startswith("text/calendar")
     events = {str(each["uid"]) for each in icalendar.Calendar.from_ical(answer.body).walk("VEVENT")}
     assert f"incident-{name}@barograph" in events
