@@ -56,17 +56,18 @@ def map_card(
     """
     if not sites:
         return None
-    told, drawings, hidden = described(sites, hazards, incidents), [], 0
+    told, drawings, notes = described(sites, hazards, incidents), [], []
     names = {WIDE: ("wide", "medium", "narrow")}.get(int(wide), ("medium", "narrow"))
     for name, pixels in zip(names, {WIDE: (WIDE, MEDIUM, NARROW)}.get(int(wide), (wide, NARROW)), strict=True):
         plate = compose_map(sites, hazards, incidents, wide=pixels)
-        hidden = max(hidden, len(sites) - len(plate.said))
+        if hidden := len(sites) - len(plate.said):
+            notes.append((name, f"{count(hidden, 'name')} left out for want of room."))
         drawings.append((name, plate.svg("World map", told)))
     drawn = sum(map(has_place, hazards))
     said = [f"{count(drawn, 'hazard')} in force drawn in violet."] if drawn else []
     said += [f"{len(hazards) - drawn} without an outline, known by zone only."] if len(hazards) > drawn else []
-    said += [f"Up to {count(hidden, 'name')} left out for want of room; the list on Sites has all."] if hidden else []
-    return Card("map", "Where we run", "", tuple(drawings), foot=" ".join([*said, "Coastline: Natural Earth."]))
+    foot = " ".join([*said, "Coastline: Natural Earth."])
+    return Card("map", "Where we run", "", tuple(drawings), foot=foot, notes=tuple(notes))
 
 
 def compose_map(

@@ -66,6 +66,8 @@ class Card:
     rows: tuple[tuple[str | tuple[str, str], ...], ...] = ()
     empty: str = ""
     foot: str = ""
+    notes: tuple[tuple[str, str], ...] = ()
+    """What is to be said of the drawing of one width alone, by that width's name."""
     is_whole: bool = False
     """Takes the page's whole width."""
     table_only: bool = False

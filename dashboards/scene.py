@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from dashboards import grid, intervals, weather
 from dashboards.axis import Tick, clock, clock_changes, day, ticks, zone_letters, zone_of, zone_words
@@ -123,7 +123,15 @@ def frame_of(view: IncidentView, left: float, right: float) -> Frame:
     until, zone = max(view.until, view.since + timedelta(seconds=1)), zone_of(view.zone)
     whole = Frame(view.since, until, left, right, right, zone)
     edge = whole.inside(view.as_of) if view.as_known else right
-    return Frame(view.since, until, left, right, edge, zone, view.on_until)
+    return Frame(view.since, until, left, right, edge, zone, _on_until(view))
+
+
+def _on_until(view: IncidentView) -> datetime | None:
+    """Now, which the view gives by the minute; what was recorded within that minute does not lie in the future."""
+    if view.on_until is None or view.as_known:
+        return view.on_until
+    within = [at for at in view.recorded if view.on_until < at < view.on_until + timedelta(minutes=1)]
+    return min(max([view.on_until, *within]), max(view.until, view.on_until))
 
 
 def _half(words: str, weight: int) -> float:

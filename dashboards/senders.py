@@ -23,6 +23,8 @@ REFUSED = {
 """Why a sender was turned away at the door, in words, by the problem's name."""
 RECENT = timedelta(days=1)
 """How long a wrong signature is worth a look."""
+LATELY = timedelta(days=7)
+"""How long ago a sender was heard at most that is said to be received."""
 _NAMED = re.compile(r'(\[\[sources\]\]\nname = )"[^"]*"')
 _YAML_LINE = re.compile(r"(\s*(?:- )?)([\w.-]+:)?(.*)")
 
@@ -119,6 +121,8 @@ def source_page(
 
     `verifies` says by what signature its deliveries may prove who sent them, and `secrets` how many are kept for that.
     """
+    answered_at = source.feed.answered_at if source.feed else None
+    heard_at = max((at for at in (source.last_received_at, answered_at) if at), default=None)
     address = f"{public_url.rstrip('/')}/in/{source.name}"
     shown = key or "KEY"
     snippets = [
@@ -149,11 +153,20 @@ def source_page(
         secrets=secrets,
         trial=trial,
         has_sample=has_sample,
-        waiting=source.last_received_at is None and not (source.feed and source.feed.answered_at),
+        waiting=heard_at is None,
+        heard_at=heard_at,
+        receiving=_is_receiving(source, heard_at, now, may=bool(source.keys or key or secrets)),
         tested=source.last_received_at is None and bool(source.deliveries or source.unread),
         test=f"curl -i -H 'Authorization: Bearer {shown}' \\\n  --data-binary @body.json {address}",
         yaml_parts=yaml_parts,
     )
+
+
+def _is_receiving(source: SourceHealth, heard_at: datetime | None, now: datetime | None, *, may: bool) -> bool:
+    """Whether it is heard of these days: lately, and, where it posts to us, with a key or a secret that is live."""
+    if heard_at is None or (source.feed and source.feed.stale_since) or (source.kind == "webhook" and not may):
+        return False
+    return now is None or now - heard_at <= LATELY
 
 
 def _filled(text: str, address: str, key: str) -> str:

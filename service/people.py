@@ -20,12 +20,11 @@ from dashboards.svg import phone_svg
 from incidents import entries, instants
 from incidents.views import overview
 from incidents.views.amended import read_amendments
-from incidents.views.view import Viewer
-from service import clock
+from service import clock, viewing
 from service.access import LINK, SESSION, Identity
 from service.asking import BODY_SECONDS, AskingError, act, compute, cursor_text, identity, read, zone_of, zones
 from service.auditing import AUDITING
-from service.form_tokens import masked, unmasked
+from service.form_tokens import unmasked
 from service.incidents_api import asked_of, gather_still, incident_filter
 from service.keys import ACCESS, CONFIG, DEMO, SETTINGS
 from service.settings import shown
@@ -39,19 +38,7 @@ COMPRESSED_ASIDE = 16 * 1024
 """Bytes from which on compressing takes a thread and not the loop."""
 FORM_BOUND = 64 * 1024
 """Most bytes of a form."""
-
-
-def viewer_of(request: web.Request) -> Viewer:
-    """Who is looking, in which zone and theme."""
-    who = identity(request)
-    zone, theme = request.cookies.get("barograph_zone", ""), request.cookies.get("barograph_theme", "auto")
-    return Viewer(
-        name=who.name,
-        role=who.role if who.role != "ingest" else "viewer",
-        zone=zone if zone in zones() else "UTC",
-        theme=theme if theme in ("light", "dark") else "auto",  # type: ignore[arg-type]  # one of the three
-        csrf=masked(request.app[ACCESS].form_token(who)),
-    )
+viewer_of = viewing.viewer_of
 
 
 def html(text: str, status: int = 200) -> web.Response:
@@ -289,7 +276,8 @@ async def verdict_form(request: web.Request) -> web.StreamResponse:
 async def zone_form(request: web.Request) -> web.StreamResponse:
     zone = (await form_of(request)).get("zone", "").strip()
     if zone not in zones():
-        return page_error(400, "That cannot be used", f"{zone[:60]!r} is not a time zone of the IANA database.", None)
+        detail = f"{zone[:60]!r} is not a time zone of the IANA database."
+        return page_error(400, "That cannot be used", detail, viewer=viewer_of(request))
     ZoneInfo(zone)
     return _keep(request, "barograph_zone", zone)
 

@@ -14,6 +14,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from dashboards.pages import error_page
 from incidents.acts import ConflictError, NotFoundError
+from incidents.views.view import Viewer
 from service.access import Identity, Role
 from service.asking import AskingError
 from service.auditing import AUDITING
@@ -21,6 +22,7 @@ from service.inbox import key_of, whose
 from service.keys import IDENTITY, SETTINGS
 from service.log import REQUEST, request_id_of
 from service.problem import problem
+from service.viewing import viewer_for
 
 log = logging.getLogger(__name__)
 
@@ -126,7 +128,8 @@ def _barred(request: web.Request, who: Identity | None) -> web.StreamResponse | 
         request.app[AUDITING].note("role_refused", who.actor, what, request.remote, role=who.role, least=least)
         if is_api:
             return problem("forbidden", f"the role {least} or above is needed")
-        return page_error(403, "Not for this role", f"The role {least} or above is needed.", None)
+        viewer = None if who.role == "ingest" else viewer_for(request, who)
+        return page_error(403, "Not for this role", f"The role {least} or above is needed.", viewer=viewer)
     if is_api and who.kind == "session" and request.method not in ("GET", "HEAD"):
         return problem("forbidden", "changes through the API need a token; a session's cookie only reads")
     return None
@@ -173,7 +176,9 @@ def _tell(
     if request.path.startswith(("/api/", "/in/", "/metrics", "/livez", "/readyz")):
         more: dict[str, Any] = {"request_id": request_id} if request_id else {}
         return problem(name, detail, headers=_come_back() if status == 503 else None, **more)
-    answer = page_error(status, TITLES.get(status, "It failed"), detail, request_id)
+    # Whoever was let in keeps the pages' navigation; outside of the door nobody is known.
+    viewer = viewer_for(request, who) if (who := request.get(IDENTITY)) else None
+    answer = page_error(status, TITLES.get(status, "It failed"), detail, request_id, viewer=viewer)
     if status == 503:
         answer.headers.update(_come_back())
     return answer
@@ -196,6 +201,9 @@ def _first_line(error: Exception) -> str:
     return str(error).partition("\n")[0]
 
 
-def page_error(status: int, title: str, detail: str, request_id: str | None) -> web.Response:
-    """An error as a page."""
-    return web.Response(status=status, text=error_page(status, title, detail, request_id), content_type="text/html")
+def page_error(
+    status: int, title: str, detail: str, request_id: str | None = None, *, viewer: Viewer | None = None
+) -> web.Response:
+    """An error as a page, with the navigation where it is somebody's who is signed in."""
+    text = error_page(status, title, detail, request_id, viewer)
+    return web.Response(status=status, text=text, content_type="text/html")

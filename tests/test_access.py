@@ -176,6 +176,14 @@ def test_a_session_key_is_no_bearer_token_and_a_token_is_no_cookie(ground: Groun
     assert answer.status == 303
 
 
+def test_an_error_page_keeps_the_navigation_of_whoever_is_signed_in(ground: Ground) -> None:
+    for address, status in (("/nothing", 404), ("/incidents/nothing", 404)):
+        page = ground.ask("GET", address, token=ground.viewer)
+        assert page.status == status
+        assert '<nav aria-label="Pages">' in page.text
+        assert ">Sign in<" not in page.text
+
+
 def test_pages_send_strangers_to_the_sign_in_and_let_tokens_in(ground: Ground) -> None:
     for path in PAGES:
         address = ground.path(path)

@@ -42,6 +42,12 @@ def test_what_has_no_end_reaches_up_to_now_and_has_an_arrow_there() -> None:
     assert "now 19:00; nothing is known to go on beyond" in words
 
 
+def test_what_was_recorded_this_minute_is_not_right_of_now() -> None:
+    scene = compose(open_view(recorded=(minutes(600.7), minutes(924))), width=1440)
+    assert scene.frame.now == scene.frame.x(minutes(600.7))
+    assert compose(open_view(recorded=(minutes(599),)), width=1440).frame.now == scene.frame.x(NOW)
+
+
 def test_what_began_a_moment_ago_has_its_arrow_behind_it() -> None:
     fresh = bar("platform", "Disk full", Severity.ERROR, 599, None)
     scene = compose(open_view(bars=(fresh,)), width=1440)

@@ -14,6 +14,7 @@ import pytest
 from dashboards import comparison as side_by_side
 from dashboards import maps, openings, rates, review
 from dashboards.plates import MEDIUM, NARROW, WIDE, Plate, log_scale
+from dashboards.words import count
 from incidents import instants, measurements, timeline
 from incidents.model import Area, Incident, Moment, Occurrence, Severity, Site
 from incidents.store import Store
@@ -317,6 +318,19 @@ def test_any_area_leaves_a_readable_map(area: Area | None) -> None:
     for _, svg in card.drawings:
         ET.fromstring(svg)
         assert "nan" not in svg
+
+
+def test_names_that_a_map_leaves_out_are_counted_for_its_width_alone() -> None:
+    card = maps.map_card([site("a", 51.5, -0.1), site("b", 38.6, -121.5)], [], wide=WIDE)
+    assert card is not None
+    assert card.notes == ()
+    crowd = maps.map_card(ROUND_TOKYO, [], wide=WIDE)
+    assert crowd is not None
+    for (name, svg), (of, words) in zip(crowd.drawings, crowd.notes, strict=True):
+        assert name == of
+        written = svg.count(">Tokyo ") - svg.count("<title>Tokyo ")
+        assert words == f"{count(12 - written, 'name')} left out for want of room."
+    assert "Up to" not in crowd.foot
 
 
 def test_without_a_site_there_is_no_map() -> None:

@@ -23,7 +23,7 @@ from incidents import spoken
 from incidents.adapters import adapters, listing
 from incidents.model import Delivery, Event
 from incidents.samples import sample_of
-from incidents.views.source_view import SenderState, Trial
+from incidents.views.source_view import FeedHealth, SenderState, Trial
 from tests import london_views as london
 from tests.samples import RECEIVED
 from tests.senders import CONFIG, HOOK_KEY, KEY, ago, alert, message, served
@@ -119,6 +119,27 @@ def test_what_needs_a_look_is_said_and_the_rest_is_in_order() -> None:
     )
     assert page.index("Worth a look") < page.index('href="/sources/odd"') < page.index("In order")
     assert page.index("In order") < page.index('href="/sources/well"')
+
+
+@pytest.mark.parametrize(
+    ("days", "fields", "secrets", "says"),
+    [
+        (1, {}, 0, '<span class="chip s-ok">receiving<'),
+        (1, {"keys": ()}, 1, '<span class="chip s-ok">receiving<'),
+        (1, {"keys": ()}, 0, '<span class="chip">last heard '),
+        (8, {}, 0, '<span class="chip">last heard '),
+        (1, {"kind": "feed", "keys": ()}, 0, '<span class="chip s-ok">receiving<'),
+        (1, {"kind": "feed", "feed": FeedHealth(1, stale_since=london.NOW)}, 0, '<span class="chip">stale<'),
+    ],
+)
+def test_only_what_is_heard_these_days_is_received(
+    days: int, fields: dict[str, object], secrets: int, says: str
+) -> None:
+    health = london.source("mine", days * 1440, **fields)
+    page = senders.source_page(
+        health, None, SenderState(), london.viewer(), "http://x", now=london.NOW, secrets=secrets
+    )
+    assert says in page
 
 
 def test_a_format_whose_title_names_all_that_it_reads_says_no_more() -> None:
