@@ -305,9 +305,12 @@ def _line_words(line: Mapping[str, Any], zone: str) -> str:
     return severity + words.plain(line["text"], 600) + (f" ({', '.join(notes)})" if notes else "")
 
 
+_JUDGE = "What coincided with the incident, as the record has it. Whether any of it contributed is for people to say."
+
+
 def _links(facts: Mapping[str, Any]) -> list[Block]:
     weighty = [link for link in facts["links"] if link["tier"] != _SLIGHT or link["state"] != "proposed"]
-    found: list[Block] = []
+    found: list[Block] = [Paragraph(_JUDGE)] if weighty else []
     for link in weighty:
         found += _link(link, facts["zone"])
     slight = len(facts["links"]) - len(weighty)
