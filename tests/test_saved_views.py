@@ -27,12 +27,12 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Barograph]:
 
 @pytest.fixture(scope="module")
 def tokens(service: Barograph) -> dict[str, str]:
-    """A token of each role that is not the admin's."""
+    """Tokens of two responders and of a viewer, by name."""
     made = {}
-    for role in ("viewer", "responder"):
-        done = service.cli("token", "create", "--role", role, "--name", role)
+    for name, role in (("one", "responder"), ("other", "responder"), ("viewer", "viewer")):
+        done = service.cli("token", "create", "--role", role, "--name", name)
         assert done.returncode == 0, done.stderr
-        made[role] = done.stdout.split()[-1]
+        made[name] = done.stdout.split()[-1]
     return made
 
 
@@ -45,22 +45,24 @@ def names(service: Barograph, token: str) -> list[str]:
 
 
 def test_a_view_is_its_owners_unless_it_is_shared(service: Barograph, tokens: dict[str, str]) -> None:
-    one, other = tokens["viewer"], tokens["responder"]
+    one, other = tokens["one"], tokens["other"]
     assert save(service, one, "Mine", "/incidents?status=open").status == 201
     assert save(service, other, "Ours", "/?x=1", shared=True).json()["shared"]
     assert names(service, one) == ["Mine", "Ours"]
     assert names(service, other) == ["Ours"]
-    assert save(service, one, "Too bold", "/", shared=True).status == 403
-    number = service.get(API, token=other).json()["items"][0]["id"]
-    assert service.call("DELETE", f"{API}/{number}", token=one).status == 404
-    assert service.call("DELETE", f"{API}/{number}", token=other).status == 200
+    assert names(service, tokens["viewer"]) == ["Ours"]
+    assert save(service, tokens["viewer"], "Too bold", "/").status == 403
+    mine, ours = (view["id"] for view in service.get(API, token=one).json()["items"])
+    assert service.call("DELETE", f"{API}/{mine}", token=other).status == 404
+    assert service.call("DELETE", f"{API}/{ours}", token=tokens["viewer"]).status == 403
+    assert service.call("DELETE", f"{API}/{ours}", token=other).status == 200
     assert names(service, one) == ["Mine"]
 
 
 def test_the_same_name_leads_to_the_newest_address(service: Barograph, tokens: dict[str, str]) -> None:
     for path in ("/sites", "/review?from=now-30d"):
-        assert save(service, tokens["viewer"], "Again", path).status == 201
-    found = [v for v in service.get(API, token=tokens["viewer"]).json()["items"] if v["name"] == "Again"]
+        assert save(service, tokens["one"], "Again", path).status == 201
+    found = [v for v in service.get(API, token=tokens["one"]).json()["items"] if v["name"] == "Again"]
     assert [v["address"] for v in found] == ["/review?from=now-30d"]
 
 
