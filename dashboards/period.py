@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC
 
 from dashboards import review, sheets, words
+from dashboards.blocks import Block, Bullets, Document, Paragraph, Picture, Section, Table
 from dashboards.captions import shown
 from dashboards.paper import count_of
 from dashboards.plates import Card
-from dashboards.postmortem import Block, Bullets, Document, Paragraph, Picture, Section, Table
 from incidents import measurements
 from incidents.instants import length
 from incidents.model import Incident

@@ -9,8 +9,8 @@ from typing import Any
 
 from dashboards import words
 from dashboards.audiences import AUDIENCES, left_out
+from dashboards.blocks import Document
 from dashboards.paper import render
-from dashboards.postmortem import Document
 from incidents.postmortem import ACTIONS_BOUND, FOLLOWING, SECTION_BOUND, SECTIONS, STATES, TITLE_BOUND, Revision, State
 from incidents.revisions import Part
 from incidents.views.view import Viewer

@@ -7,8 +7,8 @@ from typing import Any, Literal
 import orjson
 import typst
 
+from dashboards.blocks import Block, Bullets, Document, Paragraph, Picture, Quote, Table
 from dashboards.chartfiles import fonts
-from dashboards.postmortem import Block, Bullets, Document, Paragraph, Picture, Quote, Table
 
 _SOURCE = b"""
 #let doc = json(bytes(sys.inputs.document))

@@ -12,7 +12,7 @@ from docx.shared import Mm, Pt
 from docx.table import Table as DocxTable
 
 from dashboards import chartfiles
-from dashboards.postmortem import Block, Bullets, Document, Paragraph, Picture, Quote, Table
+from dashboards.blocks import Block, Bullets, Document, Paragraph, Picture, Quote, Table
 
 _WIDE = Mm(172)
 

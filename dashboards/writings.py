@@ -11,9 +11,10 @@ import orjson
 
 from dashboards import chartfiles
 from dashboards.audiences import Version
+from dashboards.blocks import Block, Bullets, Document, Paragraph, Picture, Quote, Table
 from dashboards.documents import md
 from dashboards.paper import render
-from dashboards.postmortem import Block, Bullets, Document, Paragraph, Picture, Quote, Standing, Table
+from dashboards.postmortem import Standing
 from incidents import instants
 from incidents.postmortem import FOLLOWING, SECTIONS
 

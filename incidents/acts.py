@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from incidents import amendments, counting, entries, instants
 from incidents.amendments import WITHDRAWABLE
+from incidents.bulk import chunks
 from incidents.config import Config
 from incidents.entries import ENTRY, INCIDENT, MEMBER, OCCURRENCE, Changes, Draft
 from incidents.incident_fold import MILESTONES, STATUSES
@@ -21,7 +22,6 @@ from incidents.linker.mechanisms import is_telling
 from incidents.model import Entry, Incident, Moment, Occurrence, Severity
 from incidents.records import entry_of, occurrence_of
 from incidents.redaction import redact
-from incidents.store import chunks
 
 TEXT_BOUND = 20_000
 TITLE_BOUND = 300

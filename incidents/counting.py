@@ -12,9 +12,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from incidents.bulk import insert
 from incidents.lanes import lane_of
 from incidents.model import Occurrence, Severity
-from incidents.store import insert
 from incidents.tables import EntryRow, MemberCountRow, MemberRow, OccurrenceRow, instant, micros
 from incidents.views.view import Bin
 

@@ -13,10 +13,11 @@ from typing import Any
 import orjson
 import sqlalchemy as sa
 
+from incidents.bulk import chunks, insert_many, insert_tuples
 from incidents.proofs import repeats
 from incidents.proofs.signatures import Proof
+from incidents.receipts import receipt_of
 from incidents.spoken import TEST_HEADER
-from incidents.store import chunks, insert_many, insert_tuples, receipt_of
 from incidents.tables import DeliveryRow, StampRow, UnreadRow, micros
 
 log = logging.getLogger(__name__)

@@ -12,12 +12,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from incidents import counting, incident_fold, rules
+from incidents.bulk import chunks, insert, insert_many
 from incidents.counting import current_members
 from incidents.model import Entry, Incident, Members, Moment, Occurrence, Severity
 from incidents.notices import outbox
 from incidents.notices.destinations import Destination
 from incidents.records import alert_name, entry_of, members_of, occurrence_of
-from incidents.store import Store, chunks, insert, insert_many
+from incidents.store import Store
 from incidents.tables import EntryRow, IncidentRow, MemberRow, OccurrenceRow
 
 ENTRY = EntryRow.__table__  # type: ignore[attr-defined]  # SQLModel adds it

@@ -12,12 +12,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from incidents import rules
+from incidents.bulk import chunks, insert, insert_many
 from incidents.config import Config
 from incidents.entries import INCIDENT, MEMBER, OCCURRENCE, Changes, Draft, name_base
 from incidents.geography.places import SiteMatcher
 from incidents.model import Lane, Occurrence
 from incidents.records import occurrence_of
-from incidents.store import chunks, insert, insert_many
 from incidents.tables import AlertGroupRow, micros
 
 GROUP = AlertGroupRow.__table__  # type: ignore[attr-defined]  # SQLModel adds it

@@ -10,6 +10,7 @@ from itertools import groupby
 import sqlalchemy as sa
 
 from incidents import configured, counting, entries, fold, incident_fold
+from incidents.bulk import chunks
 from incidents.config import Config
 from incidents.counting import COUNT
 from incidents.entries import ENTRY, INCIDENT, MEMBER, OCCURRENCE, Changes
@@ -22,7 +23,7 @@ from incidents.linker.reading_counts import READING_COUNT
 from incidents.model import Occurrence
 from incidents.records import occurrence_of, occurrence_row, said_of
 from incidents.statements import EVENT, holds
-from incidents.store import Store, chunks
+from incidents.store import Store
 from incidents.tables import RebuildDueRow, micros
 
 DUE = RebuildDueRow.__table__  # type: ignore[attr-defined]  # SQLModel adds it

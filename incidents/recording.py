@@ -13,6 +13,7 @@ import sqlalchemy as sa
 import sqlalchemy.exc
 
 from incidents import fold, records
+from incidents.bulk import chunks, insert, insert_many
 from incidents.entries import OCCURRENCE
 from incidents.grouping import GROUP, Change
 from incidents.lanes import lane_of
@@ -21,7 +22,6 @@ from incidents.linker.extremes import counted_variables
 from incidents.model import Event, Loss, Occurrence, Reading, Said
 from incidents.spoken import digest, reading_digest
 from incidents.statements import EVENT, READING, SIGHTING, SUPERSESSION, statements_of, write_occurrences
-from incidents.store import chunks, insert, insert_many
 
 _IDENTITY = sa.tuple_(EVENT.c.subject, EVENT.c.digest)
 """What makes a statement the one that it is: what it speaks of, and its words."""

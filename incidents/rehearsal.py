@@ -13,13 +13,14 @@ from incidents.config import Config
 from incidents.deliveries import DELIVERY, STAMP
 from incidents.ingest import Ingest
 from incidents.model import Event
+from incidents.receipts import receipt_of
 from incidents.recording import Heard
 from incidents.records import event_of
 from incidents.redaction import redact
 from incidents.rereading import Difference, differences
 from incidents.spoken import digest
 from incidents.statements import EVENT, SIGHTING, SUPERSESSION
-from incidents.store import Store, receipt_of
+from incidents.store import Store
 
 BATCH = 50
 """Deliveries that are fetched at once, with their bodies."""

@@ -18,13 +18,15 @@ from typing import Any
 import sqlalchemy as sa
 
 from incidents import configured
+from incidents.bulk import chunks
 from incidents.classes import KINDS
 from incidents.deliveries import DELIVERY, STAMP, UNREAD
 from incidents.entries import ENTRY, INCIDENT, MEMBER, OCCURRENCE
 from incidents.linker import reading_counts
 from incidents.rebuild import refold
+from incidents.receipts import first_id
 from incidents.statements import EVENT, SIGHTING, SUPERSESSION
-from incidents.store import Store, chunks, first_id
+from incidents.store import Store
 from incidents.tables import AskedRow, HoldRow, LinkedRow, PollRow, ReadingRow, TombstoneRow
 
 TOMBSTONE = TombstoneRow.__table__  # type: ignore[attr-defined]  # SQLModel adds it

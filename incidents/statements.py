@@ -9,11 +9,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from incidents import fold, records
+from incidents.bulk import chunks, insert_many
 from incidents.entries import OCCURRENCE
 from incidents.grouping import Change
 from incidents.linker import reach
 from incidents.model import Said
-from incidents.store import chunks, insert_many
 from incidents.tables import EventRow, ReadingRow, SightingRow, SupersessionRow
 
 EVENT = EventRow.__table__  # type: ignore[attr-defined]  # SQLModel adds it

@@ -8,43 +8,23 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import random
-import threading
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
-from functools import lru_cache
-from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-import orjson
 import sqlalchemy as sa
 import sqlalchemy.exc
 
 from incidents import schema
-from incidents.tables import Instant, Json, micros
+from incidents.write_gate import WriteGate
 
 if TYPE_CHECKING:
     from alembic.config import Config as AlembicConfig
 
 log = logging.getLogger(__name__)
 
-T = TypeVar("T")
-
 BUSY_SECONDS = 30
-FAIR_SECONDS = 0.5
-"""How long a fold lets intake go first before it takes its turn."""
-QUIET_SECONDS = 0.005
-"""How long intake must have paused for a fold to begin before that."""
-CROWD = 8
-CROWD_QUIET_SECONDS = 0.05
-"""The same after a commit of a crowd: those it answered are about to send again."""
-CHUNK = 500
-"""Most values in one IN list, well under the parameter bound of either database."""
-
-
 AWAY = (sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError, sqlalchemy.exc.TimeoutError, OSError)
 """What is raised while the database or its disk cannot be written at all."""
 OF_THE_SERVER = ("08", "25", "40", "42", "53", "55", "57", "58")
@@ -59,118 +39,6 @@ def is_away(error: Exception) -> bool:
     """Whether the database cannot be used at all, so that the same thing may well be done later."""
     state = str(getattr(getattr(error, "orig", None), "sqlstate", None) or "")
     return not state.startswith(OF_A_ROW) and (isinstance(error, AWAY) or state.startswith(OF_THE_SERVER))
-
-
-class WriteGate:
-    """Who may write on SQLite: intake first, but a fold that has waited `FAIR_SECONDS` is not put off again.
-
-    An open gate, that of PostgreSQL, keeps nobody out; a worker still gives way to the intake of its own process.
-    """
-
-    def __init__(self, *, is_open: bool = False) -> None:
-        self._is_open = is_open
-        self._free = threading.Condition()
-        self._held = False
-        self._intake_waits = 0
-        self._intake_left_at = 0.0
-        self._quiet = QUIET_SECONDS
-
-    @contextmanager
-    def intake(self, count: int = 1) -> Iterator[None]:
-        """Enter as soon as the present holder leaves, with so many deliveries."""
-        with self._free:
-            self._intake_waits += 1
-            while self._held:
-                self._free.wait()
-            self._intake_waits -= not self._is_open
-            self._held = not self._is_open
-        try:
-            yield
-        finally:
-            with self._free:
-                self._intake_left_at = time.monotonic()
-                self._intake_waits -= self._is_open
-                self._quiet = CROWD_QUIET_SECONDS if count >= CROWD else QUIET_SECONDS
-            self._leave()
-
-    @contextmanager
-    def fold(self) -> Iterator[None]:
-        """Enter when nobody holds the gate and intake has paused, or when the wait has been long enough."""
-        if self._is_open:
-            yield
-            return
-        with self._free:
-            self._wait_for_intake()
-            self._held = True
-        try:
-            yield
-        finally:
-            self._leave()
-
-    def give_way(self) -> None:
-        """Wait as `fold` does, where that would let everybody in."""
-        if self._is_open:
-            with self._free:
-                self._wait_for_intake()
-
-    def _wait_for_intake(self) -> None:
-        latest = time.monotonic() + FAIR_SECONDS
-        while (wait := self._fold_waits(latest)) > 0:
-            self._free.wait(wait)
-
-    def intake_paused(self) -> float:
-        """For how many seconds no intake has come through; 0 while some waits."""
-        return 0.0 if self._intake_waits else time.monotonic() - self._intake_left_at
-
-    def _fold_waits(self, latest: float) -> float:
-        """Seconds after which a fold should look again; 0 when it may enter."""
-        now = time.monotonic()
-        if self._held:
-            return FAIR_SECONDS
-        if now >= latest:
-            return 0.0
-        if self._intake_waits:
-            return latest - now
-        return min(latest, self._intake_left_at + self._quiet) - now
-
-    def _leave(self) -> None:
-        with self._free:
-            self._held = False
-            self._free.notify_all()
-
-
-ID_SHIFT = 10
-"""Random bits at the end of a delivery's id; the rest are microseconds, enough until the year 2255."""
-
-
-def first_id(at: datetime) -> int:
-    """The least id of a delivery received at this instant."""
-    return micros(at) << ID_SHIFT
-
-
-class DeliveryIds:
-    """Ids of deliveries: microseconds since 1970 and some random bits, strictly growing within a process."""
-
-    def __init__(self) -> None:
-        self._last = 0
-
-    def next(self, at: datetime) -> int:
-        """An id for a delivery received at this instant. Not safe to call from two threads at once."""
-        self._last = max(self._last + 1, first_id(at) | random.getrandbits(ID_SHIFT))  # apart, not secret
-        return self._last
-
-
-def receipt_of(delivery_id: int) -> str:
-    """The receipt that names a delivery to its sender: its id as sixteen hex digits."""
-    return f"{delivery_id:016x}"
-
-
-def delivery_id_of(receipt: str) -> int | None:
-    """The inverse of `receipt_of`; None for what cannot be a receipt."""
-    if len(receipt) != 16 or not set(receipt) <= set("0123456789abcdef"):
-        return None
-    number = int(receipt, 16)
-    return number if number < 1 << 63 else None
 
 
 class Store:
@@ -350,84 +218,3 @@ def _sqlite_engine(url: sa.URL, *, begin: str, pool_size: int) -> sa.Engine:
 
 def _lock_number(name: str) -> int:
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
-
-
-def insert(connection: sa.Connection, table: Any) -> Any:  # noqa: ANN401  # a table in, its dialect's Insert out
-    """An INSERT of the connection's dialect: both know `on_conflict_do_nothing` and `on_conflict_do_update`."""
-    target = table.__table__ if hasattr(table, "__table__") else table
-    if connection.dialect.name == "sqlite":
-        from sqlalchemy.dialects import sqlite
-
-        return sqlite.insert(target)
-    # Only where it is spoken: loading it takes a tenth of a second, which every command would pay.
-    from sqlalchemy.dialects import postgresql
-
-    return postgresql.insert(target)
-
-
-def insert_many(connection: sa.Connection, table: Any, rows: Sequence[Mapping[str, Any]]) -> None:  # noqa: ANN401  # a table
-    """Insert rows that all have the same keys, without the per-row cost of building statements.
-
-    The statement is compiled once for each table and set of keys; values pass through their columns' types.
-    """
-    if not rows:
-        return
-    head, mark, processors = _compiled_insert(table, tuple(rows[0]), connection.dialect)
-    columns = [
-        [process(row[key]) for row in rows] if process else [row[key] for row in rows]
-        for key, process in zip(rows[0], processors, strict=True)
-    ]
-    insert_tuples(connection, head, mark, list(zip(*columns, strict=True)))
-
-
-MOST_TOGETHER = 64
-"""Most rows in one INSERT on SQLite."""
-MOST_VALUES = 900
-"""Most values of one statement; older builds of SQLite take no more than 999."""
-
-
-def insert_tuples(connection: sa.Connection, head: str, mark: str, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Insert rows as the driver takes them: `head` is the statement up to VALUES, `mark` the marks of one row.
-
-    SQLite's driver lets go of the interpreter for every statement and then has to get it back from a busy event loop,
-    so many rows go into one. Their number is a power of two: the driver keeps a compiled statement for each text.
-    """
-    if connection.dialect.name != "sqlite":
-        connection.exec_driver_sql(f"{head} {mark}", list(rows))
-        return
-    most = min(MOST_TOGETHER, 1 << (MOST_VALUES // len(rows[0])).bit_length() - 1)
-    start = 0
-    while left := len(rows) - start:
-        count = min(most, 1 << left.bit_length() - 1)
-        values = tuple(chain.from_iterable(rows[start : start + count]))
-        connection.exec_driver_sql(_insert_of(head, mark, count), values)
-        start += count
-
-
-@lru_cache(maxsize=256)
-def _insert_of(head: str, mark: str, count: int) -> str:
-    return f"{head} {', '.join([mark] * count)}"
-
-
-@lru_cache(maxsize=64)
-def _compiled_insert(table: Any, keys: tuple[str, ...], dialect: sa.Dialect) -> tuple[str, str, list[Any]]:  # noqa: ANN401
-    columns = [table.c[key] for key in keys]
-    marks = ", ".join(["?" if dialect.paramstyle == "qmark" else "%s"] * len(keys))
-    quote = dialect.identifier_preparer.quote
-    head = f"INSERT INTO {quote(table.name)} ({', '.join(quote(c.name) for c in columns)}) VALUES"  # names are ours
-    return head, f"({marks})", [_processor(c.type, dialect) for c in columns]
-
-
-def _processor(kind: Any, dialect: sa.Dialect) -> Callable[[Any], Any] | None:  # noqa: ANN401  # a column's type
-    if isinstance(kind, Instant):
-        return lambda at: None if at is None else micros(at)
-    if isinstance(kind, Json):
-        return lambda value: None if value is None else orjson.dumps(value).decode()
-    processor: Callable[[Any], Any] | None = kind.dialect_impl(dialect).bind_processor(dialect)
-    return processor
-
-
-def chunks(values: list[T], size: int = CHUNK) -> Iterator[list[T]]:
-    """The values in lists of at most `size`."""
-    for start in range(0, len(values), size):
-        yield values[start : start + size]

@@ -11,8 +11,8 @@ import sqlalchemy as sa
 
 from incidents import acts, entries, instants
 from incidents.acts import Acting, NotFoundError
+from incidents.bulk import chunks
 from incidents.entries import ENTRY
-from incidents.store import chunks
 from incidents.transcripts import reading
 from incidents.transcripts.clocks import Clock
 from incidents.transcripts.message import Message, Transcript, identities

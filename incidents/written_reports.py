@@ -9,7 +9,7 @@ from typing import cast
 
 import sqlalchemy as sa
 
-from incidents.store import insert
+from incidents.bulk import insert
 from incidents.tables import ReportRow
 
 REPORT = ReportRow.__table__  # type: ignore[attr-defined]  # SQLModel adds it

@@ -14,7 +14,8 @@ from incidents.deliveries import Arrival
 from incidents.feeds import polls
 from incidents.ingest import Ingest
 from incidents.model import Request, Site, Source
-from incidents.store import DeliveryIds, Store
+from incidents.receipts import DeliveryIds
+from incidents.store import Store
 from service import clock
 from service.answers import asked_now, delivery_headers, judged, masked, masked_text, with_key, without_keys
 from service.outbound import Fetched, FetchError, Outbound

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from incidents.config import Config
-    from incidents.store import DeliveryIds, Store
+    from incidents.receipts import DeliveryIds
+    from incidents.store import Store
 
 GZIP = b"\x1f\x8b"
 
@@ -85,7 +86,7 @@ def backfill(site: str, since: datetime, until: datetime, source: str | None) ->
 def import_(what: str, files: tuple[Path, ...], source: str | None, received_at: datetime | None) -> None:
     """Bring FILES that somebody downloaded in as deliveries of an adapter, or an evidence bundle where WHAT is one."""
     from incidents.adapters import adapters
-    from incidents.store import DeliveryIds
+    from incidents.receipts import DeliveryIds
 
     if not files:
         if source is not None or received_at is not None:
@@ -154,7 +155,7 @@ def _tell(store: Store, config: Config, files: dict[int, Path]) -> int:
     import sqlalchemy as sa
 
     from incidents.deliveries import STAMP
-    from incidents.store import receipt_of
+    from incidents.receipts import receipt_of
     from service.backfill import read_all
 
     query = sa.select(STAMP).where(STAMP.c.delivery_id.in_(list(files)))

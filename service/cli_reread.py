@@ -31,8 +31,8 @@ def reread(source: str, since: datetime | None, *, dry_run: bool, json_: bool) -
     from incidents.adapters import adapters
     from incidents.deliveries import STAMP
     from incidents.ingest import Ingest
+    from incidents.receipts import first_id
     from incidents.rehearsal import rehearse
-    from incidents.store import first_id
     from service import clock
 
     with opened() as store:

@@ -99,7 +99,7 @@ def site_resolve(text: str, *, json_: bool) -> None:
 @JSON_OPTION
 def site_zones(name: str, file: Path | None, url: str | None, *, json_: bool) -> None:
     """Find the warning zones of the site NAME: api.weather.gov is asked, or its saved answer read."""
-    from incidents.geography.places import distance_km
+    from incidents.geography.outlines import distance_km
     from incidents.geography.sites import zones_of_point
 
     with told():

@@ -12,7 +12,8 @@ from incidents.adapters import Adapter
 from incidents.feeds import indexes
 from incidents.feeds.polls import Asking, Came
 from incidents.model import Delivery, Request
-from incidents.store import Store, delivery_id_of
+from incidents.receipts import delivery_id_of
+from incidents.store import Store
 from service import clock
 from service.answers import delivery_headers, judged, masked, masked_text, without_keys
 from service.outbound import FetchError, Outbound

@@ -11,8 +11,8 @@ from dashboards import documents, pages, words
 from incidents import instants, spoken_times
 from incidents.acts import NotFoundError
 from incidents.provider_lag import LedgerRow, ProviderLedger
+from incidents.receipts import receipt_of
 from incidents.revisions import Backdating, Revision, sentence
-from incidents.store import receipt_of
 from incidents.views import occurrence_view
 from incidents.views.view import OccurrenceView
 from service import clock

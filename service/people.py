@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 
 import dashboards
-from dashboards import captions, maps, pages
+from dashboards import captions, incident_page, maps, pages
 from dashboards.plates import WIDE
 from dashboards.strips import strips_svg
 from dashboards.svg import phone_svg
@@ -86,7 +86,7 @@ async def incident(request: web.Request) -> web.Response:
     figure_url = f"/api/v1/incidents/{view.incident.id}/figure" + (f"?{urlencode(kept)}" if kept else "")
 
     def draw() -> str:
-        return pages.incident_page(
+        return incident_page.incident_page(
             view,
             viewer,
             phone_svg=phone_svg(view),

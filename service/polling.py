@@ -18,7 +18,8 @@ from incidents.configured import owners
 from incidents.feeds import polls
 from incidents.feeds.polls import Asking, Came, Turn
 from incidents.model import Request
-from incidents.store import Store, delivery_id_of
+from incidents.receipts import delivery_id_of
+from incidents.store import Store
 from service import clock
 from service.answers import asked_now, delivery_headers, judged, masked, masked_text, with_key, without_keys
 from service.following import Following, links_in

@@ -11,7 +11,8 @@ import sqlalchemy as sa
 
 from dashboards import ics, postmortem, recorded, typeset, wordfile, words, writings
 from dashboards.audiences import Audience, Version, version_for
-from dashboards.postmortem import Document, Standing
+from dashboards.blocks import Document
+from dashboards.postmortem import Standing
 from incidents import instants, postmortem_revisions
 from incidents.acts import NotFoundError
 from incidents.config import Config

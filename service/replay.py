@@ -18,8 +18,9 @@ from incidents.config import Config, ConfigError, config_of
 from incidents.deliveries import Arrival
 from incidents.entries import INCIDENT, Changes, read_incident
 from incidents.ingest import Ingest
+from incidents.receipts import DeliveryIds
 from incidents.settling import settle_due
-from incidents.store import DeliveryIds, Store
+from incidents.store import Store
 from service import clock
 
 _OFFSET = re.compile(r"(-?)P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?")

@@ -14,8 +14,8 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from dashboards import period, typeset, wordfile, writings
+from dashboards.blocks import Document
 from dashboards.period import Report
-from dashboards.postmortem import Document
 from incidents import configured, periods, written_reports
 from incidents.config import Config
 from incidents.model import Site

@@ -13,13 +13,14 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from sqlalchemy.exc import SQLAlchemyError
 
 from incidents import configured
+from incidents.bulk import insert
 from incidents.feeds.retention import keep_bounded
 from incidents.proofs import repeats
 from incidents.proofs.repeats import REFUSAL
 from incidents.pulses import PULSE
 from incidents.retention import Retention
 from incidents.settling import settle_due
-from incidents.store import Store, insert
+from incidents.store import Store
 from service import clock, reports
 from service.auditing import AUDITING
 from service.keys import ACCESS, CONFIG, HUB, KEY_CHECKS, SETTINGS, STORE, WORKER

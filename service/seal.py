@@ -13,7 +13,7 @@ import orjson
 import sqlalchemy as sa
 from cryptography.fernet import Fernet, InvalidToken
 
-from incidents.store import insert
+from incidents.bulk import insert
 from incidents.tables import SecretRow
 from service.settings import Settings, SettingsError
 

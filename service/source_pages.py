@@ -22,8 +22,8 @@ from incidents.feeds.silence import source_gaps
 from incidents.model import Source
 from incidents.proofs.signatures import secrets_in
 from incidents.proofs.verification import SCHEMES, scheme_of
+from incidents.receipts import delivery_id_of, receipt_of
 from incidents.samples import sample_of
-from incidents.store import delivery_id_of, receipt_of
 from incidents.views import overview, senders
 from incidents.views.source_view import Payload, SourceHealth, Spooled, Trial
 from service import clock, shown_once, trials

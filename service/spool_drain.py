@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 from incidents import deliveries
 from incidents.deliveries import Arrival
-from incidents.store import DeliveryIds, Store, is_away
+from incidents.receipts import DeliveryIds
+from incidents.store import Store, is_away
 from service import clock
 from service.spool import Spool
 
@@ -63,7 +64,7 @@ class SpoolDrain:
         try:
             with self._store.intake(len(arrivals)) as connection:
                 deliveries.append_acknowledged(connection, arrivals, self._other_id)
-        except Exception as error:
+        except Exception as error:  # whatever one of them holds, those behind it are moved, and it is kept in a file
             if is_away(error):
                 raise
             if len(arrivals) > 1:

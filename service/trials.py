@@ -12,9 +12,9 @@ import sqlalchemy as sa
 from aiohttp import web
 
 from incidents.deliveries import UNREAD
+from incidents.receipts import delivery_id_of
 from incidents.samples import Sample
 from incidents.spoken import TEST_HEADER
-from incidents.store import delivery_id_of
 from service.asking import compute, identity, read
 from service.keys import ACCESS
 

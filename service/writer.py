@@ -19,7 +19,8 @@ import sqlalchemy.exc
 from incidents import deliveries
 from incidents.deliveries import Arrival
 from incidents.proofs.signatures import Proof
-from incidents.store import DeliveryIds, Store, is_away, receipt_of
+from incidents.receipts import DeliveryIds, receipt_of
+from incidents.store import Store, is_away
 from service.instruments import Instruments
 from service.spool import Spool
 

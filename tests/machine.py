@@ -28,7 +28,8 @@ PROMETHEUS = Program("Prometheus", ("prometheus",), "prometheus")
 ALERTMANAGER = Program("Alertmanager", ("prometheus-alertmanager", "alertmanager"), "prometheus-alertmanager")
 CURL = Program("curl", ("curl",), "curl")  # the documentation's examples
 CC = Program("a C compiler", ("cc", "gcc", "clang"), "gcc libc6-dev")  # what cuts the power
-PROGRAMS = (CHROMIUM, PROMETHEUS, ALERTMANAGER, CURL, CC)
+SYSTEMD = Program("systemd-analyze", ("systemd-analyze",), "systemd")  # what judges the unit that we ship
+PROGRAMS = (CHROMIUM, PROMETHEUS, ALERTMANAGER, CURL, CC, SYSTEMD)
 
 # Debian starts these as services when it installs them; the tests start their own, on loopback.
 SERVICES = (PROMETHEUS.package, ALERTMANAGER.package)

@@ -16,7 +16,8 @@ from incidents import configured
 from incidents.deliveries import DELIVERY
 from incidents.entries import OCCURRENCE
 from incidents.rebuild import rebuild, state_digest
-from incidents.store import Store, receipt_of
+from incidents.receipts import receipt_of
+from incidents.store import Store
 from service import clock
 from tests.senders import KEY, ago, alert, message
 from tests.servers import Barograph

@@ -10,7 +10,8 @@ import sqlalchemy as sa
 
 from incidents import deliveries
 from incidents.deliveries import DELIVERY, UNREAD, Arrival
-from incidents.store import DeliveryIds, Store
+from incidents.receipts import DeliveryIds
+from incidents.store import Store
 from service import clock
 
 

@@ -22,7 +22,8 @@ from incidents.deliveries import DELIVERY, Arrival
 from incidents.ingest import Ingest
 from incidents.notices import outbox
 from incidents.rebuild import rebuild, state_digest
-from incidents.store import DeliveryIds, Store
+from incidents.receipts import DeliveryIds
+from incidents.store import Store
 from service import backup, clock
 from service.backup import BackupError, back_up, check, restore
 from tests.conftest import StartBarograph

@@ -15,7 +15,8 @@ from incidents.feeds import circuit, indexes, polls
 from incidents.feeds.polls import LINKED, Asking, Came
 from incidents.formats import cap_links
 from incidents.model import Delivery, Loss, Request, UnrecognisedError
-from incidents.store import Store, receipt_of
+from incidents.receipts import receipt_of
+from incidents.store import Store
 from service import following
 from service.outbound import TOTAL_SECONDS, Fetched
 from tests import hostile

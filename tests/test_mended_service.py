@@ -27,7 +27,8 @@ from incidents.config import ConfigError
 from incidents.configured import Step
 from incidents.deliveries import DELIVERY
 from incidents.pulses import pulse
-from incidents.store import Store, receipt_of
+from incidents.receipts import receipt_of
+from incidents.store import Store
 from incidents.views import overview
 from incidents.views.overview import KEY as KEYS
 from incidents.views.overview import REFUSAL

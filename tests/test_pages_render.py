@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, Route
 
-from dashboards import documents, pages, paper, senders
+from dashboards import documents, incident_page, pages, paper, senders
 from incidents.model import Moment
 from incidents.views.source_view import SenderState, Spooled
 from tests import london_views as london
@@ -51,7 +51,7 @@ def incidents(role: str = "admin") -> str:
 
 
 def incident(role: str = "admin", view: pages.IncidentView = london.INCIDENT_VIEW, theme: str = "auto") -> str:
-    return pages.incident_page(
+    return incident_page.incident_page(
         view, london.viewer(role, theme), phone_svg=PHONE_SVG, alt="One day in London.", figure_url=FIGURE
     )
 
@@ -398,7 +398,7 @@ def test_an_incidents_length_is_counted_alike_on_every_page() -> None:
 def test_a_phase_is_not_called_impact_before_somebody_said_when_it_began() -> None:
     assert "Impact <span" in incident()
     unsaid = replace(london.INCIDENT_VIEW, incident=replace(london.INCIDENT, impact_started_at=None))
-    text = pages.incident_page(unsaid, london.viewer(), phone_svg=PHONE_SVG, alt="", figure_url=FIGURE)
+    text = incident_page.incident_page(unsaid, london.viewer(), phone_svg=PHONE_SVG, alt="", figure_url=FIGURE)
     assert "Since detection <span" in text
     assert "Impact <span" not in text
     for document in (documents.markdown(unsaid), documents.html(unsaid, svg=PHONE_SVG)):

@@ -16,8 +16,8 @@ import docx
 import pytest
 
 from dashboards import period, typeset, wordfile, writings
+from dashboards.blocks import Picture, Table
 from dashboards.period import Report
-from dashboards.postmortem import Picture, Table
 from incidents import periods, written_reports
 from incidents.periods import Period
 from incidents.store import Store

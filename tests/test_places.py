@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from incidents.geography.places import SiteMatcher, concerns, distance_km, matches, relation, sites_of
+from incidents.geography.outlines import distance_km
+from incidents.geography.places import SiteMatcher, concerns, matches, relation, sites_of
 from incidents.model import Area, Match, Site
 
 SMF = Site(

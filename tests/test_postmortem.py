@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from dashboards import postmortem as document_of
 from dashboards import recorded, typeset, wordfile, writings
 from dashboards.audiences import AUDIENCES, Audience, version_for
-from dashboards.postmortem import Bullets, Document, Paragraph, Standing, written
+from dashboards.blocks import Bullets, Document, Paragraph
+from dashboards.postmortem import Standing, written
 from incidents import postmortem, timeline
 from incidents.model import Link
 from incidents.postmortem import SECTIONS, Revision, accepted, merge

@@ -11,7 +11,7 @@ import tzfpy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from incidents.geography.places import distance_km
+from incidents.geography.outlines import distance_km
 from incidents.geography.regions import PROVIDERS, Place, candidates, catalogue, resolve
 
 ROWS = {place.name: place for place in catalogue()}

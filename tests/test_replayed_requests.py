@@ -19,7 +19,8 @@ from incidents.deliveries import DELIVERY, UNREAD, Arrival
 from incidents.proofs import repeats
 from incidents.proofs.repeats import SEEN
 from incidents.proofs.signatures import Proof
-from incidents.store import DeliveryIds, Store
+from incidents.receipts import DeliveryIds
+from incidents.store import Store
 from service import clock
 from tests.conftest import StartBarograph
 from tests.senders import problem_of

@@ -17,9 +17,10 @@ from incidents.deliveries import DELIVERY, STAMP, Arrival
 from incidents.entries import ENTRY, INCIDENT, OCCURRENCE
 from incidents.ingest import Ingest
 from incidents.rebuild import rebuild, state_digest
+from incidents.receipts import DeliveryIds
 from incidents.retention import TOMBSTONE, Aged, Retention, hold
 from incidents.statements import EVENT, READING
-from incidents.store import DeliveryIds, Store
+from incidents.store import Store
 from service import clock
 from service.cli import main
 from tests.world import DAY, TWO_SITES, World, firing, resolved

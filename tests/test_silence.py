@@ -22,8 +22,9 @@ from incidents.feeds.polls import Came
 from incidents.feeds.silence import gaps_at, silence_of, source_gaps
 from incidents.ingest import Ingest
 from incidents.model import Site, Source
+from incidents.receipts import first_id
 from incidents.retention import TOMBSTONE
-from incidents.store import Store, first_id
+from incidents.store import Store
 from incidents.views.now_view import SiteStrip
 from incidents.views.overview import now_view
 from incidents.views.unknowns import read_unknowns

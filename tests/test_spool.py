@@ -18,7 +18,8 @@ from incidents import deliveries
 from incidents.config import Config
 from incidents.deliveries import DELIVERY, Arrival
 from incidents.proofs.signatures import Proof
-from incidents.store import DeliveryIds, Store, receipt_of
+from incidents.receipts import DeliveryIds, receipt_of
+from incidents.store import Store
 from service import clock, settings, spool
 from service.access import FRESH_SECONDS, KEPT_SECONDS, Access
 from service.readiness import LACKS_SPOOL, Readiness

@@ -23,7 +23,8 @@ from incidents.entries import INCIDENT, OCCURRENCE
 from incidents.ingest import Ingest, Worked
 from incidents.pulses import pulse
 from incidents.rebuild import rebuild, state_digest
-from incidents.store import IDLE_SECONDS, DeliveryIds, Store, is_away
+from incidents.receipts import DeliveryIds
+from incidents.store import IDLE_SECONDS, Store, is_away
 from service import clock, hub
 from service.hub import Hub
 from tests import power

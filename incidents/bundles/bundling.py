@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from incidents import deliveries, instants
 from incidents.acts import ConflictError, NotFoundError
+from incidents.bulk import chunks
 from incidents.bundles.bundle import MOST_BYTES, MOST_LINES, digest
 from incidents.bundles.evidence import Evidence, event_place, sources_in
 from incidents.bundles.evidence_shapes import STAMP as STAMP_FIELDS
@@ -24,9 +25,9 @@ from incidents.entries import ENTRY, MEMBER
 from incidents.fold import subject_of
 from incidents.model import Source
 from incidents.postmortem_revisions import REVISION
+from incidents.receipts import delivery_id_of, receipt_of
 from incidents.rules import DEFAULT_RULES
 from incidents.statements import EVENT, READING, SIGHTING, SUPERSESSION
-from incidents.store import chunks, delivery_id_of, receipt_of
 from incidents.timeline import Sentence
 from incidents.views import incident_view, series
 from incidents.views.incident_view import Asked

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from incidents import configured
 from incidents.acts import ConflictError
+from incidents.bulk import chunks, insert
 from incidents.bundles.bundling import entry_rows, event_rows, postmortem_rows, reading_row
 from incidents.bundles.evidence import Evidence, sources_in
 from incidents.bundles.evidence_shapes import Row, instant_of
@@ -24,9 +25,10 @@ from incidents.linker import reading_counts
 from incidents.postmortem_revisions import REVISION
 from incidents.pulses import pulse
 from incidents.rebuild import rebuild_within, refold
+from incidents.receipts import delivery_id_of, receipt_of
 from incidents.rules import DEFAULT_RULES
 from incidents.statements import EVENT, READING, SIGHTING, SUPERSESSION
-from incidents.store import Store, chunks, delivery_id_of, insert, receipt_of
+from incidents.store import Store
 
 POSITION = 1000
 """Where what a bundle brings stands among what is configured: behind all that was given by hand."""

@@ -8,8 +8,8 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from incidents.bulk import chunks, insert
 from incidents.feeds.polls import LINKED, Asking
-from incidents.store import chunks, insert
 
 MOST_TRIES = 3
 """A document that could not be fetched so often is given up, until the index points to it anew."""

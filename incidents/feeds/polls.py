@@ -18,10 +18,11 @@ import orjson
 import sqlalchemy as sa
 
 from incidents.adapters import Adapter
+from incidents.bulk import insert
 from incidents.config import Config
 from incidents.feeds import circuit
 from incidents.model import Request
-from incidents.store import Store, insert
+from incidents.store import Store
 from incidents.tables import AskedRow, LinkedRow, PollHostRow, PollRow
 
 log = logging.getLogger(__name__)

@@ -15,10 +15,11 @@ from itertools import groupby, pairwise
 
 import sqlalchemy as sa
 
+from incidents.bulk import chunks
 from incidents.deliveries import STAMP
 from incidents.feeds import circuit
 from incidents.feeds.polls import ASKED, PATIENCE
-from incidents.store import Store, chunks
+from incidents.store import Store
 
 AT_ONCE = 1_000
 """Rows that are summed in one transaction: intake waits for it."""

@@ -21,8 +21,8 @@ from incidents.feeds.polls import PATIENCE
 from incidents.feeds.scope import is_feed
 from incidents.instants import LATEST
 from incidents.model import Lane, Site, Source
+from incidents.receipts import first_id
 from incidents.statements import READING
-from incidents.store import first_id
 from incidents.views.view import Coverage, Gap
 
 _OUTSIDE = ("hazard", "provider_incident", "change")

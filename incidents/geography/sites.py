@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass
 from functools import cache, lru_cache
 from typing import Any, Final
 
-from incidents.geography.places import METRO_KM, distance_km
+from incidents.geography.outlines import distance_km
+from incidents.geography.places import METRO_KM
 from incidents.geography.regions import Place, candidates
 from incidents.model import Site
 

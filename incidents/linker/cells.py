@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from math import cos, floor, isfinite, radians
 from typing import Any, Final
 
-from incidents.geography.places import KM_PER_DEGREE, METRO_KM
+from incidents.geography.outlines import KM_PER_DEGREE
+from incidents.geography.places import METRO_KM
 from incidents.geography.regions import candidates
 from incidents.lanes import plain_words
 from incidents.model import Area, Occurrence, Site

@@ -8,7 +8,7 @@ from datetime import timedelta
 from itertools import combinations
 from typing import Final
 
-from incidents.geography.places import distance_km
+from incidents.geography.outlines import distance_km
 from incidents.lanes import plain_words
 from incidents.linker.cells import provider_slug, providers_of
 from incidents.linker.kernels import end_of, start_of

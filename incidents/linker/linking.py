@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from incidents import incident_fold
 from incidents.config import Config
 from incidents.entries import ENTRY, INCIDENT, Changes, Draft, read_incidents
-from incidents.geography.places import distance_km
+from incidents.geography.outlines import distance_km
 from incidents.linker import kernels, links, reach
 from incidents.linker.kernels import EVER, HOUR, LONGEST_LAG
 from incidents.linker.reading_counts import AROUND, NEAR_KM

@@ -9,6 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from incidents.bulk import chunks, insert_many
 from incidents.entries import OCCURRENCE
 from incidents.linker import base_rates, cells
 from incidents.linker.base_rates import Record
@@ -16,7 +17,6 @@ from incidents.linker.cells import Box
 from incidents.linker.mechanisms import family_of
 from incidents.model import Occurrence, Site
 from incidents.records import occurrence_of
-from incidents.store import chunks, insert_many
 from incidents.tables import ReachRow, instant, micros
 
 REACH = ReachRow.__table__  # type: ignore[attr-defined]  # SQLModel adds it

@@ -9,12 +9,12 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from incidents.geography.places import distance_km
+from incidents.bulk import chunks, insert
+from incidents.geography.outlines import distance_km
 from incidents.linker import cells, extremes
 from incidents.linker.extremes import Extreme
 from incidents.linker.mechanisms import Family
 from incidents.model import Site
-from incidents.store import chunks, insert
 from incidents.tables import ReadingCountRow, ReadingRow
 
 READING = ReadingRow.__table__  # type: ignore[attr-defined]  # SQLModel adds it

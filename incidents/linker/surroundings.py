@@ -12,7 +12,8 @@ import sqlalchemy as sa
 from incidents.config import Config
 from incidents.counting import current_members
 from incidents.entries import ENTRY, INCIDENT, MEMBER, OCCURRENCE
-from incidents.geography.places import SiteMatcher, distance_km, relation
+from incidents.geography.outlines import distance_km
+from incidents.geography.places import SiteMatcher, relation
 from incidents.incident_fold import standing
 from incidents.linker import base_rates, kernels, reach, reading_counts
 from incidents.linker.corroboration import FAR_KM

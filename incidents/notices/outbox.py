@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from incidents import instants
+from incidents.bulk import chunks, insert
 from incidents.model import Incident, Moment
 from incidents.notices.destinations import (
     GONE,
@@ -24,7 +25,6 @@ from incidents.notices.destinations import (
     changes_of,
     pause_after,
 )
-from incidents.store import chunks, insert
 from incidents.tables import NoticeAttemptRow, NoticeRow
 
 NOTICE = NoticeRow.__table__  # type: ignore[attr-defined]  # SQLModel adds it

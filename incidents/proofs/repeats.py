@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
+from incidents.bulk import chunks, insert
 from incidents.proofs.signatures import Proof
-from incidents.store import chunks, insert
 from incidents.tables import RefusalRow, SeenProofRow
 
 SEEN = SeenProofRow.__table__  # type: ignore[attr-defined]  # SQLModel adds it

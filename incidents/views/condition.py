@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from incidents.deliveries import DELIVERY, STAMP, UNREAD
 from incidents.proofs.repeats import REFUSAL
-from incidents.store import ID_SHIFT
+from incidents.receipts import ID_SHIFT
 from incidents.tables import IncidentRow, instant
 
 INCIDENT = IncidentRow.__table__  # type: ignore[attr-defined]  # SQLModel adds it

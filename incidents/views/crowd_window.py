@@ -14,12 +14,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from incidents import counting
+from incidents.bulk import chunks
 from incidents.counting import MEMBER
 from incidents.entries import OCCURRENCE
 from incidents.grouping import GROUP
 from incidents.model import Lane, Occurrence
 from incidents.records import occurrence_of
-from incidents.store import chunks
 from incidents.tables import micros
 from incidents.views.crowds import density
 from incidents.views.view import Density

@@ -8,8 +8,8 @@ from typing import Any
 import orjson
 import sqlalchemy as sa
 
+from incidents.bulk import chunks
 from incidents.entries import ENTRY, INCIDENT, MEMBER, OCCURRENCE
-from incidents.store import chunks
 
 ENTRIES_READ = 2000
 """Entries that hold the words anywhere, the latest first, of which the texts are read."""

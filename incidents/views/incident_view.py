@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from incidents import counting, entries, fold, incident_fold, measurements, timeline
+from incidents.bulk import chunks
 from incidents.cascade import Cascade, Found
 from incidents.cascade import cascade as cascade_of
 from incidents.config import Config
@@ -23,10 +24,10 @@ from incidents.feeds.silence import gaps_at, silence_of, source_gaps
 from incidents.geography.places import SiteMatcher
 from incidents.lanes import lane_of, reading_lane
 from incidents.model import Entry, Incident, Lane, Members, Occurrence, Severity, Site
+from incidents.receipts import receipt_of
 from incidents.records import members_of, said_of
 from incidents.retelling import telling
 from incidents.statements import EVENT, holds
-from incidents.store import chunks, receipt_of
 from incidents.timeline import Known, Sentence
 from incidents.views import cascades, crowd_window
 from incidents.views.crowd_window import Crowd

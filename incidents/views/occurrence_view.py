@@ -6,15 +6,16 @@ import sqlalchemy as sa
 
 from incidents import provider_lag
 from incidents.adapters import adapters
+from incidents.bulk import chunks
 from incidents.config import Config
 from incidents.deliveries import DELIVERY
 from incidents.entries import ENTRY, INCIDENT, read_incidents
 from incidents.model import Credit
 from incidents.provider_lag import LedgerRow, ProviderLedger
+from incidents.receipts import receipt_of
 from incidents.records import said_of
 from incidents.revisions import backdated, revisions
 from incidents.statements import EVENT, SIGHTING, holds
-from incidents.store import chunks, receipt_of
 from incidents.views.overview import titles_of
 from incidents.views.view import OccurrenceView, Stated, Trace
 

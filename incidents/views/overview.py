@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from incidents import entries
 from incidents.adapters import adapters, credit_of
+from incidents.bulk import chunks
 from incidents.config import Config
 from incidents.configured import owners
 from incidents.deliveries import DELIVERY, STAMP, UNREAD, is_setup_test
@@ -25,9 +26,9 @@ from incidents.grouping import GROUP
 from incidents.lanes import lane_of, service_of
 from incidents.model import Incident, Occurrence, Severity, Site
 from incidents.proofs.repeats import REFUSAL, REPEATED
+from incidents.receipts import receipt_of
 from incidents.records import occurrence_of
 from incidents.statements import READING
-from incidents.store import chunks, receipt_of
 from incidents.tables import KeyRow, instant, micros
 from incidents.views.crowds import bin_seconds
 from incidents.views.finding import found_by

@@ -16,7 +16,7 @@ from incidents import entries, provider_lag
 from incidents.config import Config
 from incidents.deliveries import DELIVERY
 from incidents.entries import INCIDENT, OCCURRENCE
-from incidents.geography import places
+from incidents.geography import outlines
 from incidents.geography.places import relation
 from incidents.model import Incident, Site
 from incidents.provider_lag import LedgerRow
@@ -145,7 +145,7 @@ def _hours_at(connection: sa.Connection, site: Site, since: datetime, until: dat
     query = sa.select(*which, hour, sa.func.max(each.c.value).label("highest"), sa.func.count().label("n"))
     by_station: dict[tuple[Any, ...], list[Any]] = defaultdict(list)
     for row in connection.execute(query.where(each.c.newest == 1).group_by(*which, hour)):
-        away = places.distance_km(site.latitude, site.longitude, row.latitude, row.longitude)
+        away = outlines.distance_km(site.latitude, site.longitude, row.latitude, row.longitude)
         if away <= NEAR_KM:
             by_station[row.basis != "observed", away, row.station or "", row.basis].append(row)
     if not by_station:

@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from incidents import redaction
 from incidents.deliveries import DELIVERY, STAMP, inflate_some, is_setup_test
 from incidents.proofs.repeats import REFUSAL
+from incidents.receipts import receipt_of
 from incidents.statements import EVENT, SIGHTING
-from incidents.store import receipt_of
 from incidents.views.overview import quarantine_rows
 from incidents.views.source_view import Payload, QuarantineRow, RecentDelivery, Refusals, SenderState, Trial
 

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from incidents.adapters import credit_of
 from incidents.config import Config
-from incidents.geography import places
+from incidents.geography import outlines
 from incidents.model import Occurrence, Site
 from incidents.statements import READING
 from incidents.views.view import Point, Series
@@ -59,7 +59,7 @@ def series(
     by_station: dict[tuple[str, str], dict[tuple[str, datetime], Any]] = defaultdict(dict)
     distances: dict[tuple[str, str], float] = {}
     for row in connection.execute(near.order_by(READING.c.recorded_at.desc(), READING.c.id.desc()).limit(READINGS)):
-        distance = places.distance_km(site.latitude, site.longitude, row.latitude, row.longitude)
+        distance = outlines.distance_km(site.latitude, site.longitude, row.latitude, row.longitude)
         if distance <= NEAR_KM:
             station = row.variable, station_of(row)
             distances[station] = distance

@@ -15,8 +15,8 @@ from incidents.feeds.asked import Span, without
 from incidents.feeds.coverage import polled
 from incidents.feeds.silence import source_gaps
 from incidents.proofs.repeats import REFUSAL
+from incidents.receipts import first_id
 from incidents.retention import TOMBSTONE
-from incidents.store import first_id
 from incidents.views.view import Gap, Unknowns
 
 

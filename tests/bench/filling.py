@@ -15,14 +15,16 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from incidents import deliveries, fold, instants, records
+from incidents.bulk import insert_many
 from incidents.deliveries import DELIVERY, STAMP
 from incidents.entries import OCCURRENCE, Changes, Draft, name_base
 from incidents.grouping import GROUP, STILL_ON
 from incidents.lanes import lane_of
 from incidents.model import Event, Occurrence, Said, Severity
+from incidents.receipts import DeliveryIds
 from incidents.rules import MEMBER_ACTOR
 from incidents.statements import EVENT
-from incidents.store import DeliveryIds, Store, insert_many
+from incidents.store import Store
 from incidents.tables import micros
 
 SOURCE, ADAPTER, SITE = "am", "alertmanager@1", "smf"

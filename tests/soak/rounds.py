@@ -23,7 +23,8 @@ import sqlalchemy as sa
 from incidents.deliveries import DELIVERY
 from incidents.pulses import PULSE, pulse
 from incidents.rebuild import state_digest
-from incidents.store import Store, receipt_of
+from incidents.receipts import receipt_of
+from incidents.store import Store
 from service import backup as backups
 from service import clock
 from service.hub import Hub

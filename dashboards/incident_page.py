@@ -1,0 +1,276 @@
+"""The page of one incident: its facts, its figure, its links and its lines, with every control's address."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+from dashboards import lines_shown, words
+from dashboards.coverage import coverage_rows
+from dashboards.figure import slider_of
+from dashboards.paper import bar_scale, by_phase, standing
+from dashboards.paper import signed_in as _page
+from incidents import instants, provider_lag, revisions
+from incidents.amendments import Amendments
+from incidents.model import Incident, Link, Moment, Occurrence
+from incidents.views.view import IncidentView, Line, Phase, Viewer
+
+EXPORTS = (
+    ("pdf", "PDF, A4"),
+    ("svg", "SVG"),
+    ("png", "PNG"),
+    ("html", "HTML, one file"),
+    ("md", "Markdown"),
+    ("csv", "CSV"),
+    ("json", "JSON"),
+    ("ics", "Calendar"),
+)
+
+
+ROWS = 200
+"""Most lines of a timeline on one page."""
+_NOTHING: Mapping[str, str] = {}
+_UNAMENDED = Amendments()
+_STEPS = {"open": "acknowledged", "acknowledged": "mitigated", "mitigated": "resolved", "resolved": "open"}
+_MILESTONES = (
+    ("impact", "Impact began", "impact_started_at"),
+    ("detected", "Detected", "detected_at"),
+    ("acknowledged", "Acknowledged", "acknowledged_at"),
+    ("mitigated", "Mitigated", "mitigated_at"),
+    ("resolved", "Resolved", "resolved_at"),
+)
+
+
+def incident_page(
+    view: IncidentView,
+    viewer: Viewer,
+    *,
+    phone_svg: str,
+    alt: str,
+    figure_url: str,
+    figure_height: int = 760,
+    query: Mapping[str, str] = _NOTHING,
+    amended: Amendments = _UNAMENDED,
+    frozen_at: datetime | None = None,
+) -> str:
+    """`phone_svg` is SVG of our own making; `figure_url` answers with a Plotly figure for `?theme=&width=`.
+
+    `query` is the address's own: the page counted from 1, the sorts of lines that are hidden, where a new entry
+    would stand (`at`). A permalink tells what was known at `frozen_at`.
+    """
+    incident = view.incident
+    found = lines_shown.shown(view.lines, {**query, **_known(view)}, f"/incidents/{incident.id}")
+    kept = found.lines
+    page = lines_shown.page_of(kept, query, ROWS)
+    view = replace(
+        view, lines=kept[(page - 1) * ROWS : page * ROWS], more_lines=str(page + 1) if len(kept) > page * ROWS else None
+    )
+    weighty = sorted((link for link in incident.links if _is_weighty(link)), key=standing)
+    pinned = sum(line.pinned for line in kept)
+    last = tuple(reversed(kept[-5:]))
+    occurrences = {bar.link.id: bar.occurrence for bar in view.bars if bar.link}
+    occurrences |= {bar.occurrence.id: bar.occurrence for bar in view.bars}
+    return _page(
+        "incident.html",
+        viewer,
+        view.since,
+        view=view,
+        zone=view.zone,
+        phone_svg=phone_svg,
+        alt=alt,
+        figure_url=figure_url,
+        figure_height=figure_height,
+        facts=_facts(view),
+        statements=_statements(view),
+        asked=coverage_rows(view),
+        exports=EXPORTS,
+        export_query="?" + urlencode({"tz": view.zone, **_known(view)}),
+        export_kept=tuple({"tz": view.zone, **_known(view), **_window(view)}.items()),
+        permalink="?" + urlencode(_frozen(view, query, frozen_at or view.as_of)),
+        following=_STEPS[incident.status],
+        amended=amended,
+        query=query,
+        windows=incident.impact_windows,
+        places=lines_shown.places_between(view.lines, view.zone),
+        prefill=query.get("at", "")[:19],
+        diff_of=revisions.diff,
+        text_of=lines_shown.text_of,
+        undo_words=_undo_words(amended),
+        groups=by_phase(view.lines, view.phases),
+        phase_words=lambda phase: _phase_words(phase, view),
+        new_days=_new_days(view.lines, view.zone),
+        last=last,
+        last_days=_new_days(last, view.zone),
+        line_count=len(kept),
+        found=found,
+        pinned_only=pinned >= 3 and len(kept) > 40,
+        timeline_words=_timeline_words(len(kept), pinned),
+        more=_href(view, {**_without(query, "line", "at"), "page": str(page + 1)}) + "#timeline",
+        weighty=weighty,
+        slight=[link for link in incident.links if not _is_weighty(link)],
+        scale=bar_scale(weighty),
+        occurrence_of=lambda link: occurrences.get(link.id),
+        link_title=lambda link: _link_title(link, occurrences),
+        lag_of=lambda link: _lag(incident, occurrences.get(link.id)),
+        slider=slider_of(view),
+        local_input=lambda at: lines_shown.local_input(at, view.zone),
+        around=lambda at, minutes: _around(view, at, timedelta(minutes=minutes)),
+        **_moves(view),
+    )
+
+
+def _facts(view: IncidentView) -> list[dict[str, Any]]:
+    """The milestones in order: value and words beside it, or what stands in for one that is missing."""
+    incident = view.incident
+    start: Moment | None = None
+    facts: list[dict[str, Any]] = []
+    for key, name, field in _MILESTONES:
+        known: Moment | None = getattr(incident, field)
+        if known is None:
+            missing = "not recorded" if incident.status == "resolved" or key == "impact" else "not yet"
+            facts.append(
+                {"key": key, "name": name, "field": field, "value": "", "beside": missing, "at": None, "until": None}
+            )
+            continue
+        first = start is None
+        start = start or known
+        facts.append(
+            {
+                "key": key,
+                "name": name,
+                "field": field,
+                "at": known.at,
+                "until": known.until,
+                "value": _clocks(known, view.zone),
+                "beside": _beside_fact(known, start, view.zone, first=first),
+            }
+        )
+    return facts
+
+
+def _clocks(known: Moment, zone: str) -> str:
+    if known.until is None or known.until == known.at:
+        return words.clock(known.at, zone)
+    return f"{words.clock(known.at, zone)} \N{EN DASH} {words.clock(known.until, zone)}"
+
+
+def _beside_fact(known: Moment, start: Moment, zone: str, *, first: bool) -> str:
+    if first:
+        return words.day(known.at, zone)
+    same_day = words.local_day(known.at, zone) == words.local_day(start.at, zone)
+    return words.after(known, start) if same_day else f"{words.short_day(known.at, zone)}, {words.after(known, start)}"
+
+
+def _statements(view: IncidentView) -> str:
+    late = sum(line.late for line in view.lines)
+    parts = ["alert" if view.incident.members.alerts == 1 else "alerts"]
+    parts += [words.count(len(view.gaps), "feed gap")] if view.gaps else []
+    parts += [words.count(late, "late arrival")] if late else []
+    return ", ".join(parts)
+
+
+def _timeline_words(lines: int, pinned: int) -> str:
+    if pinned >= 3 and lines > 40:
+        return f"{pinned} of {lines:,} lines, the pinned ones"
+    return f"{lines:,} line{'' if lines == 1 else 's'}, in the order things happened"
+
+
+def _phase_words(phase: Phase, view: IncidentView) -> str:
+    if phase.name == "before":
+        return f"until {words.clock(phase.until, view.zone)}"
+    since = words.clock(phase.since, view.zone)
+    return f"since {since}" if words.phase_called(phase.name, view.incident) == phase.name else since
+
+
+def _new_days(lines: Sequence[Line], zone: str) -> set[str]:
+    """The ids of lines that are the first of their local day, so that a bare clock time is never ambiguous."""
+    found = set()
+    day = None
+    for line in lines:
+        if words.local_day(line.happened_at, zone) != day:
+            day = words.local_day(line.happened_at, zone)
+            found.add(line.id)
+    return found
+
+
+def _is_weighty(link: Link) -> bool:
+    """Whether a link is shown with its reasons: it weighs more than context, or a person made it or judged it."""
+    judged = link.state in ("confirmed", "attributed", "rejected")
+    return link.evidence.tier != "context" or judged or link.proposed_by.startswith("user:")
+
+
+def _lag(incident: Incident, theirs: Occurrence | None) -> list[str]:
+    """How far the provider's words ran behind what we saw, a sentence each; none for what is no provider incident."""
+    if theirs is None or theirs.kind != "provider_incident":
+        return []
+    return [words.lagged(one) for one in provider_lag.lag(incident, theirs).measurements]
+
+
+def _link_title(link: Link, occurrences: Mapping[str, Occurrence]) -> str:
+    occurrence = occurrences.get(link.id)
+    return occurrence.title if occurrence else f"Occurrence {link.id}"
+
+
+def _known(view: IncidentView) -> dict[str, str]:
+    return {"as_of": instants.text(view.as_of)} if view.as_known else {}
+
+
+def _window(view: IncidentView) -> dict[str, str]:
+    return {"from": instants.text(view.since), "to": instants.text(view.until)}
+
+
+def _frozen(view: IncidentView, query: Mapping[str, str], at: datetime) -> dict[str, str]:
+    """What a permalink says: the sorts that are shown, and every time and zone as it is now, absolute."""
+    kept = {name: query[name] for name in ("hide", "lines", "page") if name in query}
+    times = {"from": view.since, "to": view.until, "as_of": view.as_of if view.as_known else at}
+    return {**kept, "tz": view.zone, **{name: instants.text(value) for name, value in times.items()}}
+
+
+def _undo_words(amended: Amendments) -> str:
+    """What the reader did last, in a sentence; nothing where that cannot be undone."""
+    if not amended.last_act:
+        return ""
+    told = [words.sentence(entry.kind, entry.params) for entry in amended.last_act]
+    return told[0] if len(told) == 1 else f"{told[0]}, and {words.count(len(told) - 1, 'more entry', 'more entries')}"
+
+
+def _without(query: Mapping[str, str], *names: str) -> dict[str, str]:
+    return {name: value for name, value in query.items() if name not in names}
+
+
+def _href(view: IncidentView, query: Mapping[str, str]) -> str:
+    """The page with what `query` asks for and nothing else, but for the moment of knowledge."""
+    asked = {name: value for name, value in {**query, **_known(view)}.items() if value}
+    return f"/incidents/{view.incident.id}" + (f"?{urlencode(asked)}" if asked else "")
+
+
+def _moves(view: IncidentView) -> dict[str, str]:
+    """Where the controls lead: half a range earlier or later, half or twice of it, and the whole incident."""
+    half = (view.until - view.since) / 2
+    return {
+        "earlier": _range(view, -half, -half),
+        "later": _range(view, half, half),
+        "closer": _range(view, half / 2, -half / 2),
+        "further": _range(view, -half, half),
+        "fit": _href(view, {}) + "#figure",
+    }
+
+
+def _around(view: IncidentView, at: datetime, margin: timedelta) -> str:
+    """Where the window around an instant is shown; where the calendar ends, the window as it is."""
+    try:
+        return _range(view, at - margin - view.since, at + margin - view.until)
+    except OverflowError:
+        return _range(view, timedelta(), timedelta())
+
+
+def _range(view: IncidentView, since: timedelta, until: timedelta) -> str:
+    """The window with its ends moved by so much, by at least a second in all; as it is where the calendar ends."""
+    try:
+        ends = view.since + since, max(view.until + until, view.since + since + timedelta(seconds=1))
+    except OverflowError:
+        ends = view.since, view.until
+    return _href(view, {"from": instants.text(ends[0]), "to": instants.text(ends[1])}) + "#figure"

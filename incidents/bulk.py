@@ -1,0 +1,99 @@
+"""Many rows at once: inserts without the cost of a statement for each, and lists cut to what one statement takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from itertools import chain
+from typing import Any, TypeVar
+
+import orjson
+import sqlalchemy as sa
+
+from incidents.tables import Instant, Json, micros
+
+T = TypeVar("T")
+
+CHUNK = 500
+"""Most values in one IN list, well under the parameter bound of either database."""
+
+
+def insert(connection: sa.Connection, table: Any) -> Any:  # noqa: ANN401  # a table in, its dialect's Insert out
+    """An INSERT of the connection's dialect: both know `on_conflict_do_nothing` and `on_conflict_do_update`."""
+    target = table.__table__ if hasattr(table, "__table__") else table
+    if connection.dialect.name == "sqlite":
+        from sqlalchemy.dialects import sqlite
+
+        return sqlite.insert(target)
+    # Only where it is spoken: loading it takes a tenth of a second, which every command would pay.
+    from sqlalchemy.dialects import postgresql
+
+    return postgresql.insert(target)
+
+
+def insert_many(connection: sa.Connection, table: Any, rows: Sequence[Mapping[str, Any]]) -> None:  # noqa: ANN401  # a table
+    """Insert rows that all have the same keys, without the per-row cost of building statements.
+
+    The statement is compiled once for each table and set of keys; values pass through their columns' types.
+    """
+    if not rows:
+        return
+    head, mark, processors = _compiled_insert(table, tuple(rows[0]), connection.dialect)
+    columns = [
+        [process(row[key]) for row in rows] if process else [row[key] for row in rows]
+        for key, process in zip(rows[0], processors, strict=True)
+    ]
+    insert_tuples(connection, head, mark, list(zip(*columns, strict=True)))
+
+
+MOST_TOGETHER = 64
+"""Most rows in one INSERT on SQLite."""
+MOST_VALUES = 900
+"""Most values of one statement; older builds of SQLite take no more than 999."""
+
+
+def insert_tuples(connection: sa.Connection, head: str, mark: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Insert rows as the driver takes them: `head` is the statement up to VALUES, `mark` the marks of one row.
+
+    SQLite's driver lets go of the interpreter for every statement and then has to get it back from a busy event loop,
+    so many rows go into one. Their number is a power of two: the driver keeps a compiled statement for each text.
+    """
+    if connection.dialect.name != "sqlite":
+        connection.exec_driver_sql(f"{head} {mark}", list(rows))
+        return
+    most = min(MOST_TOGETHER, 1 << (MOST_VALUES // len(rows[0])).bit_length() - 1)
+    start = 0
+    while left := len(rows) - start:
+        count = min(most, 1 << left.bit_length() - 1)
+        values = tuple(chain.from_iterable(rows[start : start + count]))
+        connection.exec_driver_sql(_insert_of(head, mark, count), values)
+        start += count
+
+
+@lru_cache(maxsize=256)
+def _insert_of(head: str, mark: str, count: int) -> str:
+    return f"{head} {', '.join([mark] * count)}"
+
+
+@lru_cache(maxsize=64)
+def _compiled_insert(table: Any, keys: tuple[str, ...], dialect: sa.Dialect) -> tuple[str, str, list[Any]]:  # noqa: ANN401
+    columns = [table.c[key] for key in keys]
+    marks = ", ".join(["?" if dialect.paramstyle == "qmark" else "%s"] * len(keys))
+    quote = dialect.identifier_preparer.quote
+    head = f"INSERT INTO {quote(table.name)} ({', '.join(quote(c.name) for c in columns)}) VALUES"  # names are ours
+    return head, f"({marks})", [_processor(c.type, dialect) for c in columns]
+
+
+def _processor(kind: Any, dialect: sa.Dialect) -> Callable[[Any], Any] | None:  # noqa: ANN401  # a column's type
+    if isinstance(kind, Instant):
+        return lambda at: None if at is None else micros(at)
+    if isinstance(kind, Json):
+        return lambda value: None if value is None else orjson.dumps(value).decode()
+    processor: Callable[[Any], Any] | None = kind.dialect_impl(dialect).bind_processor(dialect)
+    return processor
+
+
+def chunks(values: list[T], size: int = CHUNK) -> Iterator[list[T]]:
+    """The values in lists of at most `size`."""
+    for start in range(0, len(values), size):
+        yield values[start : start + size]
