@@ -93,6 +93,20 @@ def _processor(kind: Any, dialect: sa.Dialect) -> Callable[[Any], Any] | None:  
     return processor
 
 
+def listed(connection: sa.Connection, *columns: Sequence[str]) -> sa.Subquery:
+    """Texts as a table to join, one column for each list, called `a`, `b` …: one parameter, whatever their number.
+
+    A long IN list is compiled anew for each length, and SQLite reads a list of pairs by going through the whole index.
+    """
+    names = [chr(ord("a") + n) for n in range(len(columns))]
+    if connection.dialect.name == "sqlite":
+        rows = sa.func.json_each(orjson.dumps(list(zip(*columns, strict=True))).decode()).table_valued("value")
+        cells = [sa.func.json_extract(rows.c.value, f"$[{n}]", type_=sa.Text) for n in range(len(columns))]
+        return sa.select(*(cell.label(name) for cell, name in zip(cells, names, strict=True))).subquery()
+    arrays = [sa.cast(list(column), sa.ARRAY(sa.Text)) for column in columns]
+    return sa.select(sa.func.unnest(*arrays).table_valued(*names).render_derived()).subquery()
+
+
 def chunks(values: list[T], size: int = CHUNK) -> Iterator[list[T]]:
     """The values in lists of at most `size`."""
     for start in range(0, len(values), size):

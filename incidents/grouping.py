@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from incidents import rules
-from incidents.bulk import chunks, insert, insert_many
+from incidents.bulk import insert, insert_many, listed
 from incidents.config import Config
 from incidents.entries import INCIDENT, MEMBER, OCCURRENCE, Changes, Draft, name_base
 from incidents.geography.places import SiteMatcher
@@ -127,10 +127,10 @@ class Grouping:
     def _bonds(self, alerts: Sequence[str]) -> dict[str, dict[str, bool]]:
         """By alert, the incidents it is bound to: True where it is a member, False where it was taken out."""
         found: dict[str, dict[str, bool]] = defaultdict(dict)
-        for part in chunks(list(alerts)):
-            query = sa.select(MEMBER).where(MEMBER.c.occurrence_id.in_(part)).order_by(MEMBER.c.entry_id)
-            for row in self.connection.execute(query):
-                found[row.occurrence_id][row.incident_id] = row.joined
+        asked = listed(self.connection, alerts)
+        query = sa.select(MEMBER).select_from(asked.join(MEMBER, MEMBER.c.occurrence_id == asked.c.a))
+        for row in self.connection.execute(query.order_by(MEMBER.c.entry_id)):
+            found[row.occurrence_id][row.incident_id] = row.joined
         return found
 
     def _move(self, alerts: Sequence[Change], bonds: dict[str, dict[str, bool]]) -> None:

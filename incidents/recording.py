@@ -13,7 +13,7 @@ import sqlalchemy as sa
 import sqlalchemy.exc
 
 from incidents import fold, records
-from incidents.bulk import chunks, insert, insert_many
+from incidents.bulk import chunks, insert, insert_many, listed
 from incidents.entries import OCCURRENCE
 from incidents.grouping import GROUP, Change
 from incidents.lanes import lane_of
@@ -22,9 +22,6 @@ from incidents.linker.extremes import counted_variables
 from incidents.model import Event, Loss, Occurrence, Reading, Said
 from incidents.spoken import digest, reading_digest
 from incidents.statements import EVENT, READING, SIGHTING, SUPERSESSION, statements_of, write_occurrences
-
-_IDENTITY = sa.tuple_(EVENT.c.subject, EVENT.c.digest)
-"""What makes a statement the one that it is: what it speaks of, and its words."""
 
 
 @dataclass(slots=True)
@@ -84,23 +81,29 @@ def record(connection: sa.Connection, heard: Sequence[Heard], now: datetime) -> 
 
 def _cached(connection: sa.Connection, subjects: list[str]) -> dict[str, Occurrence]:
     """The latest occurrence of each subject that has one."""
-    return {
-        row.subject: records.occurrence_of(row)
-        for part in chunks(subjects)
-        for row in connection.execute(
-            sa.select(OCCURRENCE).where(OCCURRENCE.c.subject.in_(part), OCCURRENCE.c.followed.is_(False))
-        )
-    }
+    asked = listed(connection, subjects)
+    latest = sa.and_(OCCURRENCE.c.subject == asked.c.a, OCCURRENCE.c.followed.is_(False))
+    query = sa.select(OCCURRENCE).select_from(asked.join(OCCURRENCE, latest))
+    return {row.subject: records.occurrence_of(row) for row in connection.execute(query)}
 
 
-def _known(connection: sa.Connection, said: Iterable[tuple[str, str]]) -> dict[tuple[str, str], bool]:
+def _known(connection: sa.Connection, said: Sequence[tuple[str, str]]) -> dict[tuple[str, str], bool]:
     """Which of these statements, by (subject, digest), are recorded, and whether each was superseded."""
+    if not said:
+        return {}
     superseded = sa.exists().where(SUPERSESSION.c.event_id == EVENT.c.id).label("superseded")
-    return {
-        (row.subject, row.digest): bool(row.superseded)
-        for part in chunks(list(said))
-        for row in connection.execute(sa.select(EVENT.c.subject, EVENT.c.digest, superseded).where(_IDENTITY.in_(part)))
-    }
+    query = _identified(connection, said, EVENT.c.subject, EVENT.c.digest, superseded)
+    return {(row.subject, row.digest): bool(row.superseded) for row in connection.execute(query)}
+
+
+def _identified(
+    connection: sa.Connection, said: Sequence[tuple[str, str]], *columns: sa.ColumnElement[Any]
+) -> sa.Select[Any]:
+    """These columns of the statements that are recorded of these: of each what it speaks of, and its words' digest."""
+    subjects, digests = zip(*said, strict=True)
+    asked = listed(connection, subjects, digests)
+    same = sa.and_(EVENT.c.subject == asked.c.a, EVENT.c.digest == asked.c.b)
+    return sa.select(*columns).select_from(asked.join(EVENT, same))
 
 
 def _fresh(
@@ -139,15 +142,15 @@ def _see_again(connection: sa.Connection, repeats: Sequence[tuple[str, str, int]
     wanted: dict[tuple[str, str], set[int]] = defaultdict(set)
     for name, identity, delivery in repeats:
         wanted[name, identity].add(delivery)
-    rows = []
-    for part in chunks(sorted(wanted)):
-        query = sa.select(EVENT.c.id, EVENT.c.subject, EVENT.c.digest, EVENT.c.delivery_id)
-        for row in connection.execute(query.where(_IDENTITY.in_(part))):
-            rows += [
-                {"event_id": row.id, "delivery_id": delivery}
-                for delivery in wanted[row.subject, row.digest]
-                if delivery != row.delivery_id
-            ]
+    if not wanted:
+        return
+    there = _identified(connection, sorted(wanted), EVENT.c.id, EVENT.c.subject, EVENT.c.digest, EVENT.c.delivery_id)
+    rows = [
+        {"event_id": row.id, "delivery_id": delivery}
+        for row in connection.execute(there)
+        for delivery in wanted[row.subject, row.digest]
+        if delivery != row.delivery_id
+    ]
     if rows:
         connection.execute(insert(connection, SIGHTING).on_conflict_do_nothing(), rows)
 

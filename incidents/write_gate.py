@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-FAIR_SECONDS = 0.5
+FAIR_SECONDS = 1.0
 """How long a fold lets intake go first before it takes its turn."""
 QUIET_SECONDS = 0.005
 """How long intake must have paused for a fold to begin before that."""
