@@ -78,7 +78,9 @@ def runs(statements: Iterable[Said]) -> list[Run]:
 
 def occurrences(statements: Iterable[Said]) -> list[Occurrence]:
     """The occurrences of one subject, the earliest first."""
-    return [run.occurrence for run in runs(statements)]
+    said = list(statements)
+    # Most alerts are new: nothing to put in order.
+    return [_first(said[0])] if len(said) == 1 else [run.occurrence for run in runs(said)]
 
 
 def occurrence(statements: Iterable[Said]) -> Occurrence:

@@ -26,20 +26,20 @@ MILESTONES = ("impact_started_at", "detected_at", "acknowledged_at", "mitigated_
 
 def members(alerts: Iterable[Occurrence]) -> Members:
     """The sums over an incident's alerts, from all of them."""
-    total = Members()
-    for alert in alerts:
-        total = _count_in(total, alert)
-    return total
+    return _count_in(Members(), list(alerts))
 
 
-def _count_in(sums: Members, alert: Occurrence) -> Members:
-    ends = alert.ends_at
+def _count_in(sums: Members, alerts: Sequence[Occurrence]) -> Members:
+    if not alerts:
+        return sums
+    starts = [alert.starts_at for alert in alerts]
+    ends = [alert.ends_at for alert in alerts if alert.ends_at is not None]
     return Members(
-        alerts=sums.alerts + 1,
-        on=sums.on + (ends is None),
-        first_starts_at=alert.starts_at if sums.first_starts_at is None else min(sums.first_starts_at, alert.starts_at),
-        last_ends_at=ends if sums.last_ends_at is None else max(sums.last_ends_at, ends or sums.last_ends_at),
-        gravest=max(sums.gravest, alert.severity, key=lambda s: s.rank),
+        alerts=sums.alerts + len(alerts),
+        on=sums.on + len(alerts) - len(ends),
+        first_starts_at=min([*starts, sums.first_starts_at] if sums.first_starts_at else starts),
+        last_ends_at=max([*ends, sums.last_ends_at] if sums.last_ends_at else ends, default=None),
+        gravest=max(sums.gravest, *{alert.severity for alert in alerts}, key=lambda s: s.rank),
     )
 
 
@@ -62,10 +62,8 @@ def move_members(
         )
         if gives_up:
             return None
-        sums = _count_in(replace(sums, alerts=sums.alerts - 1, on=sums.on - (was.ends_at is None)), now)
-    for alert in joined:
-        sums = _count_in(sums, alert)
-    return sums
+        sums = _count_in(replace(sums, alerts=sums.alerts - 1, on=sums.on - (was.ends_at is None)), [now])
+    return _count_in(sums, list(joined))
 
 
 def standing(entries: Iterable[Entry]) -> dict[int, Entry]:
