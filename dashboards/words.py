@@ -372,10 +372,18 @@ def _postmortem(params: Mapping[str, Any]) -> str:
     return f"{told}, revision {params['revision']}" if isinstance(params.get("revision"), int) else told
 
 
+def _dropped(params: Mapping[str, Any]) -> str:
+    outline = params.get("outline") or {}
+    what = f"“{_text(outline, 'title', 60)}”" if outline else count(int(params.get("alerts") or 0), "alert")
+    return f"Detail of {what} dropped by the retention of {count(int(params.get('days') or 0), 'day')}; sums kept"
+
+
 _SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "opened": _opened,
     "alerts_joined": _joined,
     "alerts_left": _left,
+    "alerts_dropped": _dropped,
+    "linked_dropped": _dropped,
     "status_changed": _status,
     "note": _note,
     "field_changed": _changed,
