@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,6 +29,8 @@ from incidents.statements import READING
 from incidents.store import Store
 from incidents.views import overview
 from incidents.views.review import ReviewAsked, read_review
+from service import bundles
+from tests import databases
 from tests.figure_views import bar
 from tests.test_scene import words_of
 from tests.world import DAY, TWO_SITES, World, firing, resolved
@@ -156,6 +160,19 @@ def test_more_groups_than_are_kept_apart_are_summed() -> None:
     found = sums.of_alerts(many).groups
     assert len(found) == sums.MOST_GROUPS + 1
     assert sum(group.count for group in found) == len(many)
+
+
+def test_a_bundle_of_an_aged_incident_says_the_same_numbers(world: World, tmp_path: Path) -> None:
+    name = dropped(world).only().id
+    url = f"sqlite:///{tmp_path / 'other.db'}"
+    databases.migrate(url)
+    with closing(Store(url)) as other:
+        bundles.restore(other, bundles.export(world.store, name), LATER)
+        there = World(other, now=world.now)
+        assert there.only().members == world.only().members
+        assert there.view().density == world.view().density
+        assert bundles.export(other, name) == bundles.export(world.store, name)
+        assert there.digest() == there.rebuilt()
 
 
 # --- what comes back ------------------------------------------------------------------------------------------------
