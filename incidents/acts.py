@@ -111,7 +111,7 @@ class Acting:
         return number
 
     def transcribe(self, incident: str, said: Sequence[tuple[Mapping[str, Any], str]]) -> list[int | None]:
-        """Add notes of what others said: the fields of a note, speaker, origin and edited, and what makes each unique.
+        """Add notes of what others said: the fields of a note, speaker, origin, edited, notes, what makes each unique.
 
         Their ids; None for one that was added before.
         """
@@ -120,6 +120,7 @@ class Acting:
             params: dict[str, Any] = {"text": text(fields, "text", TEXT_BOUND), "origin": fields["origin"]}
             params |= {"speaker": text(fields, "speaker", TITLE_BOUND)} if fields.get("speaker") else {}
             params |= {"edited": True} if fields.get("edited") else {}
+            params |= {"settled": list(fields["notes"])} if fields.get("notes") else {}
             at, until = self._when(fields)
             drafts.append(Draft(incident, "note", params, self.actor, at, until, decision=decision))
         heard = any(is_telling(draft.params["text"]) for draft in drafts)

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from incidents import fold, incident_fold, revisions, spoken_times
+from incidents.instants import length
 from incidents.lanes import lane_of, service_of
 from incidents.model import Entry, Incident, Lane, Link, Occurrence, Post, Said, Severity
 from incidents.sums import ALERTS_DROPPED, Group, Sums
@@ -18,6 +19,9 @@ from incidents.views.view import Bar, Line, Mark, Phase, Trace
 
 LATE = timedelta(minutes=10)
 """Known this long after it happened, a line is marked as a late arrival."""
+
+CLOCKS_APART = timedelta(minutes=5)
+"""By how much a monitor's clock may be ahead of ours unremarked: what it tells of has happened already."""
 
 Sentence = Callable[[str, Mapping[str, Any]], str]
 """Writes an entry's sentence from its kind and params."""
@@ -85,7 +89,7 @@ def occurrence_lines(item: Known) -> list[Line]:
             recorded_at=seen.recorded_at,
             lane=lane,
             kind=seen.kind,
-            text=seen.title,
+            text=f"{seen.title}{_ahead(seen, seen.starts_at, seen.recorded_at)}",
             actor=f"source:{seen.source}",
             severity=seen.severity,
             trace=item.traces.get(first.id, Trace(event=first.id)),
@@ -233,7 +237,7 @@ def _end_line(item: Known, lane: Any) -> Iterable[Line]:  # noqa: ANN401  # Lane
         seen.ends_at,
         lane=lane,
         kind=f"{seen.kind}_ended",
-        text=f"{seen.title}: ended{_assumed(seen, told)}",
+        text=f"{seen.title}: ended{_assumed(seen, told)}{_ahead(seen, seen.ends_at, told.recorded_at)}",
         severity=seen.severity,
         corrected=bool(earlier),
     )
@@ -244,6 +248,13 @@ def _assumed(seen: Occurrence, told: Said) -> str:
     if not seen.ends_assumed:
         return ""
     return " (time of receipt)" if seen.ends_at in (told.said_at, told.recorded_at) else " (end assumed)"
+
+
+def _ahead(seen: Occurrence, at: datetime, recorded_at: datetime) -> str:
+    """What a monitor's time is worth that lies ahead of when it was heard: only what its own clock says."""
+    if seen.kind != "alert" or at - recorded_at <= CLOCKS_APART:
+        return ""
+    return f" (by its sender’s clock, {length((at - recorded_at).total_seconds())} after we were told)"
 
 
 def _said_line(item: Known, said: Said, at: datetime, **fields: Any) -> Line:  # noqa: ANN401  # fields of Line
