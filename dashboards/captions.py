@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from dashboards.axis import (
@@ -20,9 +20,11 @@ from dashboards.axis import (
     zone_of,
     zone_words,
 )
+from dashboards.dropped import dropped_words
 from dashboards.typeface import clean
 from dashboards.words import called, phase_lasting
 from dashboards.words import measured as measured_words
+from incidents.cascade import CascadeStep
 from incidents.instants import length
 from incidents.views.view import IncidentView
 
@@ -117,13 +119,21 @@ def at_length(view: IncidentView) -> str:
     measured = [f"{called(each.name)}: {measured_words(each)}" for each in view.measurements]
     lines = [described(view), subtitle(view)]
     if view.cascade and view.cascade.steps:
-        steps = [f"{step.words} {moment(step.at, zone, view.since)}" for step in view.cascade.steps]
+        steps = [f"{step.words} {step_time(step, zone, view.since)}" for step in view.cascade.steps]
         lines.append(f"In the order of time: {', '.join(steps)}.")
     lines += [f"Measured: {'; '.join(measured)}."] if measured else []
     lines += [f"Clock change {moment(each.at, zone, view.since)}: {each.words}." for each in _changes(view)]
     lines += [" ".join(told.made), " ".join((told.sources[0], _every_source(view))), CLOSING]
     lines.append(f"{told.incident[0]}.")
     return " ".join(lines)
+
+
+def step_time(step: CascadeStep, zone: ZoneInfo, beside: datetime) -> str:
+    """When a step was, or the range it lies in: `13:36`, `13:00 – 14:00`, `about 13:00 – 14:00`."""
+    about = "about " if step.is_about else ""
+    if step.until is None or step.until == step.at:
+        return f"{about}{moment(step.at, zone, beside)}"
+    return f"{about}{span(step.at, step.until, zone, beside)}"
 
 
 def _changes(view: IncidentView) -> list[ClockChange]:
@@ -188,7 +198,8 @@ def _missing(view: IncidentView) -> list[str]:
         said.append(f"{len(gaps) - 3} more stretches missing")
     unasked = sorted({each.lane for each in view.coverage if each.lane and each.source is None})
     found = ["; ".join(said) + " (hatched)"] if said else []
-    return [*found, *([f"Not asked: {', '.join(unasked)}"] if unasked else [])]
+    found += [f"Not asked: {', '.join(unasked)}"] if unasked else []
+    return [*found, *([lost.removesuffix(".")] if (lost := dropped_words(view)) else [])]
 
 
 def exported_words(view: IncidentView) -> str:

@@ -153,24 +153,38 @@ def crosses(path: Sequence[Place], box: tuple[float, float, float, float]) -> bo
     return False
 
 
-def first_crossing(curve: Curve, limit: float) -> datetime | None:
-    """When the line first rises through the limit, by straight lines between readings."""
+@dataclass(frozen=True, slots=True)
+class LineCrossing:
+    """Where a drawn line rises through a limit, and between which two readings that was."""
+
+    drawn_at: datetime
+    since: datetime
+    until: datetime
+
+
+def first_crossing(curve: Curve, limit: float) -> LineCrossing | None:
+    """Where the line first rises through the limit: it is straight between readings, what it stands for is not."""
     for run in curve.runs:
         for (_, before), (_, after) in pairwise(run):
             if before.value <= limit < after.value:
-                return before.at + (after.at - before.at) * ((limit - before.value) / (after.value - before.value))
+                at = before.at + (after.at - before.at) * ((limit - before.value) / (after.value - before.value))
+                # The ends of a line that the window cuts are computed: the readings lie beyond them.
+                read = [point.at for point in curve.series.points]
+                return LineCrossing(at, max(p for p in read if p <= at), min(p for p in read if p >= at))
     return None
 
 
-def seconds_above(curve: Curve, limit: float) -> float:
-    """How long the line is seen above the limit, by straight lines between readings; nothing is assumed of gaps."""
-    total = 0.0
+def seconds_above(curve: Curve, limit: float) -> tuple[float, float]:
+    """How long it is seen above the limit, at least and at most: between two readings above it, and beside one."""
+    least = most = 0.0
     for run in curve.runs:
-        for (_, before), (_, after) in pairwise(run):
-            high, low = max(before.value, after.value) - limit, min(before.value, after.value) - limit
-            share = 1.0 if low >= 0 < high else high / (high - low) if high > 0 else 0.0
-            total += share * (after.at - before.at).total_seconds()
-    return total
+        since, until = run[0][1].at, run[-1][1].at
+        for before, after in pairwise(point for point in curve.series.points if abs(point.value) <= SANE_C):
+            seen = (min(after.at, until) - max(before.at, since)).total_seconds()
+            if seen > 0:
+                least += seen if min(before.value, after.value) > limit else 0.0
+                most += seen if max(before.value, after.value) > limit else 0.0
+    return least, most
 
 
 def scale_of(  # what is scaled, where to, and within what

@@ -13,6 +13,7 @@ import orjson
 
 from dashboards import words
 from dashboards.coverage import coverage_rows
+from dashboards.dropped import dropped_words
 from dashboards.paper import by_phase, is_of_alert, render, standing
 from incidents import instants, provider_lag, redaction
 from incidents.instants import length
@@ -158,6 +159,7 @@ def json_export(view: IncidentView) -> bytes:
         ],
         "credits": list(view.credits),
         "provenance": view.provenance,
+        "dropped": dropped_words(view) or None,
         "revision": view.revision,
     }
     return orjson.dumps(whole, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
@@ -322,7 +324,8 @@ def _facts(view: IncidentView) -> list[tuple[str, str]]:
 
 def _about(view: IncidentView) -> list[str]:
     """Where it comes from: provenance, credits, missing stretches, and the revision that it can be checked by."""
-    about = [view.provenance] if view.provenance else []
+    about = [lost] if (lost := dropped_words(view)) else []
+    about += [view.provenance] if view.provenance else []
     about += view.credits
     about += [f"{kind}{f' ({source})' if source else ''}: {said}" for kind, source, said in coverage_rows(view)]
     for gap in view.gaps:

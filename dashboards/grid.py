@@ -14,6 +14,7 @@ from dashboards.curves import Curve, Scale, is_seen, runs_of, scale_of
 from dashboards.marks import Glyph, Line, Rule, Scene, Text
 from dashboards.placer import ANCHORS, Placer
 from dashboards.typeface import clean, width
+from dashboards.weather import BETWEEN
 from incidents.instants import length
 from incidents.lanes import reading_lane
 from incidents.views.view import Gap, IncidentView, Point, Series
@@ -202,19 +203,21 @@ def _values(scene: Scene, panel: Panel, scale: Scale) -> None:
 
 def _line(scene: Scene, panel: Panel, curve: Curve) -> None:
     ink, wide, dash = _LOOKS.get(_called(curve.series), _OTHER_LOOK)
+    read = {point.at for point in curve.series.points}
     for run in curve.runs:
-        tips = tuple(_tip(scene, panel, curve, point) for _, point in run)
+        tips = tuple(_tip(scene, panel, curve, point, is_read=point.at in read) for _, point in run)
         if len(run) == 1:
             scene.glyphs.append(Glyph(*run[0][0], "dot", ink, tips[0]))
         else:
             scene.lines.append(Line(tuple(place for place, _ in run), ink, wide, dash, tips=tips))
 
 
-def _tip(scene: Scene, panel: Panel, curve: Curve, point: Point) -> str:
+def _tip(scene: Scene, panel: Panel, curve: Curve, point: Point, *, is_read: bool) -> str:
     area = f", {clean(curve.series.station, 24)}" if curve.series.station else ""
     at: datetime = point.at
     when = f"{moment(at, scene.frame.zone, scene.frame.since)} {zone_letters(at, scene.frame.zone)}"
-    tip = f"{curve.name} {panel.words(point.value)}{area}, {clean(curve.series.basis, 20)}\n{when}"
+    basis = clean(curve.series.basis, 20) if is_read else BETWEEN
+    tip = f"{curve.name} {panel.words(point.value)}{area}, {basis}\n{when}"
     return tip + (f"\n{clean(curve.series.credit, 90)}" if curve.series.credit else "")
 
 
@@ -224,6 +227,8 @@ def _peak(placer: Placer, panel: Panel, curve: Curve) -> None:
     if not pairs:
         return
     (x, y), peak = max(pairs, key=lambda pair: pair[1].value)
+    if peak.at not in {point.at for point in curve.series.points}:
+        return  # where the window cuts the line, its end was read by nobody
     frame = placer.frame
     for words in (f"{panel.words(peak.value)} at {moment(peak.at, frame.zone, frame.since)}", panel.words(peak.value)):
         for dy in (9, 12, 15, -10, -13):

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 from dashboards import lines_shown, words
 from dashboards.coverage import coverage_rows
+from dashboards.dropped import dropped_words
 from dashboards.figure import slider_of
 from dashboards.paper import bar_scale, by_phase, standing
 from dashboards.paper import signed_in as _page
@@ -87,6 +88,7 @@ def incident_page(
         statements=_statements(view),
         asked=coverage_rows(view),
         exports=EXPORTS,
+        dropped=dropped_words(view),
         export_query="?" + urlencode({"tz": view.zone, **_known(view)}),
         export_kept=tuple({"tz": view.zone, **_known(view), **_window(view)}.items()),
         permalink="?" + urlencode(_frozen(view, query, frozen_at or view.as_of)),

@@ -63,8 +63,8 @@ def cascade_steps(view: IncidentView) -> list[Step]:
 def _between(before: CascadeStep, after: CascadeStep) -> str:
     least = max(0.0, (after.at - (before.until or before.at)).total_seconds())
     most = ((after.until or after.at) - before.at).total_seconds()
-    words = length(least)
-    return words if length(most) == words else f"{words} {DASH} {length(most)}"
+    words = f"{'about ' if before.is_about or after.is_about else ''}{length(least)}"
+    return words if words.endswith(length(most)) else f"{words} {DASH} {length(most)}"
 
 
 def unknown_words(view: IncidentView) -> str:

@@ -8,16 +8,30 @@ from itertools import pairwise
 from statistics import median
 
 from dashboards import gaps as gapping
-from dashboards.axis import DEGREE, clock, moment, zone_letters
-from dashboards.curves import SANE_C, Curve, Scale, above, first_crossing, is_seen, runs_of, scale_of, seconds_above
+from dashboards.axis import DASH, DEGREE, clock, moment, span, zone_letters
+from dashboards.curves import (
+    SANE_C,
+    Curve,
+    LineCrossing,
+    Scale,
+    above,
+    first_crossing,
+    is_seen,
+    runs_of,
+    scale_of,
+    seconds_above,
+)
 from dashboards.marks import Anchor, Area, Frame, Glyph, Line, Rule, Scene, Text
 from dashboards.placer import ANCHORS, Placer
 from dashboards.typeface import clean, width
+from incidents.cascade import MINUTE
 from incidents.instants import length
 from incidents.views.view import Gap, IncidentView, Series
 
 NAMES = {"temperature_c": "temperature", "wet_bulb_c": "wet bulb", "dew_point_c": "dew point"}
 INKS = {"temperature_c": "temperature", "wet_bulb_c": "wet-bulb", "dew_point_c": "ink3"}
+BETWEEN = "on the line between two readings"
+"""What a place on a curve says of itself that nobody read: where the window cuts it."""
 _MOST_LINES = 6
 _DOTS_APART = 9
 
@@ -134,7 +148,8 @@ def _line(scene: Scene, curve: Curve) -> None:
     for run in curve.runs:
         places = tuple(place for place, _ in run)
         tips = tuple(
-            f"{curve.name} {_degrees(point.value)}, {clean(curve.series.basis, 20)}\n"
+            f"{curve.name} {_degrees(point.value)}, "
+            f"{clean(curve.series.basis, 20) if point.at in read else BETWEEN}\n"
             f"{moment(point.at, zone, scene.frame.since)} {zone_letters(point.at, zone)}"
             for _, point in run
         )
@@ -161,8 +176,7 @@ def _limits(placer: Placer, scene: Scene, curves: Sequence[Curve], scale: Scale)
         placer.avoid(y)
         name = clean(series.limit_name or "", 24).replace("_c", "").replace("_", " ")
         degrees = _degrees(limit)
-        seconds = seconds_above(curve, limit)
-        above_it = f"above it {length(seconds)} in view" if seconds >= 60 else "not above it in view"
+        above_it = _above_words(curve, limit)
         variants = [f"site design limit {degrees}, {name}", f"design limit {degrees}", f"limit {degrees}"]
         variants[1:1] = [f"design limit {degrees}, {above_it}", f"limit {degrees}, {above_it}"]
         variants.insert(0, f"{variants[0]}; {above_it}")
@@ -172,6 +186,16 @@ def _limits(placer: Placer, scene: Scene, curves: Sequence[Curve], scale: Scale)
             spots = _spots(frame, width(words), (0.8, 0.6, 0.4, 0.2, 0.9, 0.05))
             if any(placer.put(Text(x, y + dy, words, ink)) for dy in (-8.5, 8.5) for x in spots):
                 break
+
+
+def _above_words(curve: Curve, limit: float) -> str:
+    """How long a curve is above its limit, as far as its readings tell: `above it 7 h – 9 h in view`."""
+    least, most = seconds_above(curve, limit)
+    if most < 60:
+        return "not above it in view"
+    about = "about " if curve.series.basis == "reconstructed" else ""
+    ends = length(most) if length(least) == length(most) else f"{length(least)} {DASH} {length(most)}"
+    return f"above it {about}{ends} in view"
 
 
 def _spots(frame: Frame, room: float, shares: Sequence[float]) -> list[float]:
@@ -184,24 +208,40 @@ def _spots(frame: Frame, room: float, shares: Sequence[float]) -> list[float]:
 
 def _peak_and_crossing(placer: Placer, scene: Scene, curve: Curve, scale: Scale) -> None:
     frame, ink = scene.frame, INKS[curve.series.variable]
-    (x, y), peak = max((pair for run in curve.runs for pair in run), key=lambda pair: pair[1].value)
-    words = (f"{_degrees(peak.value)} at {moment(peak.at, frame.zone, frame.since)}", _degrees(peak.value))
-    for text in words:
-        if any(placer.put(Text(x, y - dy, text, ink, 11, 600, anchor)) for dy in (10, 13) for anchor in ANCHORS):
-            break
+    fitted = curve.series.basis == "reconstructed"
+    read = {point.at for point in curve.series.points}
+    highest = max((pair for run in curve.runs for pair in run), key=lambda pair: pair[1].value)
+    if highest[1].at in read:  # where the window cuts the line, its end was read by nobody
+        (x, y), peak = highest
+        when = f"{'about' if fitted else 'at'} {moment(peak.at, frame.zone, frame.since)}"
+        for text in (f"{_degrees(peak.value)} {when}", _degrees(peak.value)):
+            if any(placer.put(Text(x, y - dy, text, ink, 11, 600, anchor)) for dy in (10, 13) for anchor in ANCHORS):
+                break
     limit = curve.series.limit
     crossing = first_crossing(curve, limit) if limit is not None else None
     if limit is None or crossing is None:
         return
-    at = frame.x(crossing)
+    at = frame.x(crossing.drawn_at)
     level = scale.y(limit)
     scene.glyphs.append(Glyph(at, level, "point", ink))
-    words = (f"limit crossed {moment(crossing, frame.zone, frame.since)}", clock(crossing, frame.zone))
+    words = _crossing_words(crossing, frame, curve.series.basis)
     for text in words:
         if any(
             placer.put(Text(at, level + dy, text, ink, anchor=anchor, shift=shift)) for dy, anchor, shift in _BESIDE
         ):
             break
+
+
+def _crossing_words(crossing: LineCrossing, frame: Frame, basis: str) -> tuple[str, str]:
+    """When a limit was crossed, long and short: a range, unless the readings are hardly a minute apart."""
+    since, until = crossing.since, crossing.until
+    is_instant = until - since <= MINUTE
+    when = moment(until, frame.zone, frame.since) if is_instant else span(since, until, frame.zone, frame.since)
+    brief = clock(until, frame.zone) if is_instant else f"{clock(since, frame.zone)} {DASH} {clock(until, frame.zone)}"
+    if basis == "observed":
+        return f"limit crossed {when}", brief
+    about = "about " if basis == "reconstructed" else ""
+    return f"limit crossed {about}{when}, {clean(basis, 20)}", f"{about}{brief}"
 
 
 _BESIDE: tuple[tuple[float, Anchor, float], ...] = (

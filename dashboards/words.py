@@ -103,8 +103,7 @@ def instant_at(at: datetime, zone: str) -> str:
 
 def full(at: datetime, zone: str) -> str:
     """Both zones to the second, for hover texts: "19 Jul 2022 14:36:08 BST, 13:36:08 UTC"."""
-    local = wall(at, zone)
-    words = f"{day(at, zone)} {local:%H:%M:%S} {zone_letters(zone, at)}"
+    words = f"{day(at, zone)} {wall(at, zone):%H:%M:%S} {zone_letters(zone, at)}"
     return words if offset(at, zone) == "UTC" else f"{words}, {at.astimezone(UTC):%H:%M:%S} UTC"
 
 
@@ -191,8 +190,7 @@ def lagged(measurement: Measurement) -> str:
     return f"{name.capitalize()}: {lengths(seconds, most)} after {ours}"
 
 
-def count(amount: int, noun: str, plural: str | None = None) -> str:
-    """1 alert, 1,204 alerts."""
+def count(amount: int, noun: str, plural: str | None = None) -> str:  # 1 alert, 1,204 alerts
     return f"{amount:,} {noun if amount == 1 else plural or noun + 's'}"
 
 
@@ -276,7 +274,10 @@ def _status(params: Mapping[str, Any]) -> str:
 def _note(params: Mapping[str, Any]) -> str:
     said = _text(params, "text", NOTE) or "An empty note"
     edited = " (edited)" if params.get("edited") else ""
-    return f"{_text(params, 'speaker')}: {said}{edited}" if params.get("speaker") else said
+    # What its words leave open of its time was settled when it was read, unless a person has corrected that since.
+    settled = "; ".join(map(str, params.get("settled", ()))) if "happened_at" not in params else ""
+    edited += f" (time: {plain(settled, PAYLOAD)})" if settled else ""
+    return f"{_text(params, 'speaker')}: {said}{edited}" if params.get("speaker") else f"{said}{edited}"
 
 
 def _changed(params: Mapping[str, Any]) -> str:
@@ -372,10 +373,18 @@ def _postmortem(params: Mapping[str, Any]) -> str:
     return f"{told}, revision {params['revision']}" if isinstance(params.get("revision"), int) else told
 
 
+def _dropped(params: Mapping[str, Any]) -> str:
+    outline = params.get("outline") or {}
+    what = f"“{_text(outline, 'title', 60)}”" if outline else count(int(params.get("alerts") or 0), "alert")
+    return f"Detail of {what} dropped by the retention of {count(int(params.get('days') or 0), 'day')}; sums kept"
+
+
 _SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "opened": _opened,
     "alerts_joined": _joined,
     "alerts_left": _left,
+    "alerts_dropped": _dropped,
+    "linked_dropped": _dropped,
     "status_changed": _status,
     "note": _note,
     "field_changed": _changed,

@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from incidents import amendments, counting, entries, instants
+from incidents import amendments, counting, entries, instants, remains
 from incidents.amendments import WITHDRAWABLE
 from incidents.bulk import chunks
 from incidents.config import Config
@@ -111,7 +111,7 @@ class Acting:
         return number
 
     def transcribe(self, incident: str, said: Sequence[tuple[Mapping[str, Any], str]]) -> list[int | None]:
-        """Add notes of what others said: the fields of a note, speaker, origin and edited, and what makes each unique.
+        """Add notes of what others said: the fields of a note, speaker, origin, edited, notes, what makes each unique.
 
         Their ids; None for one that was added before.
         """
@@ -120,6 +120,7 @@ class Acting:
             params: dict[str, Any] = {"text": text(fields, "text", TEXT_BOUND), "origin": fields["origin"]}
             params |= {"speaker": text(fields, "speaker", TITLE_BOUND)} if fields.get("speaker") else {}
             params |= {"edited": True} if fields.get("edited") else {}
+            params |= {"settled": list(fields["notes"])} if fields.get("notes") else {}
             at, until = self._when(fields)
             drafts.append(Draft(incident, "note", params, self.actor, at, until, decision=decision))
         heard = any(is_telling(draft.params["text"]) for draft in drafts)
@@ -205,8 +206,10 @@ class Acting:
             raise ValueError("verdict: confirmed, rejected, attributed, retracted, or proposed to undo is expected")
         if verdict == "attributed" and not (fields.get("quote") and fields.get("speaker")):
             raise ValueError("quote: an attribution is somebody's word: give quote and speaker")
-        seen = self.connection.execute(sa.select(OCCURRENCE.c.title).where(OCCURRENCE.c.id == link)).scalar()
-        params: dict[str, Any] = {"link": link, "verdict": verdict, "title": redact(seen or link)}
+        title = self.connection.execute(sa.select(OCCURRENCE.c.title).where(OCCURRENCE.c.id == link)).scalar()
+        if title is None and (kept := remains.outlines(self.connection, [link])):
+            title = kept[link].title
+        params: dict[str, Any] = {"link": link, "verdict": verdict, "title": redact(title or link)}
         params |= {k: text(fields, k, TEXT_BOUND) for k in ("note", "quote", "speaker") if fields.get(k)}
         self.changes.append(Draft(incident, "link_judged", params, self.actor, self.now))
         return self._done(incident)
@@ -258,6 +261,7 @@ class Acting:
             raise ConflictError(
                 f"{guest} is merged into this incident: take it out first, or merge the other one into this one"
             )
+        self._check_whole(incident)
         alerts = entries.member_alerts(self.connection, incident)
         held = self._members(into)
         moving = [a for a in alerts if a.id not in held]
@@ -278,10 +282,16 @@ class Acting:
         log = [e for e in entries.decisions(self.connection, [incident])[incident] if e.kind == "merged"]
         if merge is not None and not _is_merge(merge, log[-1], into):
             raise ConflictError("that merge is not in force any more: the incident has moved on since")
+        self._check_whole(into)
         moved = [str(a) for a in log[-1].params.get("alerts", ())]
         self.changes.append(Draft(incident, "unmerged", {"from": into}, self.actor, self.now))
         self.changes.leave(into, moved, self.actor, {"unmerged": incident})
         return self._done(incident, relink=True)
+
+    def _check_whole(self, incident: str) -> None:
+        """Raises ConflictError where only sums are left of alerts: they cannot be told apart to go anywhere."""
+        if remains.has_sums(self.connection, incident):
+            raise ConflictError(f"of alerts of {incident} only sums are kept, which cannot be moved")
 
     def split(self, incident: str, alerts: Sequence[str]) -> Incident:
         """Move some alerts into a new incident of the same group; merging it back undoes it."""

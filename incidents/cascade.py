@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Final
 
@@ -22,6 +22,7 @@ THERMAL: Final = re.compile(
 """Words, over `plain_words`, by which an alert speaks of heat."""
 LANES: Final = frozenset({"site", "hardware"})
 """Where alerts that speak of heat are looked for: a service that is "overheating" is not."""
+MINUTE: Final = timedelta(minutes=1)
 NAMES: Final = {
     "warning": "warning issued",
     "limit": "design limit crossed",
@@ -46,6 +47,8 @@ class CascadeStep:
     """The step as it is called in a drawing."""
     subject: str
     """A stranger's or a person's words for it."""
+    is_about: bool = False
+    """Whether its time is that of a curve which was fitted, not read: even its range is approximate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +61,15 @@ class Cascade:
 
 @dataclass(frozen=True, slots=True)
 class Crossing:
-    """A curve that rose through a design limit."""
+    """A curve that rose through a design limit, at some time between two readings.
+
+    Where the curve is not one of readings as such, but was fitted or modelled, `basis` says so.
+    """
 
     at: datetime
+    until: datetime | None
     subject: str
+    basis: str = "observed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +123,13 @@ def speaks_of_heat(seen: Occurrence) -> bool:
     return THERMAL.search(plain_words(seen.labels.get("alertname") or seen.title)) is not None
 
 
-def crossings_of(points: Iterable[tuple[datetime, float]], limit: float) -> list[datetime]:
-    """Each time that a curve rises through a limit, by straight lines between its readings."""
+def crossings_of(points: Iterable[tuple[datetime, float]], limit: float) -> list[Moment]:
+    """Each time that a curve rises through a limit: from the last reading below to the first above it.
+
+    When in between it did, no reading tells; readings a minute apart are taken for an instant.
+    """
     return [
-        before + (after - before) * ((limit - low) / (high - low))
+        Moment(before, after) if after - before > MINUTE else Moment(after)
         for (before, low), (after, high) in pairwise(points)
         if low <= limit < high
     ]
@@ -150,7 +161,10 @@ def _posted(seen: Occurrence) -> Moment | None:
 def _limit(found: Found) -> CascadeStep | str:
     if found.crossing is None:
         return found.why_no_crossing
-    return CascadeStep("limit", found.crossing.at, None, NAMES["limit"], found.crossing.subject)
+    crossed = found.crossing
+    words = NAMES["limit"] if crossed.basis == "observed" else f"{NAMES['limit']} ({crossed.basis})"
+    is_about = crossed.basis == "reconstructed"
+    return CascadeStep("limit", crossed.at, crossed.until, words, crossed.subject, is_about)
 
 
 def _act(acts: Sequence[Act]) -> CascadeStep | str:

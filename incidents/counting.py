@@ -6,15 +6,17 @@ Whatever was kept equals what the database would count from the members now; a r
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
+from incidents import remains
 from incidents.bulk import insert
 from incidents.lanes import lane_of
 from incidents.model import Occurrence, Severity
+from incidents.sums import ALERTS_DROPPED
 from incidents.tables import EntryRow, MemberCountRow, MemberRow, OccurrenceRow, instant, micros
 from incidents.views.view import Bin
 
@@ -43,7 +45,8 @@ def members_at(connection: sa.Connection, incident: str, as_of: datetime | None 
     if as_of is not None:
         log = log.where(ENTRY.c.recorded_at <= as_of)
         joined, later = joined.where(MEMBER.c.entry_id.in_(log)), _later(log)
-    has_left = connection.execute(log.where(ENTRY.c.kind == "alerts_left").limit(1)).first() is not None
+    leaving = ENTRY.c.kind.in_(("alerts_left", ALERTS_DROPPED))
+    has_left = connection.execute(log.where(leaving).limit(1)).first() is not None
     return joined.where(~later) if has_left else joined
 
 
@@ -76,6 +79,10 @@ def keep(
     for was, now in moved:
         steps[_place(was)] -= 1
         steps[_place(now)] += 1
+    _add(connection, incident, steps)
+
+
+def _add(connection: sa.Connection, incident: str, steps: Mapping[tuple[int, str, int], int]) -> None:
     rows = [
         {"incident_id": incident, "minute": minute, "lane": lane, "severity": severity, "alerts": alerts}
         for (minute, lane, severity), alerts in sorted(steps.items())
@@ -94,7 +101,7 @@ def _place(alert: Occurrence) -> tuple[int, str, int]:
 
 
 def keep_afresh(connection: sa.Connection, incident: str) -> None:
-    """Count all alerts of an incident again."""
+    """Count all alerts of an incident again, with those of which sums are kept."""
     connection.execute(sa.delete(COUNT).where(COUNT.c.incident_id == incident))
     start, lane, severity = _start(MINUTE).label("minute"), OCCURRENCE.c.lane, OCCURRENCE.c.severity
     counted = sa.select(sa.literal(incident), start, lane, severity, sa.func.count()).where(
@@ -102,6 +109,7 @@ def keep_afresh(connection: sa.Connection, incident: str) -> None:
     )
     columns = ["incident_id", "minute", "lane", "severity", "alerts"]
     connection.execute(sa.insert(COUNT).from_select(columns, counted.group_by(start, lane, severity)))
+    _add(connection, incident, remains.steps_of(remains.sums_kept(connection, incident)))
 
 
 # --- reading them -----------------------------------------------------------------------------------------------------

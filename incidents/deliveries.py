@@ -26,6 +26,8 @@ DELIVERY = DeliveryRow.__table__  # type: ignore[attr-defined]  # SQLModel adds 
 UNREAD = UnreadRow.__table__  # type: ignore[attr-defined]
 STAMP = StampRow.__table__  # type: ignore[attr-defined]
 
+REPEATS = "it repeats the delivery "
+"""How the reason begins for which a signed repeat is refused: it is counted as a repeat, and is no quarantine."""
 BODY_BOUND = 10 * 1024 * 1024
 """Most bytes of one body, on the wire and inflated."""
 
@@ -46,6 +48,8 @@ class Arrival:
     refused: str | None = None
     size: int | None = None
     proof: Proof | None = None
+    sha256: str | None = None
+    """Of the body that came, where it is not the one that is kept."""
 
     @property
     def receipt(self) -> str:
@@ -74,7 +78,7 @@ def append(connection: sa.Connection, arrivals: Sequence[Arrival]) -> Mapping[in
             a.encoding,
             a.body,
             len(a.body) if a.size is None else a.size,
-            hashlib.sha256(a.body).hexdigest(),
+            a.sha256 or hashlib.sha256(a.body).hexdigest(),
             a.refused,
         )
         for a in arrivals
@@ -93,8 +97,9 @@ def append(connection: sa.Connection, arrivals: Sequence[Arrival]) -> Mapping[in
 def append_acknowledged(connection: sa.Connection, arrivals: Sequence[Arrival], other_id: Callable[[], int]) -> None:
     """Append deliveries that were acknowledged before this, perhaps by a transaction whose end nobody heard of.
 
-    What stands already stands once. A signed one that turns out to repeat another is kept as refused, without its
-    body, so that its receipt leads somewhere. Where another delivery has the same id, it gets another.
+    What stands already stands once, and is counted once. A signed one that turns out to repeat another is kept as
+    refused, without its body but with its digest, so that its receipt leads somewhere and it is known when it is moved
+    a second time. Where another delivery has the same id, it gets another.
     """
     wanted = {(a.id, a.source, hashlib.sha256(a.body).hexdigest()): a for a in arrivals}
     there: dict[int, tuple[str, str]] = {}
@@ -114,7 +119,12 @@ def append_acknowledged(connection: sa.Connection, arrivals: Sequence[Arrival], 
     firsts = append(connection, fresh)
     repeated = [
         replace(
-            a, proof=None, body=b"", size=len(a.body), refused=f"it repeats the delivery {receipt_of(firsts[a.id])}"
+            a,
+            proof=None,
+            body=b"",
+            size=len(a.body),
+            sha256=hashlib.sha256(a.body).hexdigest(),
+            refused=f"{REPEATS}{receipt_of(firsts[a.id])}",
         )
         for a in fresh
         if a.id in firsts

@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from incidents import counting, incident_fold, rules
+from incidents import counting, incident_fold, remains, rules
 from incidents.bulk import chunks, insert, insert_many
 from incidents.counting import current_members
 from incidents.model import Entry, Incident, Members, Moment, Occurrence, Severity
@@ -19,6 +19,7 @@ from incidents.notices import outbox
 from incidents.notices.destinations import Destination
 from incidents.records import alert_name, entry_of, members_of, occurrence_of
 from incidents.store import Store
+from incidents.sums import ALERTS_DROPPED, LINKED_DROPPED, added
 from incidents.tables import EntryRow, IncidentRow, MemberRow, OccurrenceRow
 
 ENTRY = EntryRow.__table__  # type: ignore[attr-defined]  # SQLModel adds it
@@ -30,6 +31,8 @@ NAMES_TOLD = 5
 """How many names of alerts one `alerts_joined` entry tells."""
 NAMES_KEPT = 50
 """How many names of alerts an incident keeps as signals for links."""
+_ON_LINKS = ("link_proposed", "link_scored", "link_judged", LINKED_DROPPED)
+_ONLY_SUMS = ("alerts_joined", ALERTS_DROPPED, LINKED_DROPPED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +61,27 @@ def append(connection: sa.Connection, draft: Draft, recorded_at: datetime) -> in
         recorded_at=recorded_at,
         supersedes=draft.supersedes,
         decision=draft.decision,
+        occurrence_id=linked_by(draft.kind, draft.params),
     )
     if draft.decision is not None:
         statement = statement.on_conflict_do_nothing(index_elements=["decision"])
     return connection.execute(statement.returning(ENTRY.c.id)).scalar()
 
 
+def linked_by(kind: str, params: Mapping[str, Any]) -> str | None:
+    """What an entry on a link links its incident with; None for an entry on something else."""
+    if kind not in _ON_LINKS:
+        return None
+    found: str | None = params.get("link" if kind == "link_judged" else "occurrence")
+    return found
+
+
 def decisions(connection: sa.Connection, incidents: Sequence[str]) -> dict[str, list[Entry]]:
-    """The entries that an incident's fold needs: all but those that only count alerts in."""
+    """The entries that an incident's fold needs: all but those that only count alerts in, or tell what was dropped."""
     found: dict[str, list[Entry]] = {name: [] for name in incidents}
     for part in chunks(list(incidents)):
         query = (
-            sa.select(ENTRY).where(ENTRY.c.incident_id.in_(part), ENTRY.c.kind != "alerts_joined").order_by(ENTRY.c.id)
+            sa.select(ENTRY).where(ENTRY.c.incident_id.in_(part), ENTRY.c.kind.not_in(_ONLY_SUMS)).order_by(ENTRY.c.id)
         )
         for row in connection.execute(query):
             found[row.incident_id].append(entry_of(row))
@@ -103,7 +115,7 @@ def read_incidents(connection: sa.Connection, names: Sequence[str]) -> dict[str,
 
 
 def recount(connection: sa.Connection, incident: str) -> Members:
-    """The sums over an incident's alerts, counted afresh by the database."""
+    """The sums over an incident's alerts, counted afresh by the database, with those of alerts that were dropped."""
     row = connection.execute(
         sa.select(
             sa.func.count(),
@@ -113,9 +125,10 @@ def recount(connection: sa.Connection, incident: str) -> Members:
             sa.func.coalesce(sa.func.max(OCCURRENCE.c.severity), 0),
         ).where(OCCURRENCE.c.id.in_(current_members(incident)))
     ).one()
-    return Members(
+    here = Members(
         alerts=row[0], on=int(row[1]), first_starts_at=row[2], last_ends_at=row[3], gravest=Severity.of_rank(row[4])
     )
+    return added(here, remains.sums_kept(connection, incident).members)
 
 
 @dataclass(slots=True)

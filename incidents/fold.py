@@ -71,6 +71,8 @@ def runs(statements: Iterable[Said]) -> list[Run]:
             found[-1] = _next(found[-1][0], said), found[-1][1]
     # Whatever comes late, the one that was heard of first keeps its id: links and verdicts go on to name it.
     first = min(range(len(found)), key=lambda n: min((s.recorded_at, _place(s)) for s in found[n][1]), default=0)
+    if any(said.after_drop for said in ordered):
+        first = -1  # that id is the dropped one's: entries name it still, and decisions about it have been taken
     return [
         Run(folded if n == first else _own(folded, heard[0]), tuple(heard)) for n, (folded, heard) in enumerate(found)
     ]

@@ -191,7 +191,9 @@ class Ingest:
             version=adapter.version if adapter else 0,
             again=row.read_by is not None,
         )
-        if row.refused:
+        if row.refused and row.refused.startswith(deliveries.REPEATS):
+            pass  # the delivery that it repeats says it all
+        elif row.refused:
             heard.reason = row.refused
         elif source is None:
             heard.reason = f"the source {row.source} is not configured any more"

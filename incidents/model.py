@@ -197,6 +197,8 @@ class Said:
     id: int = 0
     delivery: str = ""
     adapter: str = ""
+    after_drop: bool = False
+    """Whether what had been said of its subject before was dropped for its age."""
 
 
 @dataclass(frozen=True, slots=True)

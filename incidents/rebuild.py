@@ -24,6 +24,7 @@ from incidents.model import Occurrence
 from incidents.records import occurrence_of, occurrence_row, said_of
 from incidents.statements import EVENT, holds
 from incidents.store import Store
+from incidents.sums import DROPPED
 from incidents.tables import RebuildDueRow, micros
 
 DUE = RebuildDueRow.__table__  # type: ignore[attr-defined]  # SQLModel adds it
@@ -183,7 +184,9 @@ def _fold_incident(connection: sa.Connection, name: str, now: datetime) -> None:
         if entry.kind == "alerts_joined":
             entries.hear_names(heard, entry.params["names"])
     incident = incident_fold.incident(
-        [e for e in log if e.kind != "alerts_joined"], entries.recount(connection, name), version=len(log)
+        [e for e in log if e.kind not in ("alerts_joined", *DROPPED)],
+        entries.recount(connection, name),
+        version=len(log),
     )
     counting.keep_afresh(connection, name)
     entries.write_incident(connection, incident, heard, by_rule=incident_fold.is_status_of_rule(log), now=now)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 import sqlalchemy.exc
 
-from incidents import fold, records
+from incidents import fold, records, remains
 from incidents.bulk import chunks, insert, insert_many, listed
 from incidents.entries import OCCURRENCE
 from incidents.grouping import GROUP, Change
@@ -22,6 +22,10 @@ from incidents.linker.extremes import counted_variables
 from incidents.model import Event, Loss, Occurrence, Reading, Said
 from incidents.spoken import digest, reading_digest
 from incidents.statements import EVENT, READING, SIGHTING, SUPERSESSION, statements_of, write_occurrences
+
+STATEMENTS_DROPPED = "statements that were dropped for their age"
+READINGS_DROPPED = "readings that were dropped for their age"
+"""What a delivery says that is not recorded a second time."""
 
 
 @dataclass(slots=True)
@@ -42,6 +46,14 @@ class Heard:
     readings: list[Reading] = field(default_factory=list)
     losses: list[Loss] = field(default_factory=list)
     reason: str | None = None
+
+    def leave_out(self, what: str) -> None:
+        """Count one more of what is said and not recorded."""
+        n = next((n for n, loss in enumerate(self.losses) if loss.what == what), None)
+        if n is None:
+            self.losses.append(Loss(1, what))
+        else:
+            self.losses[n] = replace(self.losses[n], count=self.losses[n].count + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +81,8 @@ def record(connection: sa.Connection, heard: Sequence[Heard], now: datetime) -> 
                 said[name][identity] = (one, event)
     cached = _cached(connection, list(said))
     known = _known(connection, [(name, identity) for name, events in said.items() for identity in events])
-    fresh, rows = _fresh(said, known, repeats, now)
+    dropped = remains.marks(connection, said, [h.id for h in heard if h.again])
+    fresh, rows = _fresh(said, known, dropped, repeats, now)
     if rows:
         insert_many(connection, EVENT, rows)
     _see_again(connection, repeats)
@@ -109,6 +122,7 @@ def _identified(
 def _fresh(
     said: Mapping[str, Mapping[str, tuple[Heard, Event]]],
     known: Mapping[tuple[str, str], bool],
+    dropped: remains.Dropped,
     repeats: list[tuple[str, str, int]],
     now: datetime,
 ) -> tuple[dict[str, list[Said]], list[dict[str, Any]]]:
@@ -120,9 +134,15 @@ def _fresh(
                 repeats.append((name, identity, one.id))
                 continue
             said_at = event.said_at or one.received_at
+            if dropped.holds_back(name, one.id, said_at):
+                one.leave_out(STATEMENTS_DROPPED)
+                continue
+            after_drop = name in dropped.subjects
             recorded_at = now if one.again else one.received_at
             adapter = f"{one.adapter}@{one.version}"
-            fresh.setdefault(name, []).append(Said(event, identity, one.source, said_at, recorded_at, 0, "", adapter))
+            fresh.setdefault(name, []).append(
+                Said(event, identity, one.source, said_at, recorded_at, adapter=adapter, after_drop=after_drop)
+            )
             rows.append(
                 {
                     "subject": name,
@@ -132,7 +152,7 @@ def _fresh(
                     "recorded_at": recorded_at,
                     "delivery_id": one.id,
                     "adapter": adapter,
-                    "statement": records.statement_text(event, said_at),
+                    "statement": records.statement_text(event, said_at, after_drop=after_drop),
                 }
             )
     return fresh, rows
@@ -202,11 +222,37 @@ def _record_readings(heard: Sequence[Heard], connection: sa.Connection, now: dat
         for one in heard
         for r in one.readings
     ]
-    new = reading_counts.fresh(connection, rows)
+    new = _not_dropped(connection, heard, reading_counts.fresh(connection, rows))
     if new:
         connection.execute(insert(connection, READING).on_conflict_do_nothing(index_elements=["digest"]), new)
         reading_counts.count(connection, new)
     return [row for row in new if row["variable"] in counted_variables()]
+
+
+def _not_dropped(
+    connection: sa.Connection, heard: Sequence[Heard], rows: Sequence[Mapping[str, Any]]
+) -> list[Mapping[str, Any]]:
+    """Those of these new readings that are none of the dropped ones, told again by a delivery that is read again.
+
+    Where a reading of the same instant stands, this one revises it.
+    """
+    again = {one.id: one for one in heard if one.again}
+    until = remains.marks(connection, (), list(again)).readings if again else {}
+    if not until:
+        return list(rows)
+    standing = set()
+    for part in chunks(sorted(until)):
+        columns = (READING.c.delivery_id, READING.c.variable, READING.c.at)
+        found = connection.execute(sa.select(*columns).where(READING.c.delivery_id.in_(part)))
+        standing |= {(row.delivery_id, row.variable, row.at) for row in found}
+    kept = []
+    for row in rows:
+        name = row["delivery_id"]
+        if name in until and row["at"] <= until[name] and (name, row["variable"], row["at"]) not in standing:
+            again[name].leave_out(READINGS_DROPPED)
+        else:
+            kept.append(row)
+    return kept
 
 
 def _fold(

@@ -12,11 +12,14 @@ from incidents import instants, redaction
 from incidents.model import Area, Entry, Event, Lane, Members, Occurrence, Post, Said, Severity
 
 _RARE = ("text", "group", "url", "event")
+AFTER_DROP = '{"after_drop":true,'
+"""How the text of a statement begins that was recorded after others of its subject had been dropped."""
 
 
-def statement_text(event: Event, said_at: datetime) -> str:
+def statement_text(event: Event, said_at: datetime, *, after_drop: bool = False) -> str:
     """An event as the JSON text that `event_of` reads back; an assumed end that is `said_at` itself is left out."""
     fields: dict[str, Any] = {
+        **({"after_drop": True} if after_drop else {}),
         "key": event.key,
         "kind": event.kind,
         "title": event.title,
@@ -122,6 +125,7 @@ def said_of(row: Any) -> Said:  # noqa: ANN401  # a row of EventRow's columns
         id=row.id,
         delivery=str(row.delivery_id),
         adapter=row.adapter,
+        after_drop=row.statement.startswith(AFTER_DROP),
     )
 
 

@@ -11,12 +11,17 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from incidents import fold, incident_fold, revisions, spoken_times
+from incidents.instants import length
 from incidents.lanes import lane_of, service_of
-from incidents.model import Entry, Incident, Link, Occurrence, Post, Said, Severity
+from incidents.model import Entry, Incident, Lane, Link, Occurrence, Post, Said, Severity
+from incidents.sums import ALERTS_DROPPED, Group, Sums
 from incidents.views.view import Bar, Line, Mark, Phase, Trace
 
 LATE = timedelta(minutes=10)
 """Known this long after it happened, a line is marked as a late arrival."""
+
+CLOCKS_APART = timedelta(minutes=5)
+"""By how much a monitor's clock may be ahead of ours unremarked: what it tells of has happened already."""
 
 Sentence = Callable[[str, Mapping[str, Any]], str]
 """Writes an entry's sentence from its kind and params."""
@@ -71,6 +76,8 @@ def occurrence_lines(item: Known) -> list[Line]:
     """What was said of one occurrence: its start, changes of severity, posts, its end."""
     seen = item.occurrence
     lane = lane_of(seen)
+    if not item.statements:
+        return _outline_lines(seen, lane)
     first = item.statements[0]
     assert seen.recorded_at is not None
     starts = [s.event.starts_at for s in item.statements if s.event.starts_at]
@@ -82,7 +89,7 @@ def occurrence_lines(item: Known) -> list[Line]:
             recorded_at=seen.recorded_at,
             lane=lane,
             kind=seen.kind,
-            text=seen.title,
+            text=f"{seen.title}{_ahead(seen, seen.starts_at, seen.recorded_at)}",
             actor=f"source:{seen.source}",
             severity=seen.severity,
             trace=item.traces.get(first.id, Trace(event=first.id)),
@@ -95,6 +102,64 @@ def occurrence_lines(item: Known) -> list[Line]:
     found += _backdated_lines(item, lane)
     found += _end_line(item, lane)
     return found
+
+
+def _outline_lines(seen: Occurrence, lane: Lane) -> list[Line]:
+    """Start and end of an occurrence whose statements were dropped for their age."""
+    assert seen.recorded_at is not None
+    began = Line(
+        id=f"o{seen.id}",
+        happened_at=seen.starts_at,
+        happened_until=seen.starts_until,
+        recorded_at=seen.recorded_at,
+        lane=lane,
+        kind=seen.kind,
+        text=seen.title,
+        actor=f"source:{seen.source}",
+        severity=seen.severity,
+        trace=Trace(),
+        late=seen.recorded_at - _latest_start(seen) > LATE,
+    )
+    if seen.ends_at is None or seen.ends_expected or seen.ends_at == seen.starts_at:
+        return [began]
+    told = f"{seen.title}: ended{' (end assumed)' if seen.ends_assumed else ''}"
+    ended = replace(
+        began,
+        id=f"o{seen.id}.{seen.kind}_ended",
+        happened_at=seen.ends_at,
+        happened_until=None,
+        kind=f"{seen.kind}_ended",
+        text=told,
+        late=False,
+    )
+    return [began, ended]
+
+
+def sum_lines(kept: Sums) -> list[Line]:
+    """A counted line for each group of alerts of which only sums are kept."""
+    assert kept.known_at is not None or not kept.groups
+    return [
+        Line(
+            id=f"s{kept.entry}.{nth}",
+            happened_at=group.first_at,
+            happened_until=group.last_at if group.last_at > group.first_at else None,
+            recorded_at=kept.known_at or group.last_at,
+            lane=group.lane,
+            kind="alert",
+            text=_summed(group),
+            actor=f"source:{group.source}" if group.source else "source:several",
+            severity=group.severity,
+            trace=Trace(entry=kept.entry),
+            count=group.count,
+        )
+        for nth, group in enumerate(kept.groups)
+    ]
+
+
+def _summed(group: Group) -> str:
+    service = f" of {group.service}" if group.service else ""
+    many = f"{group.count:,} alerts" if group.count > 1 else "1 alert"
+    return f"{many}{service}, {group.severity}; the detail was dropped, sums kept"
 
 
 def _severity_lines(item: Known, lane: Any) -> Iterable[Line]:  # noqa: ANN401  # Lane
@@ -172,7 +237,7 @@ def _end_line(item: Known, lane: Any) -> Iterable[Line]:  # noqa: ANN401  # Lane
         seen.ends_at,
         lane=lane,
         kind=f"{seen.kind}_ended",
-        text=f"{seen.title}: ended{_assumed(seen, told)}",
+        text=f"{seen.title}: ended{_assumed(seen, told)}{_ahead(seen, seen.ends_at, told.recorded_at)}",
         severity=seen.severity,
         corrected=bool(earlier),
     )
@@ -183,6 +248,13 @@ def _assumed(seen: Occurrence, told: Said) -> str:
     if not seen.ends_assumed:
         return ""
     return " (time of receipt)" if seen.ends_at in (told.said_at, told.recorded_at) else " (end assumed)"
+
+
+def _ahead(seen: Occurrence, at: datetime, recorded_at: datetime) -> str:
+    """What a monitor's time is worth that lies ahead of when it was heard: only what its own clock says."""
+    if seen.kind != "alert" or at - recorded_at <= CLOCKS_APART:
+        return ""
+    return f" (by its sender’s clock, {length((at - recorded_at).total_seconds())} after we were told)"
 
 
 def _said_line(item: Known, said: Said, at: datetime, **fields: Any) -> Line:  # noqa: ANN401  # fields of Line
@@ -203,10 +275,15 @@ def entry_lines(entries: Sequence[Entry], sentence: Sentence) -> list[Line]:
     """A line for each entry that was not withdrawn; a corrected one shows its newest words and says so."""
     standing = incident_fold.standing(entries)
     found = []
+    # One run of retention may write several: the last of them stands for all.
+    dropped = [entry for entry in entries if entry.kind == ALERTS_DROPPED]
+    told_before = {entry.id for entry in dropped[:-1]}
     for entry in entries:
         now = standing.get(entry.id)
-        if now is None or entry.kind == "link_scored":
+        if now is None or entry.kind == "link_scored" or entry.id in told_before:
             continue
+        if entry.kind == ALERTS_DROPPED:
+            now = replace(now, params={"days": now.params["days"], "alerts": sum(e.params["alerts"] for e in dropped)})
         found.append(
             Line(
                 id=f"e{entry.id}",
@@ -255,14 +332,14 @@ def _who(actor: str) -> str:
 def window(incident: Incident, items: Iterable[Known], now: datetime) -> tuple[datetime, datetime]:
     """What a figure shows when nobody asked for a range: the incident with a tenth of its length on either side.
 
-    Where its alerts are too many to be given one by one, their sums stand for them.
+    Where its alerts are too many to be given one by one, or were dropped for their age, their sums stand for them.
     """
     since = min([incident.opened_at, *(m.at for m in (incident.impact_started_at,) if m)])
     ends = [m.until or m.at for m in (incident.mitigated_at, incident.resolved_at) if m]
     alerts = [item.occurrence for item in items if item.occurrence.kind == "alert"]
     since = min([since, *(a.starts_at for a in alerts)])
     ends += [a.ends_at or now for a in alerts]
-    if not alerts and incident.members.alerts:
+    if incident.members.alerts:
         sums = incident.members
         since = min(since, sums.first_starts_at or since)
         ends += [end for end in (sums.last_ends_at, now if sums.on else None) if end]

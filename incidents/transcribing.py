@@ -117,6 +117,7 @@ def fields_of(row: Row, origin: str) -> dict[str, Any]:
         "edited": message.edited,
         "happened_at": instants.text(message.at),
         "happened_until": instants.text(message.until) if message.until else None,
+        "notes": list(message.notes),
     }
 
 
@@ -136,5 +137,4 @@ def preview_fields(found: Preview, numbers: list[int] | None = None) -> dict[str
 
 
 def _row_fields(row: Row, origin: str) -> Mapping[str, Any]:
-    notes = list(row.message.notes)
-    return fields_of(row, origin) | {"line": row.message.line, "notes": notes, "known": row.entry}
+    return fields_of(row, origin) | {"line": row.message.line, "known": row.entry}

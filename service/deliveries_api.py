@@ -55,7 +55,7 @@ def delivery_json(row: Any) -> dict[str, Any]:  # noqa: ANN401  # a row of `over
         "source": row.source,
         "received_at": instants.text(row.received_at),
         "state": row.state or "unread",
-        "reason": row.reason,
+        "reason": row.reason or row.refused,
         "adapter": row.adapter or None,
         "adapter_version": row.adapter_version,
         "size": row.size,

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from dashboards.captions import at_length
 from dashboards.intervals import cascade_steps, unknown_words
 from dashboards.scene import compose
 from incidents.cascade import NAMES, Act, Cascade, Crossing, Found, cascade, crossings_of, speaks_of_heat
@@ -30,7 +31,7 @@ def whole() -> Found:
             seen("Heat warning", 60, lane="warnings", first_said_at=minutes(-600)),
             seen("Storm", -100, lane="warnings", first_said_at=minutes(-500)),
         ),
-        crossing=Crossing(minutes(97.5), "dry bulb 35 °C at lon, observed"),
+        crossing=Crossing(minutes(97.5), None, "dry bulb 35 °C at lon, observed"),
         why_no_crossing="",
         alerts=(
             ("site", seen("Supply air above 27 °C", 300)),
@@ -95,9 +96,22 @@ def test_heat_is_heard_in_an_alerts_words(title: str) -> None:
     assert not speaks_of_heat(seen("Theatre is down", 0))
 
 
-def test_crossings_are_computed_between_readings() -> None:
+def test_a_crossing_lies_between_two_readings_and_no_closer() -> None:
     points = [(minutes(at), value) for at, value in ((0, 30.0), (60, 40.0), (120, 30.0), (180, 35.0), (240, 36.0))]
-    assert crossings_of(points, 35.0) == [minutes(30), minutes(180)]
+    assert crossings_of(points, 35.0) == [Moment(minutes(0), minutes(60)), Moment(minutes(180), minutes(240))]
+    assert crossings_of([(minutes(0), 34.0), (minutes(1), 36.0)], 35.0) == [Moment(minutes(1))]
+
+
+def test_a_crossing_of_a_fitted_curve_is_about_a_range_and_says_so() -> None:
+    daily = Crossing(minutes(60), minutes(120), "dry bulb 40 °C at lon, reconstructed", "reconstructed")
+    told = cascade(incident(), replace(whole(), crossing=daily))
+    step = next(step for step in told.steps if step.name == "limit")
+    assert (step.at, step.until, step.is_about) == (minutes(60), minutes(120), True)
+    assert step.words == "design limit crossed (reconstructed)"
+    view = rich_view(cascade=told)
+    assert "design limit crossed (reconstructed) about 10:00 – 11:00" in at_length(view)
+    lengths = {step.names: step.length for step in cascade_steps(view)}
+    assert lengths["design limit crossed (reconstructed) → first thermal alert"] == "about 2 h 50 min – 3 h 50 min"
 
 
 def test_the_crossing_is_the_last_before_the_incident_and_else_the_first_in_it() -> None:
@@ -108,11 +122,11 @@ def test_the_crossing_is_the_last_before_the_incident_and_else_the_first_in_it()
     who = incident(impact_started_at=Moment(minutes(333)), members=Members(3))
     twice, _ = cascades.crossing(who, [limited(34, 36, 34, 34, 36, 36, 34, 36)])
     assert twice
-    assert twice.at == minutes(210)
+    assert (twice.at, twice.until) == (minutes(180), minutes(240))
     assert twice.subject == "dry bulb 35 °C at lon, observed"
     after, _ = cascades.crossing(who, [limited(34, 34, 34, 34, 34, 34, 34, 36)])
     assert after
-    assert after.at == minutes(390)
+    assert (after.at, after.until) == (minutes(360), minutes(420))
     measured, _ = cascades.crossing(who, [limited(34, 36, basis="reconstructed"), limited(30, 36)])
     assert measured
     assert measured.subject.endswith("observed")

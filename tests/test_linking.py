@@ -15,7 +15,7 @@ from alembic.config import Config as AlembicConfig
 from incidents import instants
 from incidents.adapters import adapters
 from incidents.config import config_of
-from incidents.entries import OCCURRENCE
+from incidents.entries import ENTRY, OCCURRENCE
 from incidents.linker import reach
 from incidents.linker.reach import REACH
 from incidents.linker.reading_counts import READING_COUNT
@@ -308,6 +308,29 @@ def test_the_migration_counts_the_readings_that_are_stored(world: World) -> None
         command.upgrade(config, "head")
     with world.store.reading() as connection:
         assert [row.n for row in connection.execute(sa.select(READING_COUNT))] == [1]
+
+
+def test_the_migration_names_the_occurrence_of_each_entry_on_a_link(world: World) -> None:
+    at_ups(world)
+    world.act(lambda acting: acting.judge(world.only().id, link(world).id, {"verdict": "confirmed"}))
+    config = AlembicConfig()
+    config.set_main_option("script_location", "incidents:migrations")
+
+    def named() -> list[Any]:
+        with world.store.reading() as connection:
+            query = sa.select(ENTRY.c.kind, ENTRY.c.occurrence_id).order_by(ENTRY.c.id)
+            return list(connection.execute(query).all())
+
+    before = named()
+    assert {row.kind: row.occurrence_id for row in before if row.occurrence_id} == {
+        "link_proposed": link(world).id,
+        "link_judged": link(world).id,
+    }
+    with world.store.writing() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0015")
+        command.upgrade(config, "head")
+    assert named() == before
 
 
 def test_a_crowd_of_warnings_elsewhere_does_not_hide_the_one_here(world: World) -> None:

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from incidents.formats import zones
 from incidents.linker.kernels import length
 from incidents.linker.links import ACTOR, Known, weigh
 from incidents.linker.mechanisms import family_of, named_by, software_words
@@ -328,6 +329,23 @@ def test_the_base_rate_names_its_denominator_and_where_it_comes_from() -> None:
     assert prior_of("Extreme Heat Watch").measured == "Heat Advisory"
     assert prior_of("").generic
     assert all(0 < row.share < 1 and row.n > 0 and row.source for row in shipped())
+
+
+def test_a_prior_of_elsewhere_says_that_it_is_not_known_here() -> None:
+    outline = {"type": "Polygon", "coordinates": [[[-1, 51], [1, 51], [1, 52], [-1, 52], [-1, 51]]]}
+    heat = hazard("Heat Advisory", "2026-07-01T00:00", "2026-07-02T00:00", Area(outline))
+    there = judge(incident("lon", "2026-07-01T10:30"), SITES, heat)
+    assert there.base_rate is not None
+    assert there.base_rate.sentence.startswith(
+        "How often the like is on here is not known. A count of counties of the United States stands in: Heat Advisory"
+    )
+    assert "of 3,144 counties" in there.base_rate.sentence
+    told = {reason.part: reason.sentence for reason in there.reasons}
+    assert told["surprise"].startswith("Not known here; by a shipped prior of counties of the United States, ")
+    here = judge(SACRAMENTO, SITES, HEAT)
+    assert here.base_rate is not None
+    assert "not known" not in here.base_rate.sentence
+    assert not zones.is_american(Site("yyz", "Toronto", 43.7, -79.4, timezone="America/Toronto"))
 
 
 def test_a_record_of_the_place_goes_before_the_prior_and_a_short_one_claims_little() -> None:

@@ -77,11 +77,36 @@ def test_lanes_stand_from_the_sky_to_the_people() -> None:
     ]  # fmt: skip
 
 
-def test_crossing_is_computed_between_readings_and_the_peak_is_named() -> None:
-    words = words_of(compose(rich_view(), width=1440))
-    assert "limit crossed 10:37" in words
+def observed() -> IncidentView:
+    """The hot day, had somebody measured it."""
+    view = rich_view()
+    return replace(view, series=tuple(replace(series, basis="observed") for series in view.series))
+
+
+def test_a_crossing_is_told_as_far_as_the_readings_tell_it_and_the_peak_is_named() -> None:
+    words = words_of(compose(observed(), width=1440))
+    assert "limit crossed 10:00 – 11:00" in words
     assert "40.2\u2009°C at 15:00" in words
-    assert "site design limit 35\u2009°C, dry bulb; above it 7 h 57 min in view" in words
+    assert "site design limit 35\u2009°C, dry bulb; above it 7 h – 9 h in view" in words
+
+
+def test_a_fitted_curve_claims_no_instant_and_no_length() -> None:
+    view = rich_view()
+    assert {series.basis for series in view.series} == {"reconstructed"}
+    words = words_of(compose(view, width=1440))
+    assert "limit crossed about 10:00 – 11:00, reconstructed" in words
+    assert "40.2\u2009°C about 15:00" in words
+    assert any("above it about 7 h – 9 h in view" in told for told in words)
+
+
+def test_where_the_window_cuts_a_curve_its_end_is_no_reading() -> None:
+    view = replace(observed(), since=minutes(75), until=minutes(200))
+    scene = compose(view, width=1440)
+    assert "limit crossed 10:00 – 11:00" in words_of(scene)
+    (curve,) = [line for line in scene.lines if line.ink == "temperature"]
+    assert "on the line between two readings" in curve.tips[0]
+    assert "observed" in curve.tips[1]
+    assert not [words for words in words_of(scene) if " at 12:2" in words]
 
 
 def test_fill_lies_above_the_limit_only() -> None:

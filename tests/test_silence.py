@@ -218,7 +218,7 @@ def test_a_feed_that_failed_before_it_first_answered_was_not_known(store: Store)
         (0, None, [(0, 60), (62, 90)]),
         (30, None, [(30, 60), (62, 90)]),
         (70, None, [(62, 90)]),
-        (70, (10, 20), [(20, 60), (62, 90)]),
+        (70, (10, 20), [(22, 60), (62, 90)]),
     ],
 )
 def test_a_sender_is_expected_from_when_it_was_configured_or_spoke(

@@ -15,8 +15,11 @@ import pytest
 import sqlalchemy as sa
 
 from incidents import deliveries
-from incidents.config import Config
-from incidents.deliveries import DELIVERY, Arrival
+from incidents.adapters import adapters
+from incidents.config import Config, config_of
+from incidents.deliveries import DELIVERY, STAMP, Arrival
+from incidents.ingest import Ingest
+from incidents.proofs.repeats import REFUSAL
 from incidents.proofs.signatures import Proof
 from incidents.receipts import DeliveryIds, receipt_of
 from incidents.store import Store
@@ -385,6 +388,26 @@ def test_a_signed_repeat_is_kept_as_such_and_another_of_the_same_id_as_well(stor
     with store.reading() as connection:
         refused = dict(connection.execute(sa.select(DELIVERY.c.id, DELIVERY.c.refused)).all())
     assert refused[repeat.id] == f"it repeats the delivery {receipt_of(first.id)}"
+
+
+def test_a_signed_repeat_that_is_moved_twice_is_counted_once(store: Store, tmp_path: Path) -> None:
+    proof = Proof("signature", DAY + timedelta(minutes=5))
+    first, repeat = arrival(b"[]", proof=proof), arrival(b"[]", proof=proof)
+    with store.intake() as connection:
+        deliveries.append(connection, [first])
+    for _ in range(2):  # committed, and killed before it was forgotten
+        with opened(tmp_path) as held:
+            held.append([repeat])
+            drained(store, held)
+    Ingest(store, adapters()).work(config_of({"sources": [{"name": "am", "adapter": "generic"}]}, adapters()), DAY)
+    with store.reading() as connection:
+        kept = connection.execute(sa.select(DELIVERY.c.id, DELIVERY.c.sha256).order_by(DELIVERY.c.id)).all()
+        counted = connection.execute(sa.select(REFUSAL.c.reason, REFUSAL.c.count)).all()
+        states = connection.execute(sa.select(STAMP.c.state).order_by(STAMP.c.delivery_id)).scalars().all()
+    assert [row.id for row in kept] == [first.id, repeat.id]
+    assert len({row.sha256 for row in kept}) == 1
+    assert counted == [("repeated", 1)]
+    assert states == ["read", "read"], "a repeat is no quarantine"
 
 
 # --- the service ----------------------------------------------------------------------------------------------------

@@ -294,3 +294,17 @@ def test_the_same_record_has_the_same_revision_and_another_another(world: World)
     assert world.view().revision == before
     world.act(lambda a: a.note(world.only().id, {"text": "More"}))
     assert world.view().revision != before
+
+
+def test_a_time_ahead_of_when_it_was_told_is_its_senders_and_no_fact(store: Store) -> None:
+    world = World(store)
+    check = {"key": "k", "title": "Down", "severity": "critical", "labels": {"datacenter": "smf1"}}
+    began = {"status": "firing", "starts_at": "2026-03-02T10:04:00Z"}
+    world.at("10:00").send("any", check | began)
+    assert "by its sender" not in world.timeline(), "clocks are never quite alike"
+    world.at("10:02").send("any", check | began | {"status": "resolved", "ends_at": "2026-03-03T09:00:00Z"})
+    assert "Down: ended (by its sender’s clock, 22 h 58 min after we were told)" in world.timeline()
+    world.send("any", check | {"key": "l", "title": "Gone", "status": "firing", "starts_at": "2026-03-02T18:00:00Z"})
+    assert "18:00 Gone (by its sender’s clock, 7 h 58 min after we were told)" in world.timeline(
+        world.incidents()[-1].id
+    )

@@ -391,6 +391,18 @@ def spoken(clock_times: Iterable[tuple[str, str]]) -> str:
     return json.dumps([slack_item(ts, text, user_profile={"real_name": "Ada Byron"}) for ts, text in clock_times])
 
 
+def test_what_was_settled_of_a_time_stands_beside_it_in_the_record(store: Store) -> None:
+    world = World(store).at("10:00").alertmanager(firing("db-1")).at("12:00")
+    incident = world.only().id
+    told = "02:30 was twice that day in Europe/Berlin: the first is taken"
+    fields = {"text": "back", "happened_at": "2026-03-02T10:30:00Z", "origin": "chat", "notes": [told]}
+    world.act(lambda acting: acting.transcribe(incident, [(fields, "one")]))
+    assert f"back (time: {told})" in world.timeline()
+    (number,) = (entry.id for entry in world.log() if entry.kind == "note")
+    world.act(lambda acting: acting.correct(incident, number, {"happened_at": "2026-03-02T10:31:00Z"}))
+    assert "(time:" not in world.timeline()
+
+
 def test_importing_the_same_twice_adds_nothing(store: Store) -> None:
     world = World(store).at("10:00").alertmanager(firing("db-1")).at("12:00")
     text = "2:02 restarted db-1\n2:02 restarted db-1\n2:05 better\n"

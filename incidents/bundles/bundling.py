@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -288,6 +289,8 @@ def delivery_row(row: Any, redaction: Redaction | None, *, carried: bool) -> tup
 
 def _carried(row: Any, redaction: Redaction | None) -> tuple[bytes | None, str]:  # noqa: ANN401  # a row of DeliveryRow
     """The body and its encoding as they are carried; None where it is not known what the body holds."""
+    if row.refused and hashlib.sha256(row.body).hexdigest() != row.sha256:
+        return None, ""
     is_whole = deliveries.is_whole(row)
     if not is_whole or redaction is None:
         # What came by a bundle is redacted already, or was left out of it: then it is empty.

@@ -32,6 +32,7 @@ from incidents.bundles.evidence_shapes import (
 )
 from incidents.config import site_of, source_of, spec_of, value_of
 from incidents.fold import subject_id, subject_of
+from incidents.sums import ALERTS_DROPPED
 
 FORMAT, VERSION = "barograph-evidence", 2
 """Version 2 carries the postmortem; bundles of version 1 are still read."""
@@ -217,6 +218,7 @@ def _check_event(number: int, row: Row) -> None:
 
 def _check_entries(evidence: Evidence) -> None:
     subjects = {row["subject"] for row in evidence.events}
+    dropped = {name for row in evidence.entries if row["kind"] == ALERTS_DROPPED for name in row["left"]}
     for number, row in enumerate(evidence.entries, 1):
         where = f"evidence/entries.jsonl, line {number}"
         if row["position"] != number:
@@ -228,7 +230,8 @@ def _check_entries(evidence: Evidence) -> None:
             raise BundleError(f"{where}: its members are out of order, or there twice")
         if len(set(moved)) != len(moved):
             raise BundleError(f"{where}: an alert joined and left at once")
-        if missing := {subject_of(name) for name in moved} - subjects:
+        # Of what was dropped for its age only sums are left, and no bundle can hold more.
+        if missing := {subject_of(name) for name in moved if name not in dropped} - subjects:
             raise BundleError(f"{where}: nothing is said of its member {min(missing)}")
     if not any(row["kind"] == "opened" for row in evidence.entries):
         raise BundleError("evidence/entries.jsonl: the incident was never opened")

@@ -188,6 +188,7 @@ def lines_of(version: int) -> dict[str, Mapping[str, Check]]:
 SOURCE_FIELDS = frozenset({"name", "adapter", "timezone", "mapping"})
 """What is told of a source: what its deliveries are read with, and nothing that would have it asked again."""
 STATEMENT: Mapping[str, Check] = {
+    "after_drop": _flag,
     "key": is_text,
     "kind": _one_of(_KINDS),
     "title": is_text,

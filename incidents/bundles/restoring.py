@@ -19,7 +19,7 @@ from incidents.bundles.evidence_shapes import Row, instant_of
 from incidents.config import spec_of
 from incidents.configured import CONFIGURED
 from incidents.deliveries import DELIVERY, STAMP
-from incidents.entries import ENTRY, MEMBER
+from incidents.entries import ENTRY, MEMBER, linked_by
 from incidents.ingest import RECORDING_FAULTS
 from incidents.linker import reading_counts
 from incidents.postmortem_revisions import REVISION
@@ -254,6 +254,7 @@ def _add_entries(connection: sa.Connection, evidence: Evidence) -> int:
         values = {
             "incident_id": evidence.incident,
             **{name: row[name] for name in ("kind", "params", "actor", "decision")},
+            "occurrence_id": linked_by(row["kind"], row["params"]),
             **_instants(row, "happened_at", "happened_until", "recorded_at"),
             "supersedes": ids[row["supersedes"]] if row["supersedes"] else None,
         }

@@ -53,11 +53,23 @@ def is_american(site: Site) -> bool:
     """Whether a site has a US zone or, without any, lies where the National Weather Service warns."""
     if any(is_ugc(zone.upper()) for zone in site.zones):
         return True
-    return not site.zones and any(
-        south <= site.latitude <= north and west <= site.longitude <= east for south, north, west, east in _BOXES
+    return (
+        not site.zones
+        and site.timezone not in _NEIGHBOURS
+        and any(
+            south <= site.latitude <= north and west <= site.longitude <= east for south, north, west, east in _BOXES
+        )
     )
 
 
+# Time zones of Canada, Mexico and the Caribbean whose places lie within these boxes.
+_NEIGHBOURING = """
+Toronto Montreal Vancouver Winnipeg Edmonton Calgary Regina Halifax Moncton Glace_Bay Thunder_Bay
+Swift_Current Dawson_Creek Fort_Nelson Creston Atikokan Whitehorse Dawson Inuvik Yellowknife Mexico_City
+Monterrey Tijuana Ensenada Hermosillo Chihuahua Ciudad_Juarez Ojinaga Matamoros Mazatlan Bahia_Banderas
+Merida Cancun Havana Nassau Santo_Domingo Tortola
+"""
+_NEIGHBOURS = frozenset(f"America/{name}" for name in _NEIGHBOURING.split())
 # South, north, west, east: the lower states, Alaska and Hawaii, the Caribbean, Guam and the Marianas, Samoa.
 _BOXES = (
     (24, 49.5, -125, -66.5),

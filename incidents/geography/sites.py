@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from functools import cache, lru_cache
 from typing import Any, Final
 
+from incidents.formats import zones
 from incidents.geography.outlines import distance_km
 from incidents.geography.places import METRO_KM
 from incidents.geography.regions import Place, candidates
@@ -104,7 +105,12 @@ def _missing(site: Site, regions: Sequence[tuple[str, Sequence[Place]]]) -> list
     if not site.match:
         found.append("no labels name it: no alert is placed here")
     if not site.zones:
-        found.append("no warning zones: warnings are matched by outline only")
+        how = (
+            "`barograph site zones` finds them"
+            if zones.is_american(site)
+            else "they can be found for the United States only"
+        )
+        found.append(f"no warning zones ({how}): warnings are matched by outline only")
     if not site.grid_area:
         found.append("no grid area: no grid notice is matched")
     if not site.provider_regions:

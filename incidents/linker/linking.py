@@ -78,7 +78,7 @@ class Linking:
             if seen.kind not in reach.KINDS:
                 continue
             names = sa.select(ENTRY.c.incident_id).where(
-                ENTRY.c.kind == "link_proposed", sa.cast(ENTRY.c.params, sa.Text).contains(f'"occurrence":"{seen.id}"')
+                ENTRY.c.kind == "link_proposed", ENTRY.c.occurrence_id == seen.id
             )
             for incident in read_incidents(
                 self.connection, sorted(set(self.connection.execute(names).scalars()))

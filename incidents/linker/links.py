@@ -8,6 +8,7 @@ from datetime import datetime
 from math import fsum, isfinite, log2
 from typing import Final
 
+from incidents.formats import zones
 from incidents.geography.places import Nearness, relation
 from incidents.linker import corroboration, extremes, kernels
 from incidents.linker.cells import provider_slug, providers_of
@@ -83,14 +84,14 @@ def weigh(incident: Incident, sites: Sequence[Site], occurrence: Occurrence, kno
     kernel = kernels.kernel_of(family, cooling=bool(cooling_words(spoken)))
     if not _may_meet(incident, occurrence, kernel) or (place := _place(affected, occurrence, family)) is None:
         return None
-    rate = known.base_rate if known.base_rate is not None and known.base_rate.n > 0 else _prior(occurrence)
+    rate = known.base_rate if known.base_rate is not None and known.base_rate.n > 0 else _prior(occurrence, affected)
     second = corroboration.of(incident, affected, occurrence, known.beside)
     hazard = family != "provider"
     parts = [
         place,
         _independence(affected, occurrence, known),
         _time(incident, occurrence, family, kernel),
-        _surprise(rate),
+        _surprise(rate, _counted_elsewhere(occurrence, affected)),
         _extremeness(known, family),
         _mechanism(family, known, second) if hazard else _component(occurrence, affected, spoken),
         _Part(_reason("corroboration", second.bits, second.sentence)) if second else None,
@@ -232,17 +233,28 @@ def _when(began: tuple[datetime, datetime], start: datetime, end: datetime, kern
 # --- how rare, how extreme ------------------------------------------------------------------------------------------
 
 
-def _surprise(rate: BaseRate) -> _Part:
+def _surprise(rate: BaseRate, elsewhere: str) -> _Part:
     """-log2 of the share, with one imagined case on either side so that a short record claims little."""
     share = min(1.0, max(0.0, rate.share)) if isfinite(rate.share) else 1.0
     bits = min(MOST_SURPRISE, -log2((share * rate.n + 1) / (rate.n + 2)))
-    whose = "By this place's record" if rate.basis == "record" else "By a shipped prior"
-    return _Part(_reason("surprise", bits, f"{whose}, the like is on in {percent(share)} of {rate.n:,} cases."))
+    told = f"the like is on in {percent(share)} of {rate.n:,} cases."
+    if rate.basis == "record":
+        return _Part(_reason("surprise", bits, f"By this place's record, {told}"))
+    if elsewhere:
+        return _Part(_reason("surprise", bits, f"Not known here; by a shipped prior of {elsewhere}, {told}"))
+    return _Part(_reason("surprise", bits, f"By a shipped prior, {told}"))
 
 
-def _prior(occurrence: Occurrence) -> BaseRate:
+def _prior(occurrence: Occurrence, affected: Sequence[Site]) -> BaseRate:
     event = PROVIDER_INCIDENT if occurrence.kind == "provider_incident" else occurrence.event or occurrence.title
-    return prior_of(event).base_rate()
+    return prior_of(event).base_rate(elsewhere=_counted_elsewhere(occurrence, affected))
+
+
+def _counted_elsewhere(occurrence: Occurrence, affected: Sequence[Site]) -> str:
+    """What the shipped priors are counts of, where that is not this place or this provider; else nothing."""
+    if occurrence.kind == "provider_incident":
+        return "" if "aws" in providers_of(occurrence) else "another provider's regions (AWS)"
+    return "" if any(zones.is_american(site) for site in affected) else "counties of the United States"
 
 
 def _extremeness(known: Known, family: Family) -> _Part | None:

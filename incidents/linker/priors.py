@@ -29,11 +29,15 @@ class Prior:
     """Where the counts come from, of every snapshot that was looked at."""
     generic: bool
 
-    def base_rate(self) -> BaseRate:
-        """The prior as a base rate, with its denominator and labelled as what it is."""
+    def base_rate(self, *, elsewhere: str = "") -> BaseRate:
+        """The prior as a base rate, with its denominator and labelled as what it is.
+
+        `elsewhere` names where it was counted, for a place that is not among what was counted.
+        """
+        unknown = f"How often the like is on here is not known. A count of {elsewhere} stands in: " if elsewhere else ""
         stand_in = "; this class has no shipped figure of its own" if self.generic else ""
         sentence = (
-            f"{self.measured}: in force in {percent(self.share)} of {self.n:,} {self.moment}{stand_in}; "
+            f"{unknown}{self.measured}: in force in {percent(self.share)} of {self.n:,} {self.moment}{stand_in}; "
             "a shipped prior, not this place's record."
         )
         return BaseRate(self.share, self.n, "prior", sentence)

@@ -14,6 +14,7 @@ from incidents.tables.caches import AlertGroupRow, IncidentRow, OccurrenceRow, R
 from incidents.tables.columns import Instant, Json, instant, micros
 from incidents.tables.connections import MemberRow, SightingRow, StampRow, SupersessionRow, UnreadRow
 from incidents.tables.counts import MemberCountRow
+from incidents.tables.dropped import DroppedDeliveryRow, DroppedSubjectRow
 from incidents.tables.logs import DeliveryRow, EntryRow, EventRow, ReadingRow
 from incidents.tables.notices import NoticeAttemptRow, NoticeRow
 from incidents.tables.polls import AskedRow, LinkedRow, PollHostRow, PollRow
@@ -34,6 +35,8 @@ __all__ = [
     "AskedRow",
     "AuditRow",
     "DeliveryRow",
+    "DroppedDeliveryRow",
+    "DroppedSubjectRow",
     "EntryRow",
     "EventRow",
     "HoldRow",

@@ -61,7 +61,7 @@ class SupersessionRow(SQLModel, table=True):
 
 
 class MemberRow(SQLModel, table=True):
-    """What an `alerts_joined` or `alerts_left` entry says of one alert; the newest row of a pair holds."""
+    """What an entry says of one alert that joined, left, or was dropped; the newest row of a pair holds."""
 
     __tablename__ = "member"
     incident_id: str = Field(primary_key=True)

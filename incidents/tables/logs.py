@@ -94,5 +94,10 @@ class EntryRow(SQLModel, table=True):
     recorded_at: datetime = instant_column()
     supersedes: int | None = Field(default=None, sa_column=Column(BigInteger))
     decision: str | None = Field(default=None, unique=True)
+    occurrence_id: str | None = None
+    """What an entry on a link links the incident with."""
 
-    __table_args__ = (Index("entry_by_incident", "incident_id", "id"),)
+    __table_args__ = (
+        Index("entry_by_incident", "incident_id", "id"),
+        Index("entry_by_occurrence", "occurrence_id"),
+    )

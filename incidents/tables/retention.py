@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import BigInteger, Column
 from sqlmodel import Field, SQLModel
 
-from incidents.tables.columns import grown_id, instant_column
+from incidents.tables.columns import grown_id, instant_column, json_column
 
 
 class TombstoneRow(SQLModel, table=True):
@@ -25,6 +25,12 @@ class TombstoneRow(SQLModel, table=True):
     sha256: str
     """Over the digests of what was dropped, each on a line, in ascending order."""
     dropped_at: datetime = instant_column()
+    about_since: datetime | None = instant_column(nullable=True)
+    about_until: datetime | None = instant_column(nullable=True)
+    """The stretch that the statements were about; None where that was not kept, and of deliveries."""
+    heard: list[list[int]] | None = json_column(nullable=True)
+    """Of deliveries of a sender that should speak: from when to when it did so without a silence, in microseconds since
+    1970; None where that was not kept."""
 
 
 class HoldRow(SQLModel, table=True):

@@ -45,9 +45,10 @@ def crossing(incident: Incident, shown: Sequence[Series]) -> tuple[Crossing | No
         assert one.limit is not None
         found = crossings_of([(point.at, point.value) for point in one.points], one.limit)
         if found:
-            at = max((at for at in found if at <= began(incident)), default=found[0])
+            crossed = max((one for one in found if one.at <= began(incident)), key=lambda one: one.at, default=found[0])
             name = (one.limit_name or "limit").removesuffix("_c").replace("_", " ")
-            return Crossing(at, f"{name} {one.limit:g} °C at {one.site}, {one.basis}"), ""
+            subject = f"{name} {one.limit:g} °C at {one.site}, {one.basis}"
+            return Crossing(crossed.at, crossed.until, subject, one.basis), ""
     above = any(one.points and one.limit is not None and one.points[0].value > one.limit for one in limited)
     return None, "above it from the first reading on" if above else "not crossed"
 

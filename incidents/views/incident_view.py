@@ -11,29 +11,30 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from incidents import counting, entries, fold, incident_fold, measurements, timeline
+from incidents import counting, entries, fold, incident_fold, measurements, remains, timeline
 from incidents.bulk import chunks
 from incidents.cascade import Cascade, Found
 from incidents.cascade import cascade as cascade_of
 from incidents.config import Config
 from incidents.configured import CONFIGURED
 from incidents.deliveries import DELIVERY
-from incidents.entries import INCIDENT, MEMBER, OCCURRENCE
+from incidents.entries import ENTRY, INCIDENT, MEMBER, OCCURRENCE
 from incidents.feeds.coverage import coverage
 from incidents.feeds.silence import gaps_at, silence_of, source_gaps
 from incidents.geography.places import SiteMatcher
 from incidents.lanes import lane_of, reading_lane
-from incidents.model import Entry, Incident, Lane, Members, Occurrence, Severity, Site
+from incidents.model import Entry, Incident, Members, Occurrence, Severity, Site
 from incidents.receipts import receipt_of
 from incidents.records import members_of, said_of
 from incidents.retelling import telling
 from incidents.statements import EVENT, holds
+from incidents.sums import DROPPED, LINKED_DROPPED, Sums, added
 from incidents.timeline import Known, Sentence
 from incidents.views import cascades, crowd_window
 from incidents.views.crowd_window import Crowd
-from incidents.views.crowds import MARKS, density, runs
+from incidents.views.crowds import MARKS, density, runs, with_kept
 from incidents.views.series import credits_of, grid_series, series
-from incidents.views.view import Bar, Coverage, Gap, IncidentView, Line, Series, Trace
+from incidents.views.view import Bar, Coverage, Density, Dropped, Gap, IncidentView, Line, Series, Trace
 
 MANY = 1000
 """Above that a figure is drawn from the caches, and holds what its window shows alone."""
@@ -73,10 +74,14 @@ class _Gathering:
         self.connection, self.config, self.asked, self.as_of, self.sentence = connection, config, asked, as_of, sentence
 
     def view(self, row: Any, log: list[Entry]) -> IncidentView:  # noqa: ANN401  # a row of IncidentRow's columns
-        crowded = row.alerts > MARKS
-        quick = row.alerts > MANY and not self.asked.lines and self.asked.as_of is None
+        everything = remains.sums_kept(self.connection, row.id)
+        # Of those that were dropped it is not kept when each became known: at an earlier moment none is counted.
+        kept = everything if (everything.known_at or self.as_of) <= self.as_of else Sums()
+        here = row.alerts - everything.members.alerts
+        crowded = here > MARKS
+        quick = here > MANY and not self.asked.lines and self.asked.as_of is None
         alerts = [] if crowded or quick else self._known(self._members(row.id))
-        incident = self._incident(row, log, alerts, crowded=crowded)
+        incident = self._incident(row, log, alerts, kept, crowded=crowded)
         sites = tuple(site for name in incident.sites if (site := self.config.site(name)))
         shown_at = self._shown_at(incident, log)
         # A window that ends with the minute that has begun holds what was heard within it.
@@ -91,13 +96,16 @@ class _Gathering:
         bars = [timeline.bar(seen, None, alert=True) for seen in shown]
         bars += [timeline.bar(item.occurrence, links.get(item.occurrence.id), alert=False) for item in context]
         own = timeline.entry_lines(log, self.sentence)
-        long = row.alerts * 2 - row.alerts_on > MARKS
+        long = here * 2 - row.alerts_on > MARKS
         lines = self._lines(row.id, own, alerts, context, crowded=crowded or long or quick)
+        lines = sorted((*lines, *timeline.sum_lines(kept)), key=timeline.place)
+        counts = self._density(row.id, crowd, kept, shown, since, until)
         series = tuple(found for site in sites for found in self._series(site, since, until))
         heard = {bar.lane for bar in bars} | {reading_lane(s.variable) for s in series} | ({"people"} if own else set())
-        heard |= _counted_lanes(crowd) if crowd else set()
+        heard |= {bin_.lane for bin_ in counts.bins} if counts else set()
+        heard |= set(crowd.standing) if crowd else set()
         covered = self._coverage(incident, bars, series, (since, min(until, self.as_of)))
-        cascade = self._cascade(row, incident, shown if alerts or not crowd else None, context, own)
+        cascade = self._cascade(row, incident, shown if alerts or not crowd else None, kept, context, own)
         zone = self.asked.zone or (sites[0].timezone if sites else "UTC")
         return self._finish(
             IncidentView(
@@ -113,7 +121,7 @@ class _Gathering:
                 marks=timeline.marks(own),
                 series=series,
                 gaps=self._gaps(sites, since, until),
-                density=crowd.density if crowd else None,
+                density=counts,
                 standing=crowd.standing if crowd else {},
                 cascade=cascade,
                 phases=timeline.phases(incident, since, on_until, None if incident.status == "resolved" else shown_at),
@@ -121,11 +129,12 @@ class _Gathering:
                 lines=tuple(lines),
                 recorded=_recorded(lines, bars),
                 silence=silence_of(
-                    self.connection, self.config, heard, covered, until=min(until, self.as_of), zone=zone
+                    self.connection, self.config, heard, covered, until=min(until, self.as_of), zone=zone, since=since
                 ),
                 coverage=covered,
                 credits=credits_of(self.config, (bar.occurrence for bar in bars), series),
                 provenance=self._provenance(log),
+                dropped=self._dropped(row.id, everything, is_counted=kept is everything),
             )
         )
 
@@ -150,7 +159,7 @@ class _Gathering:
         if self.asked.as_of is not None:
             return self.asked.as_of
         if incident.status == "resolved":
-            return max(e.recorded_at for e in log)
+            return max(e.recorded_at for e in log if e.kind not in DROPPED)
         return max(self.asked.now.replace(second=0, microsecond=0), incident.recorded_at)
 
     def _on_until(self, shown_at: datetime, until: datetime) -> datetime:
@@ -172,14 +181,52 @@ class _Gathering:
         ]
         return replace(view, revision=hashlib.sha256(repr(shown).encode()).hexdigest()[:12])
 
-    def _incident(self, row: Any, log: list[Entry], alerts: Sequence[Known], *, crowded: bool) -> Incident:  # noqa: ANN401
+    def _incident(
+        self,
+        row: Any,  # noqa: ANN401  # IncidentRow's columns
+        log: list[Entry],
+        alerts: Sequence[Known],
+        kept: Sums,
+        *,
+        crowded: bool,
+    ) -> Incident:
         if self.asked.as_of is None:
             sums = members_of(row)
         elif crowded:
-            sums = self._counted(row.id)
+            sums = added(self._counted(row.id), kept.members)
         else:
-            sums = incident_fold.members(item.occurrence for item in alerts)
-        return incident_fold.incident([e for e in log if e.kind != "alerts_joined"], sums, version=len(log))
+            sums = added(incident_fold.members(item.occurrence for item in alerts), kept.members)
+        decisions = [e for e in log if e.kind not in ("alerts_joined", *DROPPED)]
+        return incident_fold.incident(decisions, sums, version=len(log))
+
+    def _density(  # noqa: PLR0917  # what a window is counted from
+        self,
+        incident: str,
+        crowd: Crowd | None,
+        kept: Sums,
+        shown: Sequence[Occurrence],
+        since: datetime,
+        until: datetime,
+    ) -> Density | None:
+        """The counts that a figure shows; None where each alert stands for itself."""
+        counts = crowd.density if crowd else None
+        if not kept.members.alerts:
+            return counts
+        if crowd and self.asked.as_of is None:  # the caches hold the kept sums already
+            return counts or density(self.connection, incident, since, until)
+        return with_kept(counts, kept, () if counts else shown, since, until)
+
+    def _dropped(self, incident: str, kept: Sums, *, is_counted: bool) -> Dropped | None:
+        query = sa.select(ENTRY.c.recorded_at, ENTRY.c.params).where(
+            ENTRY.c.incident_id == incident, ENTRY.c.kind == LINKED_DROPPED
+        )
+        linked = self.connection.execute(query.order_by(ENTRY.c.id)).all()
+        last = [(kept.dropped_at, kept.days)] if kept.dropped_at else []
+        last += [(row.recorded_at, row.params["days"]) for row in linked]
+        if not last:
+            return None
+        at, days = max(last)
+        return Dropped(at, days, kept.members.alerts, len(linked), is_counted)
 
     def _counted(self, incident: str) -> Members:
         """What was known of a crowd's sums; of none of them is it said that it had ended."""
@@ -224,6 +271,12 @@ class _Gathering:
             for subject in subjects
             for item in timeline.known(map(said_of, told[subject]), traces, self.as_of)
         }
+        if missing := set(names) - set(known):
+            known |= {
+                name: Known(seen, (), {})
+                for name, seen in remains.outlines(self.connection, missing).items()
+                if seen.recorded_at and seen.recorded_at <= self.as_of
+            }
         return [known[name] for name in names if name in known]
 
     def _traces(self, rows: Iterable[Any]) -> dict[int, Trace]:
@@ -272,11 +325,12 @@ class _Gathering:
         then = self._known(list(self.connection.execute(members).scalars()))
         return Crowd(tuple(item.occurrence for item in then), counts, {})
 
-    def _cascade(
+    def _cascade(  # noqa: PLR0917  # what its steps are looked for in
         self,
         row: Any,  # noqa: ANN401  # IncidentRow's columns
         incident: Incident,
         alerts: Sequence[Occurrence] | None,
+        kept: Sums,
         context: Iterable[Known],
         own: Sequence[Line],
     ) -> Cascade:
@@ -303,7 +357,7 @@ class _Gathering:
             warnings=[one for lane, one in others if lane == "warnings"],
             crossing=crossing,
             why_no_crossing=why,
-            alerts=[(lane_of(one), one) for one in alerts],
+            alerts=[(lane_of(one), one) for one in (*alerts, *kept.firsts)],
             acts=cascades.acts(own),
             providers=[one for lane, one in others if lane == "providers"],
         )
@@ -325,11 +379,6 @@ class _Gathering:
             sa.select(CONFIGURED.c.spec).where(CONFIGURED.c.kind == "story", CONFIGURED.c.name == name)
         ).scalar()
         return str(spec["provenance"]) if spec else None
-
-
-def _counted_lanes(crowd: Crowd) -> set[Lane]:
-    """The lanes of which a crowd has something to say without a bar."""
-    return {bin_.lane for bin_ in crowd.density.bins} | set(crowd.standing) if crowd.density else set(crowd.standing)
 
 
 def _recorded(lines: Iterable[Line], bars: Iterable[Bar]) -> tuple[datetime, ...]:

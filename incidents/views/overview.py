@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from incidents import entries
+from incidents import entries, remains
 from incidents.adapters import adapters, credit_of
 from incidents.bulk import chunks
 from incidents.config import Config
@@ -376,9 +376,10 @@ def alerts_of(connection: sa.Connection, incident: str, *, after: str, limit: in
 
 
 def titles_of(connection: sa.Connection, names: Sequence[str]) -> dict[str, Occurrence]:
-    """Occurrences by id."""
-    return {
+    """Occurrences by id; of linked ones whose statements were dropped what is kept of them."""
+    found = {
         row.id: occurrence_of(row)
         for part in chunks(list(names))
         for row in connection.execute(sa.select(OCCURRENCE).where(OCCURRENCE.c.id.in_(part)))
     }
+    return found | remains.outlines(connection, set(names) - set(found))

@@ -11,40 +11,30 @@ import sqlalchemy as sa
 from incidents.config import Config
 from incidents.configured import CONFIGURED
 from incidents.deliveries import DELIVERY, STAMP
-from incidents.feeds.asked import Span, without
+from incidents.feeds.asked import Span
 from incidents.feeds.coverage import polled
-from incidents.feeds.silence import source_gaps
+from incidents.feeds.silence import dropped_of, source_gaps
 from incidents.proofs.repeats import REFUSAL
 from incidents.receipts import first_id
-from incidents.retention import TOMBSTONE
 from incidents.views.view import Gap, Unknowns
 
 
 def _known(connection: sa.Connection, config: Config, gaps: Iterable[Gap]) -> Iterator[Gap]:
     """The gaps that can be told: of feeds all, their askings are a log of their own; of senders what of them is known.
 
-    Nobody expected a word of a sender before it was configured or spoke, and what retention dropped was no silence.
+    Nobody expected a word of a sender before it was configured or spoke.
     """
     asked = {source.name for source in polled(connection, config)}
-    senders: dict[str, tuple[datetime | None, list[Span]]] = {}
+    expected: dict[str, datetime | None] = {}
     for gap in gaps:
         if gap.source in asked:
             yield gap
             continue
-        if gap.source not in senders:
-            dropped = _dropped(connection, gap.source)
-            senders[gap.source] = _expected_from(connection, gap.source, dropped), dropped
-        first, dropped = senders[gap.source]
-        since = max(gap.since, first or gap.since)
+        if gap.source not in expected:
+            expected[gap.source] = _expected_from(connection, gap.source, dropped_of(connection, gap.source))
+        since = max(gap.since, expected[gap.source] or gap.since)
         if since < gap.until:
-            for begins, ends in without([(since, gap.until)], dropped):
-                yield replace(gap, since=begins, until=ends)
-
-
-def _dropped(connection: sa.Connection, source: str) -> list[Span]:
-    query = sa.select(TOMBSTONE.c.first_at, TOMBSTONE.c.last_at)
-    rows = connection.execute(query.where(TOMBSTONE.c.kind == "delivery", TOMBSTONE.c.source == source))
-    return [(row.first_at, row.last_at) for row in rows]
+            yield replace(gap, since=since)
 
 
 def _expected_from(connection: sa.Connection, source: str, dropped: Iterable[Span]) -> datetime | None:

@@ -180,6 +180,18 @@ class Phase:
 
 
 @dataclass(frozen=True, slots=True)
+class Dropped:
+    """What retention dropped of an incident: when last, after how many days, of how much."""
+
+    at: datetime
+    days: int
+    alerts: int
+    linked: int
+    is_counted: bool = True
+    """False where the view is of an earlier moment: which of the alerts were known by then nobody can tell any more."""
+
+
+@dataclass(frozen=True, slots=True)
 class IncidentView:
     """One incident as known at `as_of`, within the window [since, until]."""
 
@@ -220,6 +232,8 @@ class IncidentView:
     """The story's note, when the record was replayed from a story."""
     revision: str = ""
     """Hex digest of what is shown: equal for equal records."""
+    dropped: Dropped | None = None
+    """What is known in sums alone, as its statements were dropped for their age."""
 
 
 @dataclass(frozen=True, slots=True)
