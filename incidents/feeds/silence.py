@@ -36,7 +36,8 @@ EMPTY = {
     "site": ("no alert on power or cooling", ""),
     "hardware": ("no alert on hosts or racks", ""),
     "network": ("no alert on paths", ""),
-    "platform": ("no alert on services", ""),
+    "platform": ("no alert on the platform", ""),
+    "service": ("no alert on services", ""),
     "people": ("nothing entered yet", ""),
 }
 """What an empty lane says: when some source speaks of it, and when none ever has."""
