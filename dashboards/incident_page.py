@@ -159,9 +159,7 @@ def _facts(view: IncidentView) -> list[dict[str, Any]]:
 
 
 def _clocks(known: Moment, zone: str) -> str:
-    if known.until is None or known.until == known.at:
-        return words.clock(known.at, zone)
-    return f"{words.clock(known.at, zone)} \N{EN DASH} {words.clock(known.until, zone)}"
+    return words.moment(known, zone, beside=known.at)
 
 
 def _beside_fact(known: Moment, start: Moment, zone: str, *, first: bool) -> str:
@@ -198,8 +196,8 @@ def _provenance(view: IncidentView) -> tuple[str, str]:
 
 def _phase_words(phase: Phase, view: IncidentView) -> str:
     if phase.name == "before":
-        return f"until {words.clock(phase.until, view.zone)}"
-    since = words.moment(Moment(phase.since, phase.since_until), view.zone, beside=phase.since)
+        return f"until {words.moment(phase.until, view.zone, beside=view.since)}"
+    since = words.moment(Moment(phase.since, phase.since_until), view.zone, beside=view.since)
     return f"since {since}" if words.phase_called(phase.name, view.incident) == phase.name else since
 
 

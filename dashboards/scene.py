@@ -285,7 +285,7 @@ def _phases(scene: Scene, view: IncidentView, top: float) -> None:
         tint, ink = PHASE_TINTS[phase.name]
         scene.boxes.append(Box(left, top, max(right - 1.5, left + 1), bottom - 1, tint))
         lasted = phase_length(phase)
-        left = _vague(scene, phase, (left, right), middle, ink)
+        begin = _vague(scene, phase, (left, right), middle, ink)
         variants: tuple[str, ...] = (
             phase_lasting(phase.name, view.incident, lasted),
             phase_lasting(phase.name, view.incident, lasted.removesuffix(" min")),
@@ -295,9 +295,9 @@ def _phases(scene: Scene, view: IncidentView, top: float) -> None:
             variants = (phase_lasting(phase.name, view.incident, f"{lasted} so far"), *variants)
         if phase.name == "before" or (phase.name == "resolved" and not phase.open_ended):
             variants = (phase.name,)
-        words = next((words for words in variants if width(words, 11, 600) <= right - left - 12), "")
+        words = next((words for words in variants if width(words, 11, 600) <= right - begin - 12), "")
         if words:
-            scene.texts.append(Text(left, middle - 0.5, words, ink, 11, 600, shift=7))
+            scene.texts.append(Text(begin, middle - 0.5, words, ink, 11, 600, shift=7))
         if phase.name in {"impact", "mitigated"}:
             scene.bands.append(Box(left, scene.body[0], right, scene.body[1], f"{phase.name}-band"))
     if view.as_known and frame.edge < frame.right:
