@@ -198,6 +198,8 @@ def _phase_words(phase: Phase, view: IncidentView) -> str:
     if phase.name == "before":
         return f"until {words.moment(phase.until, view.zone, beside=view.since)}"
     since = words.moment(Moment(phase.since, phase.since_until), view.zone, beside=view.since)
+    if phase.since <= view.since:  # the window begins in the middle of it
+        since = f"before {since}"
     return f"since {since}" if words.phase_called(phase.name, view.incident) == phase.name else since
 
 

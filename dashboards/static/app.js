@@ -82,7 +82,7 @@
       const last = holder.dataset.drawnAt;
       if (error.name === "Unknown") { say(holder, "Nothing was recorded of this incident at that moment yet. What stands here is of another one."); return; }
       say(holder, `The figure could not be drawn: ${error.message}. ${last ? `What stands here is from ${last.slice(11, 16)} UTC. ` : ""}The timeline and the table below still work.`);
-      if (!last) holder.style.minHeight = "";
+      if (!last) holder.style.minHeight = "96px";
     }
   }
 
