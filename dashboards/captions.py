@@ -22,10 +22,9 @@ from dashboards.axis import (
 )
 from dashboards.dropped import dropped_words
 from dashboards.typeface import clean
-from dashboards.words import called, phase_lasting
+from dashboards.words import called, phase_lasting, phase_length
 from dashboards.words import measured as measured_words
 from incidents.cascade import CascadeStep
-from incidents.instants import length
 from incidents.views.view import IncidentView
 
 CLOSING = "Marks share one time axis; none claims a cause."
@@ -99,16 +98,21 @@ def contents(view: IncidentView) -> str:
 def phases(view: IncidentView) -> str:
     """The phases with their lengths: "impact 1 h 39 min, mitigated 8 h 12 min"; nothing where there is neither."""
     return ", ".join(
-        phase_lasting(phase.name, view.incident, length(phase.seconds))
+        phase_lasting(phase.name, view.incident, phase_length(phase))
         for phase in view.phases
         if phase.name in {"impact", "mitigated"}
     )
 
 
-def reading(view: IncidentView) -> str:
-    """The caption's third line: what is drawn, how long each phase took, and how to read it."""
+def reading(view: IncidentView, left_out: str = "") -> str:
+    """The caption's third line: what is drawn, how long each phase took, what found no room, and how to read it."""
     said = phases(view)
-    parts = [contents(view), *([said[0].upper() + said[1:]] if said else []), CLOSING]
+    parts = [
+        contents(view),
+        *([said[0].upper() + said[1:]] if said else []),
+        *([left_out] if left_out else []),
+        CLOSING,
+    ]
     return ". ".join(part.removesuffix(".") for part in parts) + "."
 
 

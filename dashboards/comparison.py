@@ -12,7 +12,7 @@ from dashboards.paper import signed_in
 from dashboards.plates import MEDIUM, NARROW, WIDE, Plate, fitted
 from dashboards.tokens import PHASE_TINTS
 from dashboards.typeface import clean, width, wrap
-from dashboards.words import instant_at, measured, phase_called, zone_letters
+from dashboards.words import instant_at, measured, phase_called, phase_length, zone_letters
 from incidents.instants import length
 from incidents.model import Incident, Moment
 from incidents.views.view import Compared, Viewer
@@ -38,7 +38,10 @@ _SAID = {
     "time_to_mitigate": "mitigated after",
     "time_to_resolve": "resolved after",
 }
-_BLOCK = 128
+_BLOCK = 150
+_LEVELS, _HIGH = 3, 11
+_APART = 12
+"""Pixels between the middles of two marks that stand side by side."""
 _ROOMY = 500
 """From this width on an incident's title and time stand in one line, and so do its lengths."""
 _STEPS = (60, 300, 600, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800, 2592000, 31536000)
@@ -105,7 +108,9 @@ def compare_page(
 
 def called(anchor: str) -> str:
     """An anchor in words."""
-    return {"opened_at": "opened"}.get(anchor) or next(said for name, _, said in _MARKS if name == anchor)
+    return {"opened_at": "first alert or opening"}.get(anchor) or next(
+        said for name, _, said in _MARKS if name == anchor
+    )
 
 
 def intervals(incident: Compared) -> str:
@@ -148,11 +153,11 @@ class _Block:
             said = fitted(note, plate.wide - after - 4)
             plate.text(Text(after, top + 14, said, "ink3" if self.is_asked else "error-text"))
         self._phases(top + 42)
-        self._density(top + 98)
+        self._density(top + 120)
         self._marks(top + 64, incident)
         lines = wrap(intervals(self.one), plate.wide - 8, 1 if plate.wide >= _ROOMY else 2)
         for number, said in enumerate(lines):
-            plate.text(Text(4, top + 113 + number * 15, said, "ink2"))
+            plate.text(Text(4, top + 135 + number * 15, said, "ink2"))
 
     def _line(self, y: float, said: str, ink: str, size: float = 11, weight: int = 400) -> None:
         self.plate.text(Text(4, y, fitted(said, self.plate.wide - 8, size, weight), ink, size, weight))
@@ -167,7 +172,7 @@ class _Block:
                 continue
             tint, ink = PHASE_TINTS[phase.name]
             name = phase_called(phase.name, self.one.incident)
-            lasted = length(phase.seconds)
+            lasted = phase_length(phase)
             self.plate.box(Box(left, top, max(right - 1.5, left + 1), top + 14, tint, f"{name}, {lasted}"))
             said = next((s for s in (f"{name} {lasted}", name) if width(s) <= right - left - 8), "")
             if said:
@@ -176,16 +181,19 @@ class _Block:
             self.plate.glyph(Glyph(self.plate.wide - 4, top + 7, "right", "ink2", "continues beyond the drawing"))
 
     def _marks(self, y: float, incident: Incident) -> None:
+        """A mark for each milestone; those too near to stand side by side stand one above the other."""
+        known: list[tuple[Moment, Shape, str]] = []
         for name, shape, said in _MARKS:
             moment: Moment | None = getattr(incident, name)
-            if moment is None:
-                continue
-            seconds = (moment.at - self.zero).total_seconds()
-            if not self.ends[0] <= seconds <= self.ends[1]:
-                continue
+            if moment and self.ends[0] <= (moment.at - self.zero).total_seconds() <= self.ends[1]:
+                known.append((moment, shape, said))
+        known.sort(key=lambda mark: mark[0].at)
+        places = [self._x(moment.at) for moment, _, _ in known]
+        for (moment, shape, said), x, level in zip(known, places, levels(places), strict=True):
+            at = y + _HIGH * level
             if moment.until:
-                self.plate.rule(Rule(self._x(moment.at), y, self._x(moment.until), y, "ink2", 1.5))
-            self.plate.glyph(Glyph(self._x(moment.at), y, shape, "ink", said))
+                self.plate.rule(Rule(x, at, self._x(moment.until), at, "ink2", 1.5))
+            self.plate.glyph(Glyph(x, at, shape, "ink", said))
 
     def _density(self, base: float) -> None:
         """The alerts that began in each bin, as bars of the block's own scale; the peak says its number."""
@@ -204,6 +212,17 @@ class _Block:
                 self.plate.box(Box(left, base - high, max(right - 0.5, left + 1.5), base, "ink3", told))
         last = self._x(max(counts) + timedelta(seconds=self.one.density.seconds))
         self.plate.say(Text(min(last + 6, self.plate.wide - 60), base - 8, f"peak {most}", "ink2"))
+
+
+def levels(places: Sequence[float]) -> list[int]:
+    """For marks from left to right the level on which each stands clear of those before it, the last one if on none."""
+    ends: list[float] = []
+    found = []
+    for x in places:
+        free = next((level for level, end in enumerate(ends) if x - end >= _APART), min(len(ends), _LEVELS - 1))
+        ends[free : free + 1] = [x]
+        found.append(free)
+    return found
 
 
 def _extent(views: Sequence[Compared], anchor: str) -> tuple[float, float]:

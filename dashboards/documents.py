@@ -178,6 +178,7 @@ def incident_fields(incident: Incident, measurements: Iterable[Measurement] = ()
         "impact_windows": [moment_field(window) for window in incident.impact_windows],
         "owner": incident.owner,
         "services": list(incident.services),
+        "responders": list(incident.responders),
         "measurements": [measurement_fields(each) for each in measurements],
         "alerts": incident.members.alerts,
         "merged_into": incident.merged_into,

@@ -62,9 +62,12 @@ def incident_figure(
 def slider_of(view: IncidentView) -> dict[str, int]:
     """The known-at track in seconds of the epoch, over the figure's own range; its end means everything."""
     least, most = math.floor(view.since.timestamp()), math.ceil(view.until.timestamp())
-    step = max(60, (most - least) // 240 // 60 * 60)
-    value = min(max(int(view.as_of.timestamp()), least), most) if view.as_known else most
-    return {"least": least, "most": least + -(-(most - least) // step) * step, "step": step, "value": value}
+    fine = (most - least) // 240
+    # The last step may reach beyond the range, by so little that the handle stands where the drawing says.
+    step = fine // 60 * 60 if fine >= 60 else max(1, fine)
+    last = least + -(-(most - least) // step) * step
+    value = min(max(int(view.as_of.timestamp()), least), most) if view.as_known else last
+    return {"least": least, "most": last, "step": step, "value": value}
 
 
 class _Drawing:

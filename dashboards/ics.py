@@ -48,7 +48,7 @@ def uid_of(incident: str) -> str:
 
 
 def _event(incident: Incident, address: str) -> Iterator[str]:
-    begun = words.begun(incident)
+    begun = words.began(incident).at
     ended = incident.resolved_at and (incident.resolved_at.until or incident.resolved_at.at)
     yield "BEGIN:VEVENT"
     yield _line("UID", uid_of(incident.id))

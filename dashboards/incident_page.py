@@ -15,7 +15,7 @@ from dashboards.figure import slider_of
 from dashboards.paper import bar_scale, by_phase, standing
 from dashboards.paper import signed_in as _page
 from incidents import instants, provider_lag, revisions
-from incidents.amendments import Amendments
+from incidents.amendments import MOVES, Amendments
 from incidents.model import Incident, Link, Moment, Occurrence
 from incidents.views.view import IncidentView, Line, Phase, Viewer
 
@@ -36,6 +36,8 @@ ROWS = 200
 _NOTHING: Mapping[str, str] = {}
 _UNAMENDED = Amendments()
 _STEPS = {"open": "acknowledged", "acknowledged": "mitigated", "mitigated": "resolved", "resolved": "open"}
+_PHASE_STARTS = {"impact": "impact", "mitigated": "mitigated", "resolved": "resolved"}
+"""The milestone with which each phase begins, by the key of its form."""
 _MILESTONES = (
     ("impact", "Impact began", "impact_started_at"),
     ("detected", "Detected", "detected_at"),
@@ -87,6 +89,7 @@ def incident_page(
         facts=_facts(view),
         statements=_statements(view),
         asked=coverage_rows(view),
+        provenance=_provenance(view),
         exports=EXPORTS,
         dropped=dropped_words(view),
         export_query="?" + urlencode({"tz": view.zone, **_known(view)}),
@@ -94,6 +97,9 @@ def incident_page(
         permalink="?" + urlencode(_frozen(view, query, frozen_at or view.as_of)),
         following=_STEPS[incident.status],
         amended=amended,
+        responders=_responders(incident, amended),
+        link_state={link.id: link.state for link in incident.links},
+        moves=MOVES,
         query=query,
         windows=incident.impact_windows,
         places=lines_shown.places_between(view.lines, view.zone),
@@ -101,6 +107,7 @@ def incident_page(
         diff_of=revisions.diff,
         text_of=lines_shown.text_of,
         undo_words=_undo_words(amended),
+        phase_starts=_PHASE_STARTS,
         groups=by_phase(view.lines, view.phases),
         phase_words=lambda phase: _phase_words(phase, view),
         new_days=_new_days(view.lines, view.zone),
@@ -154,9 +161,7 @@ def _facts(view: IncidentView) -> list[dict[str, Any]]:
 
 
 def _clocks(known: Moment, zone: str) -> str:
-    if known.until is None or known.until == known.at:
-        return words.clock(known.at, zone)
-    return f"{words.clock(known.at, zone)} \N{EN DASH} {words.clock(known.until, zone)}"
+    return words.moment(known, zone, beside=known.at)
 
 
 def _beside_fact(known: Moment, start: Moment, zone: str, *, first: bool) -> str:
@@ -164,6 +169,11 @@ def _beside_fact(known: Moment, start: Moment, zone: str, *, first: bool) -> str
         return words.day(known.at, zone)
     same_day = words.local_day(known.at, zone) == words.local_day(start.at, zone)
     return words.after(known, start) if same_day else f"{words.short_day(known.at, zone)}, {words.after(known, start)}"
+
+
+def _responders(incident: Incident, amended: Amendments) -> list[str]:
+    """Who works on it: those who were named, then those who acted without being named."""
+    return list(dict.fromkeys([*incident.responders, *map(words.who, amended.responders)]))
 
 
 def _statements(view: IncidentView) -> str:
@@ -180,10 +190,18 @@ def _timeline_words(lines: int, pinned: int) -> str:
     return f"{lines:,} line{'' if lines == 1 else 's'}, in the order things happened"
 
 
+def _provenance(view: IncidentView) -> tuple[str, str]:
+    """A story's note: its first line, and the others, whole."""
+    first, _, rest = words.clean(view.provenance or "").partition("\n")
+    return first.strip(), rest.strip()
+
+
 def _phase_words(phase: Phase, view: IncidentView) -> str:
     if phase.name == "before":
-        return f"until {words.clock(phase.until, view.zone)}"
-    since = words.clock(phase.since, view.zone)
+        return f"until {words.moment(phase.until, view.zone, beside=view.since)}"
+    since = words.moment(Moment(phase.since, phase.since_until), view.zone, beside=view.since)
+    if phase.since <= view.since:  # the window begins in the middle of it
+        since = f"before {since}"
     return f"since {since}" if words.phase_called(phase.name, view.incident) == phase.name else since
 
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 
-from dashboards.axis import DASH
 from dashboards.marks import Frame, Glyph, Line, Rule, Scene, Sizes, Text
 from dashboards.typeface import width
+from dashboards.words import lengths
 from incidents.cascade import CascadeStep
 from incidents.instants import length
 from incidents.measurements import PAIRS
@@ -63,8 +63,8 @@ def cascade_steps(view: IncidentView) -> list[Step]:
 def _between(before: CascadeStep, after: CascadeStep) -> str:
     least = max(0.0, (after.at - (before.until or before.at)).total_seconds())
     most = ((after.until or after.at) - before.at).total_seconds()
-    words = f"{'about ' if before.is_about or after.is_about else ''}{length(least)}"
-    return words if words.endswith(length(most)) else f"{words} {DASH} {length(most)}"
+    words = lengths(least, most)
+    return f"about {words}" if (before.is_about or after.is_about) and least > 0 else words
 
 
 def unknown_words(view: IncidentView) -> str:
@@ -107,9 +107,7 @@ def _step(measurement: Measurement, view: IncidentView) -> Step | None:
     end = _moment(view.incident, last)
     if end is None or measurement.seconds is None:
         return None
-    words = length(measurement.seconds)
-    if measurement.seconds_max is not None and length(measurement.seconds_max) != words:
-        words = f"{words} {DASH} {length(measurement.seconds_max)}"
+    words = lengths(measurement.seconds, measurement.seconds_max)
     return Step(start.at, max(end.at, start.at), end.until, words, names, pending=False)
 
 

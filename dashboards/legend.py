@@ -75,7 +75,8 @@ def _called(severity: Severity) -> str:
 def _is_uncertain(view: IncidentView) -> bool:
     said = (bar.occurrence.starts_until for bar in view.bars)
     marked = (mark.happened_until for mark in view.marks)
-    return any(until is not None for until in (*said, *marked))
+    begun = (phase.since_until for phase in view.phases)
+    return any(until is not None for until in (*said, *marked, *begun))
 
 
 def rows_of(found: Sequence[Sample], room: float) -> list[list[Sample]]:

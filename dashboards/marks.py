@@ -57,7 +57,7 @@ PRINT = Sizes(note=10.75)
 """Nothing under 8 pt at 96 pixels an inch."""
 COMPACT = Sizes(row=16, bar=13, pad=4, least=22, weather=104, counts=30, step=14, note=10.75)
 """For a page that the usual sizes would overflow."""
-TIGHT = Sizes(row=15, bar=12, pad=2, least=18, weather=76, counts=22, step=14, note=10.75)
+TIGHT = Sizes(row=15, bar=12, pad=2, least=18, weather=76, counts=18, step=14, note=10.75)
 """For a page that is crowded all over."""
 
 

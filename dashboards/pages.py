@@ -47,6 +47,7 @@ def now_page(view: NowView, viewer: Viewer, *, strips: str, map_card: Card | Non
         outside=f"{words.count(len(view.hazards), 'warning')} in force, "
         f"{words.count(len(view.providers), 'provider incident')}",
         silent=len(silent),
+        own=sum(row.incident.id not in view.stories for row in view.open),
         expected=len(expected),
         today=f"{words.wall(view.now, view.zone):%a} {words.instant_at(view.now, view.zone)} "
         f"{words.zone_letters(view.zone, view.now)}",

@@ -115,7 +115,7 @@ def _overview(report: Report) -> Section:
         Paragraph(", ".join(f"{n:,} {name}" for name, n in counts if n) + ".", lead=lead) for lead, counts in parts
     ]
     rows = [_incident_row(incident, seen) for incident in seen.incidents]
-    told += _table(("Opened", "Incident", "Site", "Severity", "Alerts", "Until resolved"), rows)
+    told += _table(("Began", "Incident", "Site", "Severity", "Alerts", "Until resolved"), rows)
     return Section("incidents", "Incidents", (), tuple(told))
 
 
@@ -123,7 +123,7 @@ def _incident_row(incident: Incident, seen: Cohort) -> tuple[str, ...]:
     titles = {site.name: words.plain(site.title, 40) for site in seen.sites}
     resolved = next(m for m in measurements.measure(incident) if m.name == "time_to_resolve")
     return (
-        words.instant_at(incident.opened_at, seen.zone),
+        words.instant_at(words.began(incident).at, seen.zone),
         f"{words.plain(incident.title, 120)} ({incident.id})",
         ", ".join(titles.get(name, name) for name in incident.sites) or "no site",
         str(incident.severity),

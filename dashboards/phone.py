@@ -14,8 +14,7 @@ from dashboards.marks import SHAPE_SIZES, Box, Glyph, Line, Rule, Scene, Text
 from dashboards.scene import LANES, frame_of, silence_of
 from dashboards.tokens import PHASE_TINTS, Paint
 from dashboards.typeface import clean, longest, width, wrap
-from dashboards.words import phase_called, phase_lasting
-from incidents.instants import length
+from dashboards.words import phase_called, phase_lasting, phase_length
 from incidents.model import Lane
 from incidents.views.view import Density, IncidentView
 
@@ -77,7 +76,7 @@ def _strip(scene: Scene, view: IncidentView, top: float) -> float:
             continue
         tint, ink = PHASE_TINTS[phase.name]
         scene.boxes.append(Box(left, top, max(right - 1.5, left + 1), top + 18, tint))
-        lasted = length(phase.seconds)
+        lasted = phase_length(phase)
         variants = (
             (phase.name,)
             if phase.name == "before"
@@ -86,6 +85,10 @@ def _strip(scene: Scene, view: IncidentView, top: float) -> float:
                 phase_called(phase.name, view.incident),
             )
         )
+        if phase.since_until is not None:
+            vague = min(frame.inside(phase.since_until), right)
+            scene.lines.append(Line(((left, top + 9), (vague, top + 9)), ink, 1.5))
+            left = vague
         words = next((words for words in variants if width(words) <= right - left - 8), "")
         if words:
             scene.texts.append(Text(left, top + 9, words, ink, shift=4))

@@ -172,7 +172,7 @@ def _summary(facts: Mapping[str, Any]) -> list[Block]:
     pairs = [("Status", incident["status"]), ("Severity", incident["severity"])]
     pairs += [("Sites", words.plain(", ".join(facts["sites"])))] if facts["sites"] else []
     pairs += [("Alerts", f"{incident['alerts']:,}")] if incident["alerts"] is not None else []
-    pairs += [("Opened", told_of(incident["opened_at"], zone))]
+    pairs += [("First alert or opening", told_of(incident["opened_at"], zone))]
     pairs += [("Owner", words.plain(incident["owner"]))] if incident["owner"] else []
     return [_pairs(pairs)]
 

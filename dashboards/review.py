@@ -11,7 +11,7 @@ from dashboards.axis import DEGREE, MINUS
 from dashboards.captions import Footer, shown
 from dashboards.paper import signed_in
 from dashboards.plates import MEDIUM, NARROW, WIDE, Card, Plate
-from dashboards.words import count, day, instant_at, local_day, plain, zone_label
+from dashboards.words import began, count, day, instant_at, lasted, local_day, plain, zone_label
 from incidents import instants
 from incidents.instants import length
 from incidents.model import Incident, Measurement
@@ -76,7 +76,7 @@ def _draw(
 
 
 def _row(incident: Incident, seen: Cohort) -> tuple[str, tuple[str, str]]:
-    return instant_at(incident.opened_at, seen.zone), (plain(incident.title, 80), f"/incidents/{incident.id}")
+    return instant_at(began(incident).at, seen.zone), (plain(incident.title, 80), f"/incidents/{incident.id}")
 
 
 def _said(one: Length) -> str:
@@ -91,14 +91,14 @@ def _lasted(seen: Cohort) -> Card:
     if not timed:
         return Card("lasted", question, note, empty="No incident of this window has a beginning yet.", is_whole=True)
     told = f"{len(timed)} incidents, {n_open} open; the longest {_said(max((o for _, o in timed), key=_seconds))}."
-    rows = [(*_row(i, seen), str(i.severity), _said(one)) for i, one in reversed(timed)]
+    rows = [(*_row(i, seen), str(i.severity), lasted(i, seen.now)) for i, _ in reversed(timed)]
     window = (seen.since, seen.until)
     return Card(
         "lasted",
         question,
         note,
         _draw(question, told, lambda wide: lengths.spread(timed, window, seen.zone, wide), whole=True),
-        ("Opened", "Incident", "Severity", "Lasted"),
+        ("Began", "Incident", "Severity", "Lasted"),
         tuple(rows),
         foot=_without(seen, len(timed), "time_to_resolve"),
         is_whole=True,
@@ -189,7 +189,7 @@ def _noticed(seen: Cohort) -> Card:
         for g in gaps
     )
     drawings = _draw(question, told, lambda wide: rates.noticed(gaps, seen.zone, wide))
-    return Card("noticed", question, note, drawings, ("Opened", "Incident", "First signal", "First person"), rows)
+    return Card("noticed", question, note, drawings, ("Began", "Incident", "First signal", "First person"), rows)
 
 
 def _recurring(seen: Cohort) -> Card:

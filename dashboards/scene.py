@@ -11,17 +11,17 @@ from dashboards.counts import bins_of
 from dashboards.gaps import feeds_of
 from dashboards.items import Item, of_bar, of_mark, told_apart
 from dashboards.lanes import draw, pack
-from dashboards.marks import USUAL, Box, Frame, Rule, Scene, Sizes, Text
+from dashboards.marks import USUAL, Box, Frame, Line, Rule, Scene, Sizes, Text
 from dashboards.tokens import PHASE_TINTS
 from dashboards.typeface import clean, longest, width, wrap
-from dashboards.words import phase_called, phase_lasting
-from incidents.instants import length
+from dashboards.words import phase_called, phase_lasting, phase_length
 from incidents.lanes import reading_lane
 from incidents.model import Lane
-from incidents.views.view import Bar, Gap, IncidentView
+from incidents.views.view import Bar, Gap, IncidentView, Phase
 
 LANES: tuple[Lane, ...] = (
-    "weather", "warnings", "grid", "site", "hardware", "network", "providers", "changes", "platform", "people",
+    "weather", "warnings", "grid", "site", "hardware", "network", "providers", "changes", "platform", "service",
+    "people",
 )  # fmt: skip
 """From the outside world at the top to people at the bottom."""
 NOTES: Mapping[Lane, str] = {
@@ -33,14 +33,15 @@ NOTES: Mapping[Lane, str] = {
     "network": "paths",
     "providers": "their status posts",
     "changes": "deploys, flags",
-    "platform": "alerts of our monitors",
+    "platform": "what runs programs",
+    "service": "what users feel",
     "people": "entries",
 }
 BRIEF: Mapping[str, str] = {
     "weather": "readings",
     "warnings": "official",
     "providers": "status posts",
-    "platform": "our alerts",
+    "platform": "runs programs",
     "intervals": "of milestones",
     "cascade": "order in time",
 }
@@ -159,8 +160,8 @@ def _lane(
     kind = bars[0].occurrence.kind if bars else "entry" if lane == "people" else "alert"
     packed = pack(
         items, gaps, scene.frame, most=rows, kind=kind, silence="" if curves else silence_of(view, lane),
-        density=bins_of(view.density, lane), by_service=lane == "platform", feeds=feeds_of(view.coverage, lane),
-        standing=view.standing.get(lane, 0),
+        density=bins_of(view.density, lane), by_service=lane in {"platform", "service"},
+        feeds=feeds_of(view.coverage, lane), standing=view.standing.get(lane, 0),
     )  # fmt: skip
     draw(scene, packed, top)
     bottom = top + (packed.height(scene.sizes) if items or gaps or not curves else 0)
@@ -283,7 +284,8 @@ def _phases(scene: Scene, view: IncidentView, top: float) -> None:
         left, right = frame.inside(phase.since), frame.inside(phase.until)
         tint, ink = PHASE_TINTS[phase.name]
         scene.boxes.append(Box(left, top, max(right - 1.5, left + 1), bottom - 1, tint))
-        lasted = length(phase.seconds)
+        lasted = phase_length(phase)
+        begin = _vague(scene, phase, (left, right), middle, ink)
         variants: tuple[str, ...] = (
             phase_lasting(phase.name, view.incident, lasted),
             phase_lasting(phase.name, view.incident, lasted.removesuffix(" min")),
@@ -293,9 +295,9 @@ def _phases(scene: Scene, view: IncidentView, top: float) -> None:
             variants = (phase_lasting(phase.name, view.incident, f"{lasted} so far"), *variants)
         if phase.name == "before" or (phase.name == "resolved" and not phase.open_ended):
             variants = (phase.name,)
-        words = next((words for words in variants if width(words, 11, 600) <= right - left - 12), "")
+        words = next((words for words in variants if width(words, 11, 600) <= right - begin - 12), "")
         if words:
-            scene.texts.append(Text(left, middle - 0.5, words, ink, 11, 600, shift=7))
+            scene.texts.append(Text(begin, middle - 0.5, words, ink, 11, 600, shift=7))
         if phase.name in {"impact", "mitigated"}:
             scene.bands.append(Box(left, scene.body[0], right, scene.body[1], f"{phase.name}-band"))
     if view.as_known and frame.edge < frame.right:
@@ -305,6 +307,19 @@ def _phases(scene: Scene, view: IncidentView, top: float) -> None:
     elif view.on_until is not None and frame.now < frame.right:
         at = clock(view.on_until, frame.zone)
         _say_right_of(scene, frame.now, middle, (f"now {at}; nothing is known to go on beyond", f"now {at}", "now"))
+
+
+def _vague(scene: Scene, phase: Phase, ends: tuple[float, float], middle: float, ink: str) -> float:
+    """Draws the stretch in which a phase may have begun, as far as it is drawn; where its words may begin."""
+    left, right = ends
+    if phase.since_until is None:
+        return left
+    frame = scene.frame
+    end = min(frame.inside(phase.since_until), right)
+    scene.lines.append(Line(((left, middle), (end, middle)), ink, 1.5))
+    for x in (x for x in (left, end) if frame.left < x < frame.edge):
+        scene.lines.append(Line(((x, middle - 5), (x, middle + 5)), ink, 1.5))
+    return end
 
 
 def _say_right_of(scene: Scene, x: float, middle: float, variants: tuple[str, ...]) -> None:

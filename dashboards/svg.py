@@ -85,10 +85,22 @@ def incident_svg(view: IncidentView, *, theme: Ink = "light", preset: Preset = "
 
 
 def _composed(view: IncidentView, page: Page, room: float, below: float) -> tuple[Head, Scene, float]:
-    """Head and scene: what the legend holds is known from the scene, and the scene's room from the legend's rows."""
+    """Head and scene; a cascade that finds no room is left out, and the caption says so."""
+    found = _laid_out(view, page, room, below)
+    if view.cascade is None or "cascade" in found[1].lanes:
+        return found
+    # The words take room themselves, so that all is laid out anew.
+    told = f"Left out for want of room: the cascade ({len(view.cascade.steps)} steps, told in the file's description)"
+    return _laid_out(replace(view, cascade=None), page, room, below, told)
+
+
+def _laid_out(
+    view: IncidentView, page: Page, room: float, below: float, left_out: str = ""
+) -> tuple[Head, Scene, float]:
+    """What the legend holds is known from the scene, and the scene's room from the legend's rows."""
     head = Head(
         longest((captions.title(view),), room - width("Barograph", 12, 600) - 50, 20, 600),
-        (*wrap(captions.subtitle(view), room, 2, 12), *wrap(captions.reading(view), room, 2, 12)),
+        (*wrap(captions.subtitle(view), room, 2, 12), *wrap(captions.reading(view, left_out), room, 2, 12)),
         (),
     )
     for rows in (1, 2, 3):

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from incidents.instants import length
 from incidents.model import Incident, Measurement, Moment
+from incidents.views.view import Phase
 
 PAYLOAD = 90
 """Characters of a stranger's text that a sentence takes; the evidence has the whole."""
@@ -40,11 +41,11 @@ def plain(text: str, limit: int | None = None) -> str:
 
 
 def lengths(least: float, most: float | None) -> str:
-    """A length of which only the bounds are known: "2 h 39 min – 3 h 37 min"."""
+    """A length of which only the bounds are known: "2 h 39 min – 3 h 37 min", "at most 4 d" where it may be nothing."""
     low = length(least)
     if most is None or length(most) == low:
         return low
-    return f"{low} – {length(most)}"
+    return f"at most {length(most)}" if least <= 0 else f"{low} – {length(most)}"
 
 
 def wall(at: datetime, zone: str) -> datetime:
@@ -140,15 +141,29 @@ def window(since: datetime, until: datetime, zone: str) -> str:
     return f"{day(since, zone)} {wall(since, zone):%H:%M:%S} – {wall(until, zone):%H:%M:%S}"
 
 
-def begun(incident: Incident) -> datetime:
+def began(incident: Incident) -> Moment:
     """When an incident's length is counted from: the impact, else the detection, else its first occurrence."""
-    known = incident.impact_started_at or incident.detected_at
-    return known.at if known else incident.opened_at
+    return incident.impact_started_at or incident.detected_at or Moment(incident.opened_at)
+
+
+def lasted(incident: Incident, now: datetime) -> str:
+    """From its beginning to its resolution, a range where either is one; of one that goes on, up to now."""
+    start, end = began(incident), incident.resolved_at
+    if end is None:
+        return f"{length((now - start.at).total_seconds())} so far"
+    least = (end.at - (start.until or start.at)).total_seconds()
+    most = ((end.until or end.at) - start.at).total_seconds()
+    return lengths(max(least, 0), max(most, 0))
 
 
 def phase_called(name: str, incident: Incident) -> str:
     """A phase as people read it: it is not called impact before somebody said when that began."""
     return "since detection" if name == "impact" and incident.impact_started_at is None else name
+
+
+def phase_length(phase: Phase) -> str:
+    """How long a phase lasted, a range where one of its ends is one."""
+    return lengths(phase.seconds, phase.seconds_most)
 
 
 def phase_lasting(name: str, incident: Incident, lasted: str) -> str:
@@ -259,11 +274,12 @@ def _opened(params: Mapping[str, Any]) -> str:
 def _joined(params: Mapping[str, Any]) -> str:
     names = list(dict.fromkeys(plain(str(name), 40) for name in params.get("names") or ()))
     listed = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-    return _with(f"{count(int(params.get('count') or len(names)), 'alert')} joined", plain(listed, PAYLOAD))
+    joined = _with(f"{count(int(params.get('count') or len(names)), 'alert')} joined", plain(listed, PAYLOAD))
+    return f"{joined} ({_text(params, 'reason')})" if params.get("reason") else joined
 
 
 def _left(params: Mapping[str, Any]) -> str:
-    return f"{count(int(params.get('count') or 0), 'alert')} left"
+    return _with(f"{count(int(params.get('count') or 0), 'alert')} left", _text(params, "reason"))
 
 
 def _status(params: Mapping[str, Any]) -> str:
@@ -347,17 +363,18 @@ def _retracted(params: Mapping[str, Any]) -> str:
 
 def _merged(params: Mapping[str, Any]) -> str:
     into = _text(params, "into", 40)
-    return f"Merged into incident {into}" if into else f"Incident {_text(params, 'from', 40)} merged into this one"
+    told = f"Merged into incident {into}" if into else f"Incident {_text(params, 'from', 40)} merged into this one"
+    return _with(told, _text(params, "reason"))
 
 
 def _split(params: Mapping[str, Any]) -> str:
-    alerts = params.get("alerts")
-    amount = len(alerts) if isinstance(alerts, list | tuple) else params.get("count")
+    alerts = params.get("alerts", params.get("count"))
+    amount = len(alerts) if isinstance(alerts, list | tuple) else alerts
     what = count(int(amount), "alert") if isinstance(amount, int) else "Alerts"
     if params.get("from"):
         return f"{what} split from incident {_text(params, 'from', 40)}"
     into = _text(params, "into", 40)
-    return f"{what} split off" + (f" into incident {into}" if into else "")
+    return _with(f"{what} split off" + (f" into incident {into}" if into else ""), _text(params, "reason"))
 
 
 def _unmerged(params: Mapping[str, Any]) -> str:
@@ -394,6 +411,7 @@ _SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "correction": _corrected,
     "retraction": _retracted,
     "merged": _merged,
+    "merged_from": _merged,
     "split": _split,
     "unmerged": _unmerged,
     "postmortem_state_changed": _postmortem,

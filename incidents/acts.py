@@ -180,13 +180,13 @@ class Acting:
         return [found[number] for number in numbers]
 
     def patch(self, incident: str, fields: Mapping[str, Any]) -> Incident:
-        """Change fields, one entry each: title, severity, owner, services, milestones, impact_windows.
+        """Change fields, one entry each: title, severity, owner, responders, services, milestones, impact_windows.
 
         A `reason` among them is told with each change.
         """
         relink = bool(set(fields) & {*MILESTONES, "impact_windows"})
         (now,) = self._hold([incident], linking=relink)
-        reason = {"reason": text(fields, "reason", TITLE_BOUND)} if fields.get("reason") else {}
+        reason = _reason(str(fields.get("reason") or ""))
         for field, value in fields.items():
             if field == "reason":
                 continue
@@ -237,8 +237,9 @@ class Acting:
         )
         return self._done(incident)
 
-    def regroup(self, incident: str, add: Sequence[str], remove: Sequence[str]) -> Incident:
+    def regroup(self, incident: str, add: Sequence[str], remove: Sequence[str], *, reason: str = "") -> Incident:
         """Attach and detach alerts by their ids."""
+        told = _reason(reason)
         add, remove = list(dict.fromkeys(add)), list(dict.fromkeys(remove))
         self._hold([incident], alerts=[*add, *remove], linking=True)
         members = self._members(incident)
@@ -246,12 +247,13 @@ class Acting:
         missing = set(add) - {a.id for a in found} | set(remove) - members
         if missing:
             raise NotFoundError(f"no such alert: {min(missing)[:60]}")
-        self.changes.join(incident, [a for a in found if a.id not in members], self.actor)
-        self.changes.leave(incident, remove, self.actor)
+        self.changes.join(incident, [a for a in found if a.id not in members], self.actor, told)
+        self.changes.leave(incident, remove, self.actor, told)
         return self._done(incident, relink=True)
 
-    def merge(self, incident: str, into: str) -> Incident:
+    def merge(self, incident: str, into: str, *, reason: str = "") -> Incident:
         """Merge an incident into another one: its alerts go along, its entries stay readable under its id."""
+        told = _reason(reason)
         source, target = self._hold([incident, into], members_of=incident, linking=True)
         if incident == into or source.merged_into or target.merged_into:
             raise ConflictError("an incident merges into another one that is not merged itself")
@@ -265,10 +267,10 @@ class Acting:
         alerts = entries.member_alerts(self.connection, incident)
         held = self._members(into)
         moving = [a for a in alerts if a.id not in held]
-        self.changes.append(
-            Draft(incident, "merged", {"into": into, "alerts": [a.id for a in moving]}, self.actor, self.now)
-        )
-        self.changes.append(Draft(into, "merged_from", {"from": incident, "alerts": len(moving)}, self.actor, self.now))
+        gone = {"into": into, "alerts": [a.id for a in moving], **told}
+        came = {"from": incident, "alerts": len(moving), **told}
+        self.changes.append(Draft(incident, "merged", gone, self.actor, self.now))
+        self.changes.append(Draft(into, "merged_from", came, self.actor, self.now))
         self.changes.join(into, moving, self.actor)
         return self._done(into, relink=True)
 
@@ -293,26 +295,33 @@ class Acting:
         if remains.has_sums(self.connection, incident):
             raise ConflictError(f"of alerts of {incident} only sums are kept, which cannot be moved")
 
-    def split(self, incident: str, alerts: Sequence[str]) -> Incident:
-        """Move some alerts into a new incident of the same group; merging it back undoes it."""
+    def split(self, incident: str, alerts: Sequence[str], *, title: str = "", reason: str = "") -> Incident:
+        """Move some alerts into a new incident of the same group, called as its first alert unless a title is given.
+
+        Merging it back undoes it.
+        """
+        told = _reason(reason)
         (was,) = self._hold([incident], alerts=alerts, linking=True)
         if not alerts or set(alerts) - self._members(incident):
             raise NotFoundError("alerts: give ids of alerts of this incident")
         moving = self._occurrences(list(dict.fromkeys(alerts)))
         first = min(moving, key=lambda a: (a.starts_at, a.id))
         params = {
-            "title": first.title,
+            "title": text({"title": title}, "title", TITLE_BOUND) if title else first.title,
             "severity": first.severity.value,
             "group": f"{was.group}|split:{first.id[:8]}",
             "sites": list(was.sites),
             "split_from": incident,
+            **told,
         }
         name = self.changes.open(
             Draft("", "opened", params, self.actor, first.starts_at),
             entries.name_base(first.starts_at, was.group, was.sites),
         )
         assert name is not None
-        self.changes.append(Draft(incident, "split", {"into": name, "alerts": len(moving)}, self.actor, self.now))
+        self.changes.append(
+            Draft(incident, "split", {"into": name, "alerts": len(moving), **told}, self.actor, self.now)
+        )
         self.changes.join(name, moving, self.actor)
         self.changes.leave(incident, [a.id for a in moving], self.actor, {"split": name})
         return self._done(name, relink=True)
@@ -454,10 +463,10 @@ class Acting:
             return now.severity.value, severity_of(value).value
         if field == "owner":
             return now.owner, None if value in (None, "") else text({"owner": value}, "owner", TITLE_BOUND)
-        if field == "services":
+        if field in ("services", "responders"):
             if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
-                raise ValueError("services: a list of names is expected")
-            return list(now.services), [redact(v[:TITLE_BOUND], named=False) for v in value[:100]]
+                raise ValueError(f"{field}: a list of names is expected")
+            return list(getattr(now, field)), [redact(v[:TITLE_BOUND], named=False) for v in value[:100]]
         if field == "impact_windows":
             if not isinstance(value, list):
                 raise ValueError("impact_windows: a list of {at, until} is expected")
@@ -471,6 +480,11 @@ def _is_merge(entry: Entry, last: Entry, into: str) -> bool:
     if entry.kind == "merged":
         return entry.id == last.id and entry.params.get("into") == into
     return entry.incident == into and (entry.actor, entry.recorded_at) == (last.actor, last.recorded_at)
+
+
+def _reason(reason: str) -> dict[str, str]:
+    """A reason as params of an entry; nothing where none was given."""
+    return {"reason": text({"reason": reason}, "reason", TITLE_BOUND)} if reason.strip() else {}
 
 
 def text(fields: Mapping[str, Any], name: str, bound: int) -> str:

@@ -169,7 +169,7 @@ def _limit(found: Found) -> CascadeStep | str:
 
 def _act(acts: Sequence[Act]) -> CascadeStep | str:
     if not acts:
-        return "nobody has acted"
+        return "no entry by a responder"
     first = min(acts, key=lambda act: act.at)
     return CascadeStep("act", first.at, first.until, NAMES["act"], first.subject)
 

@@ -190,13 +190,15 @@ class Changes:
         self.opened.add(name)
         return name
 
-    def join(self, incident: str, alerts: Sequence[Occurrence], actor: str) -> None:
+    def join(
+        self, incident: str, alerts: Sequence[Occurrence], actor: str, params: Mapping[str, Any] | None = None
+    ) -> None:
         """Add alerts to an incident: one counted entry for all of them, a row of its own for each."""
         if not alerts:
             return
         names = sorted({alert_name(a) for a in alerts})
-        params = {"count": len(alerts), "names": names[:NAMES_TOLD]}
-        entry = self.append(Draft(incident, "alerts_joined", params, actor, self.now))
+        told = {"count": len(alerts), "names": names[:NAMES_TOLD], **(params or {})}
+        entry = self.append(Draft(incident, "alerts_joined", told, actor, self.now))
         rows = [{"incident_id": incident, "occurrence_id": a.id, "entry_id": entry, "joined": True} for a in alerts]
         insert_many(self.connection, MEMBER, rows)
         self.joined[incident] += alerts

@@ -155,6 +155,7 @@ def incident(entries: Iterable[Entry], sums: Members, *, version: int | None = N
         impact_windows=tuple(_moment(w) for w in fields.get("impact_windows", ())),
         owner=fields.get("owner"),
         services=tuple(fields.get("services", ())),
+        responders=tuple(fields.get("responders", ())),
         members=sums,
         links=links(live),
         merged_into=str(merges[-1].params["into"]) if merges and merges[-1].kind == "merged" else None,

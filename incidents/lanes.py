@@ -13,6 +13,7 @@ _OWN_LANES: Final[dict[str, Lane]] = {
     "hardware": "hardware",
     "network": "network",
     "platform": "platform",
+    "service": "service",
 }
 ABOUT_ALERTS: Final = frozenset({"silenced", "inhibited", "notified"})
 """What a sender did about an alert stands where the alert stands: it has the alert's labels, so they say where."""
@@ -44,14 +45,20 @@ _NOT_MEANT: Final = re.compile(
 )
 
 # The first row with a match wins. A rack's or a host's own inlet is hardware; a hall's is the site. DNS is network: it
-# is how a path is found, and those who mend paths mend it. What a program's users feel (p99, error rate, SLO) is
-# platform even when a disk or a host is named.
+# is how a path is found, and those who mend paths mend it. What a program's users feel (p99, error rate, SLO) is the
+# service even when a disk or a host is named; what runs programs is the platform, and so is what no row knows.
 _TABLE: Final[tuple[tuple[Lane, re.Pattern[str]], ...]] = (
+    (
+        "service",
+        _words(
+            r"p\d{2,3}|sl[io]|error rate|errors? budget|burn rate|https? errors?|requests?|apdex|response times?",
+            r"checkouts?",
+        ),
+    ),
     (
         "platform",
         _words(
-            r"p\d{2,3}|slo|error rate|errors? budget|burn rate|(?<!disk )queues?|https? errors?|requests?|pods?",
-            r"containers?|quota|hpa|daemon ?sets?|stateful ?sets?|replicas?|deployments?",
+            r"(?<!disk )queues?|pods?|containers?|quota|hpa|daemon ?sets?|stateful ?sets?|replicas?|deployments?",
         ),
     ),
     (

@@ -12,7 +12,17 @@ Kind = Literal["alert", "hazard", "provider_incident", "change"]
 Basis = Literal["observed", "modelled", "reconstructed"]
 Status = Literal["open", "acknowledged", "mitigated", "resolved"]
 Lane = Literal[
-    "weather", "warnings", "grid", "site", "hardware", "network", "providers", "changes", "platform", "people"
+    "weather",
+    "warnings",
+    "grid",
+    "site",
+    "hardware",
+    "network",
+    "providers",
+    "changes",
+    "platform",
+    "service",
+    "people",
 ]
 Tier = Literal["context", "coincident", "plausible", "strong"]
 LinkState = Literal["proposed", "confirmed", "rejected", "attributed", "retracted"]
@@ -422,6 +432,8 @@ class Incident:
     impact_windows: tuple[Moment, ...] = ()
     owner: str | None = None
     services: tuple[str, ...] = ()
+    responders: tuple[str, ...] = ()
+    """Who was named as working on it; who acted is known from the entries."""
     members: Members = field(default_factory=Members)
     links: tuple[Link, ...] = ()
     merged_into: str | None = None

@@ -13,7 +13,7 @@ from typing import Any
 from incidents import fold, incident_fold, revisions, spoken_times
 from incidents.instants import length
 from incidents.lanes import lane_of, service_of
-from incidents.model import Entry, Incident, Lane, Link, Occurrence, Post, Said, Severity
+from incidents.model import Entry, Incident, Lane, Link, Moment, Occurrence, Post, Said, Severity
 from incidents.sums import ALERTS_DROPPED, Group, Sums
 from incidents.views.view import Bar, Line, Mark, Phase, Trace
 
@@ -356,19 +356,26 @@ def phases(incident: Incident, since: datetime, until: datetime, now: datetime |
 
     What is still going on lasts up to `now`, which may lie beyond the window.
     """
-    impact = incident.impact_started_at or incident.detected_at
-    begins = impact.at if impact else incident.opened_at
-    steps = [("before", since), ("impact", begins)]
+    impact = incident.impact_started_at or incident.detected_at or Moment(incident.opened_at)
+    steps = [("before", Moment(since)), ("impact", impact)]
     if incident.mitigated_at:
-        steps.append(("mitigated", incident.mitigated_at.at))
+        steps.append(("mitigated", incident.mitigated_at))
     if incident.resolved_at:
-        steps.append(("resolved", incident.resolved_at.at))
+        steps.append(("resolved", incident.resolved_at))
     found = []
     for n, (name, start) in enumerate(steps):
         last = n == len(steps) - 1
-        end = until if last else steps[n + 1][1]
-        left, right = max(start, since), min(end, until)
+        end = Moment(until) if last else steps[n + 1][1]
+        left, right = max(start.at, since), min(end.at, until)
         if left < right:
-            whole = max(now or end, end) - start if last else end - start
-            found.append(Phase(name, left, right, last and name != "resolved", whole))  # type: ignore[arg-type]  # the four names above
+            whole, most = _lasting(start, Moment(max(now or until, until)) if last else end)
+            vague = min(start.until, until) if start.until and start.until > left else None
+            found.append(Phase(name, left, right, last and name != "resolved", whole, most, vague))  # type: ignore[arg-type]  # the four names above
     return tuple(found)
+
+
+def _lasting(start: Moment, end: Moment) -> tuple[timedelta, timedelta | None]:
+    """The least and the most between two moments; the most is None where both are instants."""
+    least = max(end.at - (start.until or start.at), timedelta())
+    is_range = start.until is not None or end.until is not None
+    return least, max((end.until or end.at) - start.at, least) if is_range else None

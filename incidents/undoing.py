@@ -21,8 +21,10 @@ def undo(acting: Acting, incident: str, number: int) -> None:
     acting.seen(incident)
     act = _act(acting.connection, incident, number)
     is_persons = act[0].actor.startswith("user:")
-    if is_persons and _moved_back(acting, incident, act):
-        return
+    if is_persons:
+        unlinked = _unlinked(acting, incident, act)
+        if _moved_back(acting, incident, act) or unlinked:
+            return
     # A rule's entry is withdrawn alone: what it recorded in the same transaction were decisions of their own.
     theirs = [e for e in act if e.kind in amendments.WITHDRAWABLE and (e.id == number or is_persons)]
     if not theirs:
@@ -39,6 +41,14 @@ def _act(connection: sa.Connection, incident: str, number: int) -> tuple[Entry, 
     beside = of.where(ENTRY.c.actor == one.actor, ENTRY.c.recorded_at == one.recorded_at).order_by(ENTRY.c.id)
     found = amendments.act_of((entry_of(row) for row in connection.execute(beside)), one)
     return tuple(sorted(found, key=lambda e: e.id != number))
+
+
+def _unlinked(acting: Acting, incident: str, act: Sequence[Entry]) -> bool:
+    """Reject what an act linked by hand, for a link is never erased; whether it had linked anything."""
+    made = [str(entry.params["occurrence"]) for entry in act if entry.kind == "link_proposed"]
+    for occurrence in made:
+        acting.judge(incident, occurrence, {"verdict": "rejected", "note": "the link was undone"})
+    return bool(made)
 
 
 def _moved_back(acting: Acting, incident: str, act: Sequence[Entry]) -> bool:

@@ -15,7 +15,8 @@ from incidents.undoing import undo
 from service.asking import AskingError, act
 from service.people import back, form_of, placed, shown_zone
 
-MOST_SERVICES = 100
+MOST_NAMED = 100
+"""Most services, and most responders, that a form names."""
 
 
 async def milestone(request: web.Request) -> web.StreamResponse:
@@ -70,13 +71,14 @@ def _reason(form: Mapping[str, str]) -> dict[str, str]:
 
 
 async def patch(request: web.Request) -> web.StreamResponse:
-    """Change title, severity, owner and services, as they were seen; an empty owner is nobody."""
+    """Change title, severity, owner, responders and services, as they were seen; an empty owner is nobody."""
     name, form = request.match_info["incident"], await form_of(request)
     version = form.pop("version", "")
     change: dict[str, Any] = {field: form[field] for field in ("title", "severity", "owner") if field in form}
-    if "services" in form:
-        named = (service.strip() for service in form["services"].split(","))
-        change["services"] = list(dict.fromkeys(service for service in named if service))[:MOST_SERVICES]
+    for field in ("services", "responders"):
+        if field in form:
+            named = (one.strip() for one in form[field].split(","))
+            change[field] = list(dict.fromkeys(one for one in named if one))[:MOST_NAMED]
 
     def deed(acting: Acting) -> None:
         acting.seen(name, expected=int(version[:18]) if version.isdecimal() else None)
@@ -136,5 +138,10 @@ async def undone(request: web.Request) -> web.StreamResponse:
     number = form.get("entry", "")
     if not (number.isascii() and number.isdecimal()) or len(number) > 18:
         raise AskingError("entry: the number of an entry is expected")
-    await act(request, lambda acting: undo(acting, name, int(number)))
-    return back(name)
+
+    def deed(acting: Acting) -> str:
+        undo(acting, name, int(number))
+        # What was split off is merged back where it came from: there the reader goes on.
+        return acting.seen(name).merged_into or name
+
+    return back(await act(request, deed))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -180,15 +181,23 @@ async def merge_incident(request: web.Request) -> web.Response:
     if into is None:
         incident = await act(request, lambda acting: acting.unmerge(name))
     else:
-        incident = await act(request, lambda acting: acting.merge(name, str(into)))
+        incident = await act(request, lambda acting: acting.merge(name, str(into), reason=_text_of(fields, "reason")))
     return answer(incident_json(incident))
 
 
 async def split_incident(request: web.Request) -> web.Response:
     name, fields = request.match_info["incident"], await fields_of(request)
-    alerts = _names(fields, "alerts")
-    incident = await act(request, lambda acting: acting.split(name, alerts))
+    alerts, title, reason = _names(fields, "alerts"), _text_of(fields, "title"), _text_of(fields, "reason")
+    incident = await act(request, lambda acting: acting.split(name, alerts, title=title, reason=reason))
     return answer(incident_json(incident), status=201)
+
+
+def _text_of(fields: Mapping[str, Any], key: str) -> str:
+    """A text of a request that may be left out."""
+    value = fields.get(key)
+    if value is not None and not isinstance(value, str):
+        raise AskingError(f"{key}: a text is expected")
+    return value or ""
 
 
 def _names(fields: Any, key: str) -> list[str]:  # noqa: ANN401  # JSON
@@ -215,8 +224,8 @@ async def list_alerts(request: web.Request) -> web.Response:
 
 async def regroup_alerts(request: web.Request) -> web.Response:
     name, fields = request.match_info["incident"], await fields_of(request)
-    add, remove = _names(fields, "add"), _names(fields, "remove")
-    incident = await act(request, lambda acting: acting.regroup(name, add, remove))
+    add, remove, reason = _names(fields, "add"), _names(fields, "remove"), _text_of(fields, "reason")
+    incident = await act(request, lambda acting: acting.regroup(name, add, remove, reason=reason))
     return answer(incident_json(incident))
 
 

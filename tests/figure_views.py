@@ -14,7 +14,19 @@ from incidents.model import Incident, Members, Moment, Occurrence, Post, Severit
 from incidents.views.view import Bar, Bin, Density, Gap, IncidentView, Mark, Phase, Point, Series
 
 START = datetime(2022, 7, 19, 8, tzinfo=UTC)
-LANES = ["weather", "warnings", "grid", "site", "hardware", "network", "providers", "changes", "platform", "people"]
+LANES = [
+    "weather",
+    "warnings",
+    "grid",
+    "site",
+    "hardware",
+    "network",
+    "providers",
+    "changes",
+    "platform",
+    "service",
+    "people",
+]
 KINDS = {"warnings": "hazard", "grid": "hazard", "providers": "provider_incident", "changes": "change"}
 TITLES = [
     "Checkout error rate above 5 %, page",

@@ -57,6 +57,7 @@ def grave(page: Page) -> list[str]:
         "/incidents?q=nothing-of-this-name",
         "/incidents/INCIDENT",
         "/incidents/INCIDENT?hide=alerts,notes,decisions,rules&as_of=now",
+        "/incidents/INCIDENT/regroup",
         "/compare?ids=INCIDENT",
         "/review",
         "/sources",
@@ -84,7 +85,7 @@ def test_nothing_serious_is_found_in_either_theme(
         assert opened.problems == []
 
 
-@pytest.mark.parametrize("path", ["/incidents/INCIDENT", "/"])
+@pytest.mark.parametrize("path", ["/incidents/INCIDENT", "/incidents/INCIDENT/regroup", "/"])
 def test_nothing_serious_is_found_on_a_phone(service: Barograph, chromium: Browser, incident: str, path: str) -> None:
     with window(chromium, viewport={"width": 390, "height": 844}) as opened:
         page = opened.open(service.url + path.replace("INCIDENT", incident), token=ADMIN_TOKEN)

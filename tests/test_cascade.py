@@ -70,7 +70,7 @@ def test_what_is_not_known_is_left_out_and_said() -> None:
         "design limit crossed": "no design limit set",
         "first thermal alert": "no alert speaks of heat",
         "first critical alert": "no critical alert",
-        "first human act": "nobody has acted",
+        "first human act": "no entry by a responder",
         "provider’s first post": "no post linked",
         "recovery": "still to come",
     }

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from dashboards.figure import CONFIG, incident_figure
+from dashboards.figure import CONFIG, incident_figure, slider_of
 from incidents.model import Severity
 from incidents.views.view import IncidentView
 from tests.figure_views import bar, dense_view, minutes, rich_view, strange_views
@@ -30,6 +30,15 @@ def bars_of(figure: dict[str, Any]) -> list[tuple[str, float, float, str]]:
         if trace["type"] == "bar" and "hovertext" in trace
         for bar_ in zip(trace["base"], trace["x"], trace["y"], trace["hovertext"], strict=True)
     ]
+
+
+def test_the_handle_stands_at_the_end_where_everything_is_shown() -> None:
+    for span in (1, 10, 95, 1020, 40 * 1440):
+        track = slider_of(rich_view(until=minutes(span)))
+        assert track["value"] == track["most"]
+        assert track["most"] - minutes(span).timestamp() <= max(1, span * 60 / 240)
+        then = slider_of(rich_view(until=minutes(span), as_known=True, as_of=minutes(span / 2)))
+        assert track["least"] < then["value"] < track["most"]
 
 
 def test_plotly_accepts_the_example() -> None:

@@ -85,7 +85,7 @@ def test_tasks_1_to_3_list_the_keys_find_an_incident_and_read_its_evidence(
     page = shown(desk, service, "/")
     press(page, "?")
     expect(page.locator("#keys")).to_be_visible()
-    for key in "/jkcuytvmwsadf":
+    for key in "/jkcugytvmwsadf":
         assert page.locator(f"#keys kbd >> text='{key}'").count() == 1, key
     press(page, "?")
     expect(page.locator("#keys")).to_be_hidden()
@@ -171,6 +171,22 @@ def test_tasks_10_to_12_copy_a_permalink_and_markdown_choose_a_range_and_move(
     expect(page).to_have_url(re.compile(r"from=now-6h"))
     press(page, "w", "s", "a", "d", "f")
     assert len(page.evaluate("window.seen")) == 5, "each key asks for another window once"
+
+
+def test_keys_move_the_figure_and_back_leads_to_where_it_was(desk: Window, service: Barograph, incident: str) -> None:
+    page = shown(desk, service, f"/incidents/{incident}?from=now-6h&to=now#timeline")
+    page.wait_for_selector(".figure .main-svg")
+    press(page, "w")
+    expect(page).not_to_have_url(re.compile("now-6h"))
+    page.wait_for_timeout(1200)
+    once = page.url
+    press(page, "d", "d", "d")
+    expect(page).not_to_have_url(once)
+    page.go_back()
+    expect(page).to_have_url(once)
+    page.go_back()
+    expect(page).to_have_url(re.compile("from=now-6h"))
+    expect(page.locator("[data-range-words]")).not_to_have_text("")
 
 
 def test_the_switch_is_kept_and_keys_are_silent_in_fields(desk: Window, service: Barograph, incident: str) -> None:

@@ -61,8 +61,10 @@ def test_words_are_plain(text: str, words: str) -> None:
         ("LinkDown", "network"),
         ("NodeNetworkInterfaceFlapping", "network"),
         ("CoreDNSErrors", "network"),
-        ("CheckoutErrorRate above 5 %", "platform"),
-        ("Disk latency p99 above 2 s", "platform"),
+        ("CheckoutErrorRate above 5 %", "service"),
+        ("Disk latency p99 above 2 s", "service"),
+        ("SLOBurnRate", "service"),
+        ("QueueLag", "platform"),
         ("PodCrashLooping", "platform"),
         ("BrokenLinks", "platform"),
         ("FanOutLag", "platform"),
@@ -82,6 +84,7 @@ def test_a_label_of_the_senders_own_goes_first_when_it_is_one_of_ours() -> None:
     assert lane_of(thing(labels={"alertname": "InletHot", "layer": "Platform"})) == "platform"
     assert lane_of(thing(labels={"alertname": "InletHot", "lane": "network", "layer": "site"})) == "network"
     assert lane_of(thing(labels={"alertname": "InletHot", "lane": "people"})) == "site"
+    assert lane_of(thing(labels={"alertname": "InletHot", "layer": "service"})) == "service"
     assert lane_of(thing(title="host gone", labels={"alertname": "QueueLag"})) == "platform"
 
 
@@ -106,7 +109,7 @@ def test_other_kinds_have_lanes_of_their_own(occurrence: Occurrence, lane: str) 
 
 @given(st.text(max_size=60))
 def test_every_name_has_a_lane(name: str) -> None:
-    assert lane_of(thing(labels={"alertname": name})) in {"site", "hardware", "network", "platform"}
+    assert lane_of(thing(labels={"alertname": name})) in {"site", "hardware", "network", "platform", "service"}
 
 
 def test_readings_are_drawn_with_the_sky_or_the_grid() -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dashboards.marks import Scene
 from dashboards.phone import compose_phone
 from dashboards.scene import compose
+from dashboards.words import lasted, phase_length
 from incidents.measurements import measure
 from incidents.model import Moment, Severity
+from incidents.timeline import phases
 from incidents.views.view import IncidentView
 from tests.figure_views import bar, incident, minutes, rich_view
 from tests.test_scene import WIDTHS, assert_clear, assert_unstruck, words_of
@@ -46,6 +48,32 @@ def test_what_was_recorded_this_minute_is_not_right_of_now() -> None:
     scene = compose(open_view(recorded=(minutes(600.7), minutes(924))), width=1440)
     assert scene.frame.now == scene.frame.x(minutes(600.7))
     assert compose(open_view(recorded=(minutes(599),)), width=1440).frame.now == scene.frame.x(NOW)
+
+
+def test_an_end_that_is_a_range_is_drawn_as_one_and_its_length_is_one() -> None:
+    resolved = Moment(minutes(700), minutes(900))
+    who = incident(mitigated_at=None, resolved_at=resolved, impact_started_at=Moment(minutes(100), minutes(200)))
+    found = phases(who, minutes(0), minutes(1000))
+    assert [(one.name, phase_length(one), one.since_until) for one in found] == [
+        ("before", "1 h 40 min – 3 h 20 min", None),
+        ("impact", "8 h 20 min – 13 h 20 min", minutes(200)),
+        ("resolved", "1 h 40 min – 5 h", minutes(900)),
+    ]
+    assert lasted(who, NOW) == "8 h 20 min – 13 h 20 min"
+    for width in WIDTHS:
+        scene = compose(rich_view(incident=who, phases=found), width=width)
+        top, bottom = 20, 20 + 16
+        spans = [line.points for line in scene.lines if top <= line.points[0][1] <= bottom]
+        ends = [(a[0], b[0]) for a, b in spans if a[1] == b[1]]
+        assert (scene.frame.x(minutes(700)), scene.frame.x(minutes(900))) in ends
+        assert_clear(scene)
+        assert_unstruck(scene)
+
+
+def test_a_length_that_may_be_nothing_is_told_by_its_most() -> None:
+    who = incident(impact_started_at=Moment(minutes(0), minutes(60)), resolved_at=Moment(minutes(30), minutes(90)))
+    assert lasted(who, NOW) == "at most 1 h 30 min"
+    assert lasted(incident(resolved_at=None), NOW) == "4 h 27 min so far"
 
 
 def test_what_began_a_moment_ago_has_its_arrow_behind_it() -> None:

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, Route
 
-from dashboards import documents, incident_page, pages, paper, senders
+from dashboards import documents, incident_page, pages, paper, senders, words
 from incidents.model import Moment
 from incidents.views.source_view import SenderState, Spooled
 from tests import london_views as london
@@ -603,3 +603,14 @@ def test_what_waits_in_the_spool_is_told_on_the_sources_page() -> None:
     told = page(spooled=Spooled(1, 900, london.NOW, 2))
     assert "1 delivery acknowledged while the database was away waits" in told
     assert "2 deliveries that the database does not take are set aside" in told
+
+
+def test_the_demo_says_which_open_incidents_are_not_its_own() -> None:
+    demo = replace(london.NOW_VIEW, demo=True, stories=frozenset(row.incident.id for row in london.NOW_VIEW.open))
+    told = pages.now_page(demo, london.viewer(), strips="")
+    assert "stories replayed, not your systems" in told
+    assert "a story of the demo" in told
+    own = pages.now_page(replace(demo, stories=frozenset()), london.viewer(), strips="")
+    assert "not your systems" not in own
+    assert f"{len(demo.open)} of {words.count(len(demo.open), 'open incident')}" in own
+    assert "a story of the demo" not in own

@@ -356,6 +356,12 @@ def test_no_text_of_a_comparison_overlaps(anchor: str, wide: float) -> None:
     check(plate)
 
 
+def test_marks_that_are_near_stand_above_one_another() -> None:
+    assert side_by_side.levels([10, 14, 21, 23, 60]) == [0, 1, 2, 0, 0]
+    assert side_by_side.levels([10, 22]) == [0, 0]
+    assert side_by_side.levels([10, 10, 10, 10]) == [0, 1, 2, 2]
+
+
 def test_an_incident_without_the_anchor_says_so() -> None:
     plain = compared(incident(1))
     without = replace(plain, incident=replace(plain.incident, mitigated_at=None))

@@ -72,8 +72,8 @@ def words_of(scene: Scene) -> list[str]:
 
 def test_lanes_stand_from_the_sky_to_the_people() -> None:
     assert list(compose(rich_view(), width=1440).lanes) == [
-        "weather", "warnings", "grid", "site", "hardware", "network", "providers", "changes", "platform", "people",
-        "intervals", "cascade",
+        "weather", "warnings", "grid", "site", "hardware", "network", "providers", "changes", "platform", "service",
+        "people", "intervals", "cascade",
     ]  # fmt: skip
 
 

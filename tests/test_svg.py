@@ -171,3 +171,16 @@ def test_known_at_hides_what_lies_right_of_it() -> None:
     svg = incident_svg(rich_view(as_known=True, as_of=minutes(450)))
     assert "nothing to the right was known at 16:30" in svg
     assert "As known on 19 July 2022 16:30 BST" in svg
+
+
+@pytest.mark.parametrize("preset", ["a4", "slide", "wide"])
+def test_a_cascade_that_finds_no_room_is_said_to_be_left_out(preset: Preset) -> None:
+    crowd = tuple(bar(lane, f"alert {n}", Severity.ERROR, n, n + 200) for lane in LANES[1:9] for n in range(40))
+    told = {}
+    for name, view in (("crowded", rich_view(bars=rich_view().bars + crowd)), ("roomy", rich_view())):
+        words = [each.text or "" for each in ET.fromstring(incident_svg(view, preset=preset)).iter(f"{NAMESPACE}text")]
+        is_drawn = "Cascade" in words
+        told[name] = is_drawn
+        assert is_drawn != any("Left out for want of room: the cascade (5 steps" in line for line in words), name
+    assert told["roomy"] == (preset != "slide")
+    assert told["crowded"] == (preset == "wide")

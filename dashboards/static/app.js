@@ -82,7 +82,7 @@
       const last = holder.dataset.drawnAt;
       if (error.name === "Unknown") { say(holder, "Nothing was recorded of this incident at that moment yet. What stands here is of another one."); return; }
       say(holder, `The figure could not be drawn: ${error.message}. ${last ? `What stands here is from ${last.slice(11, 16)} UTC. ` : ""}The timeline and the table below still work.`);
-      if (!last) holder.style.minHeight = "";
+      if (!last) holder.style.minHeight = "96px";
     }
   }
 
@@ -99,7 +99,7 @@
 
   // Another range or another known-at moment is a page of its own. The figure of that window is asked for first, and
   // once it stands and the hand rests, the page: of another range the parts below, of another moment all but the drawing.
-  const RANGE_PARTS = [".toolbar", "#alt", ".table-view", ".phone-figure", ".known", ".provenance"];
+  const RANGE_PARTS = [".toolbar", "#alt", ".table-view", ".phone-figure", ".known", "p.provenance"];
   const RESTS_MS = 1000;
   let wanted = 0;
   let asking = null;
@@ -120,11 +120,21 @@
     one("footer.bottom").replaceWith(one("footer.bottom", fresh));
     document.title = fresh.title;
   }
+  // A run of steps, as of a key that is held, is one entry: going back leads to where it began. The entry it began at is
+  // marked as ours, else a fragment in its address would keep the page from being shown again.
+  let steppedAt = -Infinity;
+  function remember(address) {
+    const now = performance.now();
+    const isRun = now - steppedAt < RESTS_MS;
+    steppedAt = now;
+    if (!isRun) history.replaceState({ ...history.state, parts: true }, "");
+    history[isRun ? "replaceState" : "pushState"]({ parts: true }, "", address);
+  }
   async function show(address, replace, push = true) {
     const turn = ++wanted;
     asking?.abort();
     asking = new AbortController();
-    if (push) history.pushState({ parts: true }, "", address);
+    if (push) remember(address);
     pointFigure(new URL(address, location.href));
     try {
       await draw();
@@ -150,7 +160,10 @@
     }
     holder.dataset.figure = figure.pathname + figure.search;
   }
-  addEventListener("popstate", (event) => { if (event.state?.parts || !location.hash) show(location.href, replaceMoment, false); });
+  addEventListener("popstate", (event) => {
+    steppedAt = -Infinity;
+    if (event.state?.parts || !location.hash) { window.dispatchEvent(new CustomEvent("barograph:back")); show(location.href, replaceMoment, false); }
+  });
   // What figure.js needs of this file: it turns what is done on the drawing into another window.
   window.barograph = { show: (address) => show(address, replaceRange), draw };
 
@@ -330,7 +343,8 @@
     const node = location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1)));
     if (!node) return;
     const fold = one("details", node) || node.closest("details");
-    if (fold && (node.classList.contains("row") || node.closest("details") === fold)) fold.open = true;
+    if (fold && (node.classList.contains("row") || node.classList.contains("fact") || node.closest("details") === fold)) fold.open = true;
+    if (node.classList.contains("fact")) one("input:not([type=hidden])", node)?.focus();
   }
   addEventListener("hashchange", openTarget);
 

@@ -48,6 +48,8 @@
     ask([new Date(since), new Date(Math.max(now.until + move[1] * length, since + LEAST_MS))]);
   }
   addEventListener("click", moved, true);
+  // Gone back, the window is that of the page again.
+  addEventListener("barograph:back", () => { asked = null; });
 
   // ---- three clocks -----------------------------------------------------------------------------------------------
   const viewers = Intl.DateTimeFormat().resolvedOptions().timeZone;

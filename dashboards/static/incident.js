@@ -58,6 +58,8 @@
     } else if (hit("[data-insert]") && plain && composing()) {
       event.preventDefault();
       write(hit("[data-insert]").dataset.insert);
+    } else if (hit("[data-dismiss]")) {
+      hit("[data-undo]").replaceChildren();
     } else if (hit("[data-copy-line]")) {
       copy(hit("[data-copy-line]"), lineAsMarkdown(hit(".row")));
     } else if (hit("[data-copy-permalink]")) {

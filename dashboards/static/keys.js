@@ -80,6 +80,7 @@
     f: () => onFigure("f", "fit", {}),
     t: range,
     u: () => press("u"),
+    g: () => press("g"),
     e: edit,
     c: () => write(here()?.dataset.at || ""),
     y: () => press("y"),

@@ -39,18 +39,20 @@ _OF_LANES = {
 """The class of statements that each lane of the outside world is made of."""
 
 EMPTY = {
-    "weather": ("no reading within 50 km", "not asked: no source of readings"),
-    "warnings": ("no warning linked", "not asked: no source of warnings"),
-    "grid": ("no notice linked", "not asked: no source of grid notices"),
-    "providers": ("no post linked", "not asked: no source of provider incidents"),
+    "weather": ("no reading within 50 km; no feed asked here", "not asked: no source of readings"),
+    "warnings": ("no warning linked; no feed asked here", "not asked: no source of warnings"),
+    "grid": ("no notice linked; no feed asked here", "not asked: no source of grid notices"),
+    "providers": ("no post linked; no feed asked here", "not asked: no source of provider incidents"),
     "changes": ("no change recorded", "not asked: no source of changes"),
     "site": ("no alert on power or cooling", ""),
     "hardware": ("no alert on hosts or racks", ""),
     "network": ("no alert on paths", ""),
-    "platform": ("no alert on services", ""),
+    "platform": ("no alert on the platform", ""),
+    "service": ("no alert on services", ""),
     "people": ("nothing entered yet", ""),
 }
-"""What an empty lane says: when some source speaks of it, and when none ever has."""
+"""What an empty lane says where no feed is asked for the incident's sites: when some sender speaks of it, and when none
+ever has. Senders speak when something happens, and nobody knows of which sites they would."""
 
 
 ASKED = {

@@ -19,6 +19,8 @@ BEFORE = timedelta(hours=24)
 """How long before an incident its weather is looked at: a design limit is crossed in the morning of the day."""
 LOOKED_AT = 200
 """Of a crowd, how many of the first alerts on power, cooling and hosts are looked at for words of heat."""
+ARCHIVISTS = frozenset({"user:archivist", "user:story"})
+"""The actors under whose names a story's own record is kept: what they enter is no act of a responder."""
 _BASES = ("observed", "modelled", "reconstructed")
 
 
@@ -58,11 +60,16 @@ def _basis(one: Series) -> int:
 
 
 def acts(lines: Iterable[Line]) -> list[Act]:
-    """What people did and noted; their later verdicts on links are no part of it."""
+    """What people did and noted; their later verdicts on links are no part of it.
+
+    Nor is what an archivist wrote down, who was not there.
+    """
     return [
         Act(line.happened_at, line.happened_until, line.text)
         for line in lines
-        if line.actor.startswith("user:") and line.kind in timeline.SHOWN_MARKS - {"link_judged"}
+        if line.actor.startswith("user:")
+        and line.actor not in ARCHIVISTS
+        and line.kind in timeline.SHOWN_MARKS - {"link_judged", "merged", "split"}
     ]
 
 

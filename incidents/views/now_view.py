@@ -41,5 +41,7 @@ class NowView:
     sites: tuple[Site, ...]
     last_event_at: datetime | None
     demo: bool = False
+    stories: frozenset[str] = frozenset()
+    """The ids of those incidents above that were replayed from a story."""
     credits: tuple[str, ...] = ()
     """Attribution of each external datum that is shown."""

@@ -16,7 +16,7 @@ from incidents.bulk import chunks
 from incidents.config import Config
 from incidents.configured import owners
 from incidents.deliveries import DELIVERY, STAMP, UNREAD, is_setup_test
-from incidents.entries import INCIDENT, OCCURRENCE
+from incidents.entries import ENTRY, INCIDENT, OCCURRENCE
 from incidents.feeds.asked import joined
 from incidents.feeds.coverage import Asked
 from incidents.feeds.health import feed_health
@@ -184,8 +184,16 @@ def now_view(connection: sa.Connection, config: Config, now: datetime, zone: str
             sa.select(sa.func.max(OCCURRENCE.c.said_at)).where(OCCURRENCE.c.said_at <= now)
         ).scalar(),
         demo=demo,
+        stories=_of_stories(connection, [incident.id for incident in (*open_, *recent)]) if demo else frozenset(),
         credits=credits_of(config, around, shown),
     )
+
+
+def _of_stories(connection: sa.Connection, names: Sequence[str]) -> frozenset[str]:
+    """Those of these incidents that a story opened."""
+    query = sa.select(ENTRY.c.incident_id, ENTRY.c.params).where(ENTRY.c.kind == "opened")
+    rows = connection.execute(query.where(ENTRY.c.incident_id.in_(names)))
+    return frozenset(row.incident_id for row in rows if row.params.get("story"))
 
 
 def _around(connection: sa.Connection, since: datetime, until: datetime) -> list[Occurrence]:

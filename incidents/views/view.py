@@ -171,12 +171,24 @@ class Phase:
     until: datetime
     open_ended: bool = False
     lasts: timedelta | None = None
-    """How long it lasts in all, in the window or not, up to now where it is still going on; None: what is seen."""
+    """How long it lasts in all, in the window or not, up to now where it is still going on; None: what is seen.
+
+    Where an end of it is a range, the least that it may have lasted.
+    """
+    lasts_most: timedelta | None = None
+    """The most that it may have lasted; None where both of its ends are instants."""
+    since_until: datetime | None = None
+    """Up to when it may have begun, cut to the window; None where its beginning is an instant."""
 
     @property
     def seconds(self) -> float:
         """Its whole length."""
         return (self.until - self.since if self.lasts is None else self.lasts).total_seconds()
+
+    @property
+    def seconds_most(self) -> float | None:
+        """The most that it may have lasted; None where that is its length."""
+        return None if self.lasts_most is None else self.lasts_most.total_seconds()
 
 
 @dataclass(frozen=True, slots=True)
