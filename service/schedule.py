@@ -44,11 +44,14 @@ ASKED_SECONDS = 3600
 """How often the log of askings is kept within its bounds."""
 RETENTION_SECONDS = 3600
 PULSES_KEPT = timedelta(days=1)
+LAST_SECONDS = 5.0
+"""How long ticks under way may take to end with the process."""
 
 
 async def running(app: web.Application) -> AsyncIterator[None]:
     """The scheduler, for as long as the application runs."""
     scheduler = AsyncIOScheduler(timezone="UTC")
+    under_way: set[asyncio.Task[None]] = set()
     ticks = (
         (RULES_SECONDS, _settle),
         (RELOAD_SECONDS, _reload),
@@ -62,7 +65,7 @@ async def running(app: web.Application) -> AsyncIterator[None]:
     for seconds, tick in ticks:
         # A late tick still runs, and only once however many were missed.
         scheduler.add_job(
-            _guarded(tick, app),
+            _kept(_guarded(tick, app), under_way),
             "interval",
             seconds=seconds,
             max_instances=1,
@@ -72,8 +75,32 @@ async def running(app: web.Application) -> AsyncIterator[None]:
         )
     scheduler.start()
     yield
-    scheduler.shutdown(wait=False)
+    await _end(scheduler, under_way)
     await _guarded(_keep_house, app)()
+
+
+async def _end(scheduler: AsyncIOScheduler, under_way: set[asyncio.Task[None]]) -> None:
+    """Begin no tick more, and let those under way end: the scheduler would cut them off and log an error for each."""
+    scheduler.pause()
+    await asyncio.sleep(0)  # what was handed to the loop a moment ago begins, and is among those under way
+    if under_way:
+        await asyncio.wait(under_way, timeout=LAST_SECONDS)
+    scheduler.shutdown(wait=False)
+
+
+def _kept(run: Callable[[], Awaitable[None]], under_way: set[asyncio.Task[None]]) -> Callable[[], Awaitable[None]]:
+    """A tick that is among those `under_way` while it runs."""
+
+    async def kept() -> None:
+        task = asyncio.current_task()
+        assert task
+        under_way.add(task)
+        try:
+            await run()
+        finally:
+            under_way.discard(task)
+
+    return kept
 
 
 def _guarded(tick: Callable[[web.Application], Awaitable[None]], app: web.Application) -> Callable[[], Awaitable[None]]:
