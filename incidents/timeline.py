@@ -15,6 +15,8 @@ from incidents.lanes import lane_of, service_of
 from incidents.model import Entry, Incident, Link, Occurrence, Post, Said, Severity
 from incidents.views.view import Bar, Line, Mark, Phase, Trace
 
+RECOVERED_BY = "prometheus_recovered@"
+"""How the adapter is named that reads what never arrived and was asked for afterwards."""
 LATE = timedelta(minutes=10)
 """Known this long after it happened, a line is marked as a late arrival."""
 
@@ -82,7 +84,7 @@ def occurrence_lines(item: Known) -> list[Line]:
             recorded_at=seen.recorded_at,
             lane=lane,
             kind=seen.kind,
-            text=seen.title,
+            text=f"{seen.title}{_recovered(min(item.statements, key=lambda s: s.recorded_at))}",
             actor=f"source:{seen.source}",
             severity=seen.severity,
             trace=item.traces.get(first.id, Trace(event=first.id)),
@@ -172,10 +174,15 @@ def _end_line(item: Known, lane: Any) -> Iterable[Line]:  # noqa: ANN401  # Lane
         seen.ends_at,
         lane=lane,
         kind=f"{seen.kind}_ended",
-        text=f"{seen.title}: ended{_assumed(seen, told)}",
+        text=f"{seen.title}: ended{_assumed(seen, told)}{_recovered(told)}",
         severity=seen.severity,
         corrected=bool(earlier),
     )
+
+
+def _recovered(said: Said) -> str:
+    """That the monitor did not deliver it: it was fetched afterwards."""
+    return " (recovered)" if said.adapter.startswith(RECOVERED_BY) else ""
 
 
 def _assumed(seen: Occurrence, told: Said) -> str:

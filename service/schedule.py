@@ -25,6 +25,7 @@ from service import clock, reports
 from service.auditing import AUDITING
 from service.keys import ACCESS, CONFIG, HUB, KEY_CHECKS, SETTINGS, STORE, WORKER
 from service.polling import POLLING
+from service.recovering import RECOVERING
 from service.sending import SENDING
 
 log = logging.getLogger(__name__)
@@ -35,6 +36,8 @@ REPORT_SECONDS = 60
 """How often it is looked whether a period has ended of which no report is written."""
 POLL_SECONDS = 1
 """How often it is looked whose turn it is to be asked."""
+RECOVER_SECONDS = 15
+"""How often it is said that deliveries can be taken; well under the gap after which they are asked for."""
 SEND_SECONDS = 1
 """How often it is looked whether destinations are to be told something."""
 RELOAD_SECONDS = 2
@@ -58,6 +61,7 @@ async def running(app: web.Application) -> AsyncIterator[None]:
         (HOUSE_SECONDS, _keep_house),
         (POLL_SECONDS, _poll),
         (SEND_SECONDS, _send),
+        (RECOVER_SECONDS, _recover),
         *(((REPORT_SECONDS, _report),) if app[SETTINGS].report_dir else ()),
         (ASKED_SECONDS, _sum_asked),
         (RETENTION_SECONDS, _retain),
@@ -124,6 +128,10 @@ async def _poll(app: web.Application) -> None:
 
 async def _send(app: web.Application) -> None:
     await app[SENDING].tick()
+
+
+async def _recover(app: web.Application) -> None:
+    await app[RECOVERING].tick()
 
 
 async def _report(app: web.Application) -> None:

@@ -16,10 +16,10 @@ from dashboards.pages import error_page
 from incidents.acts import ConflictError, NotFoundError
 from incidents.views.view import Viewer
 from service.access import Identity, Role
-from service.asking import AskingError
+from service.asking import AskingError, note_write
 from service.auditing import AUDITING
 from service.inbox import key_of, whose
-from service.keys import IDENTITY, SETTINGS
+from service.keys import IDENTITY, SETTINGS, TRACING
 from service.log import REQUEST, request_id_of
 from service.problem import problem
 from service.viewing import viewer_for
@@ -58,6 +58,22 @@ OPEN_PATHS = ("/livez", "/readyz", "/static/", "/sign-in", "/favicon.ico", "/sha
 @web.middleware
 async def shell(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Wrap every handler; the inbox has its own door and its own answers."""
+    tracing = request.app[TRACING]
+    if not tracing.is_on:
+        return await _answered(request, handler)
+    what = f"{request.method} {route_of(request)}"
+    about = {"http__request__method": request.method, "http__route": route_of(request)}
+    with tracing.span(what, headers=_trace_context(request), **about) as span:
+        answer = await _answered(request, handler)
+        span.note(http__response__status_code=answer.status)
+        return answer
+
+
+def _trace_context(request: web.Request) -> dict[str, str]:
+    return {name: request.headers[name] for name in ("traceparent", "tracestate") if name in request.headers}
+
+
+async def _answered(request: web.Request, handler: Handler) -> web.StreamResponse:
     path = request.path
     if path.startswith("/in/"):
         return await told(request, handler)
@@ -73,6 +89,7 @@ async def shell(request: web.Request, handler: Handler) -> web.StreamResponse:
 async def _headed(request: web.Request, handler: Handler, path: str, named: str) -> web.StreamResponse:
     is_open = path.startswith(OPEN_PATHS) or (path == "/metrics" and request.app[SETTINGS].open_metrics)
     answer = await told(request, handler if is_open else _behind_the_door(handler))
+    note_write(request, answer)
     if not answer.prepared:
         own = answer.headers.get("Content-Security-Policy", CSP)
         answer.headers["X-Request-Id"] = named

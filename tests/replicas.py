@@ -66,9 +66,9 @@ def replicas(
             home.mkdir(parents=True)
             own = {"SECRET_KEY": SECRET_KEY, **(settings or {})}
             services.append(Barograph(home, config, database_url=url, settings=own))
-            running.callback(services[-1].end)
-        with ThreadPoolExecutor(count) as pool:
-            list(pool.map(lambda service: service.start(60), services))
+        pool = running.enter_context(ThreadPoolExecutor(count))
+        running.callback(lambda: list(pool.map(Barograph.end, services)))
+        list(pool.map(lambda service: service.start(60), services))
         ports = [service.port for service in services]
         found = [before(folder, ports) for before in (haproxy, nginx)]
         for balancer in found:
