@@ -76,6 +76,7 @@ async def running(app: web.Application) -> AsyncIterator[None]:
             coalesce=True,
             misfire_grace_time=None,
             id=tick.__name__,
+            name=tick.__name__.strip("_"),
         )
     scheduler.start()
     yield

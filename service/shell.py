@@ -175,16 +175,23 @@ async def told(request: web.Request, handler: Handler) -> web.StreamResponse:
     except (OperationalError, InterfaceError, PoolTimeoutError) as error:
         log.warning("%s %s: the database does not answer: %s", request.method, route_of(request), _first_line(error))
         return _tell(request, "overloaded", 503, "the database does not answer now; come back soon")
-    except Exception as error:  # the one answer to a fault of ours: logged with an id, told without its insides
+    except ConnectionResetError:
+        # Who asked has gone before its body was whole: no fault of ours, and nobody to be told.
+        log.info("%s %s: the sender has gone", request.method, route_of(request))
+        return _tell(request, "overloaded", 503, "the request was cut off")
+    except Exception:  # the one answer to a fault of ours: logged with an id, told without its insides
         request_id = REQUEST.get(None) or request_id_of(None)
         log.exception(
             "request %s failed: %s %s", request_id, request.method, route_of(request), extra={"request": request_id}
         )
-        if request.path.startswith("/in/"):
-            # A 5xx of another kind would make a sender repeat a body for ever that we cannot take.
-            return problem("overloaded", "the service failed; it was logged", headers={"Retry-After": "10"})
-        del error
-        return _tell(request, "fault", 500, "it was logged", request_id=request_id)
+        return _fault(request, request_id)
+
+
+def _fault(request: web.Request, request_id: str) -> web.StreamResponse:
+    if request.path.startswith("/in/"):
+        # A 5xx of another kind would make a sender repeat a body for ever that we cannot take.
+        return problem("overloaded", "the service failed; it was logged", headers={"Retry-After": "10"})
+    return _tell(request, "fault", 500, "it was logged", request_id=request_id)
 
 
 def _tell(

@@ -13,12 +13,13 @@ import pytest
 import sqlalchemy as sa
 from aiohttp import web
 
+from incidents.config import Config
 from incidents.deliveries import DELIVERY
 from incidents.feeds import recovery
 from incidents.feeds.recovery import GAP, LEASE, RECOVERY, Gap
 from incidents.formats import fingerprints
 from incidents.store import Store
-from service import clock, settings
+from service import clock, doctor, settings
 from service.app import create_app
 from service.recovering import RECOVERING
 from tests import hostile, samples
@@ -86,6 +87,10 @@ def test_what_was_asked_for_is_done_and_what_was_not_is_asked_again_later(store:
             recovery.fail(connection, gap, "answered 502", at)
         assert claimed(store, at + pause - SECOND, "am") is None
         assert rows(store)[0].error == "answered 502"
+    with store.reading() as connection:
+        (finding,) = doctor._recoveries(connection, Config(), NOW)
+        assert "could not deliver from 2026-03-02 10:00 to 2026-03-02 10:03 UTC" in finding.text
+        assert "answered 502" in finding.text
     heard(store, NOW + GAP * 5, "am")  # another gap meanwhile: both are one
     wider = claimed(store, NOW + GAP * 5, "am")
     assert wider == Gap("am", NOW, NOW + GAP * 5)

@@ -98,12 +98,12 @@ def test_any_of_them_may_be_killed_paused_or_restarted_under_load(three: Replica
         pouring.until(20)
         killed.kill9()
         pouring.until(30)
-        killed.start()
+        killed.start(60)
         with replicas.paused(halted):
             pouring.until(5)
         assert restarted.terminate() == 0
         pouring.until(30)
-        restarted.start()
+        restarted.start(60)
         pouring.until(30)
     pouring.check(three.url, killed, told=replicas.TOLD)
     with closing(Store(three.url)) as store, store.reading() as connection:

@@ -72,6 +72,7 @@ def page(pair: Pair, path: str, **cookies: str) -> str:
 
 def test_pages_exports_and_streams_show_what_the_standby_shows(pair: Pair) -> None:
     pair.service.until(lambda: pair.check()["is_read"])
+    assert "barograph_standby_is_read 1.0" in pair.service.get("/metrics").text
     name = incident_of(pair.service, alert("known", ago(minutes=10)))["id"]
     pair.service.until(lambda: "known is on" in page(pair, f"/incidents/{name}"))
     pair.service.until(lambda: pair.service.get(f"/api/v1/incidents/{name}/export.csv").status == 200)

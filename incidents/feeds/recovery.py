@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -76,6 +77,12 @@ def claim(connection: sa.Connection, names: Collection[str], now: datetime) -> G
         if won:
             return Gap(row.source, row.gap_since, row.gap_until)
     return None
+
+
+def waiting(connection: sa.Connection) -> list[Any]:
+    """The rows of gaps that were not recovered yet."""
+    query = sa.select(RECOVERY).where(RECOVERY.c.gap_until.is_not(None)).order_by(RECOVERY.c.source)
+    return list(connection.execute(query))
 
 
 def claim_look(connection: sa.Connection, names: Collection[str], now: datetime) -> str | None:

@@ -56,7 +56,7 @@ def troubles(folder: Path, seconds: float) -> dict[str, Any]:
 def _kill(service: Barograph, pouring: Pouring, _: random.Random) -> None:
     service.kill9()
     pouring.until(10)
-    service.start()
+    service.start(120)
 
 
 def _pause(service: Barograph, pouring: Pouring, chance: random.Random) -> None:
@@ -68,7 +68,7 @@ def _pause(service: Barograph, pouring: Pouring, chance: random.Random) -> None:
 def _restart(service: Barograph, pouring: Pouring, _: random.Random) -> None:
     assert service.terminate() == 0
     pouring.until(10)
-    service.start()
+    service.start(120)
 
 
 _TROUBLES = {"kill": _kill, "pause": _pause, "restart": _restart}
