@@ -201,6 +201,12 @@ def source_of(row: Any, adapters: Iterable[str], where: str = "sources") -> Sour
     verify = table.take("verify", str)
     if verify is not None and verify not in SCHEMES:
         raise table.error("verify", f"{verify[:60]!r} is not a scheme that is known here; {', '.join(SCHEMES)} is")
+    external = table.take("external_labels", dict, {})
+    if not all(isinstance(v, str) for v in external.values()):
+        raise table.error("external_labels", "texts by name are expected")
+    prometheus = table.take("prometheus", str)
+    if prometheus is not None:
+        _host(table, prometheus, "prometheus")
     source = Source(
         name=name,
         adapter=adapter,
@@ -209,6 +215,8 @@ def source_of(row: Any, adapters: Iterable[str], where: str = "sources") -> Sour
         timezone=zone,
         mapping=dict(mapping),
         verify=verify,
+        prometheus=prometheus,
+        external_labels=dict(external),
     )
     table.done()
     return source
@@ -278,7 +286,7 @@ DESTINATION_SECRET_KEYS = ("url", "url_file", "secret", "secret_file")
 """Keys of a destination's table that never become part of a Destination."""
 
 
-def _host(table: _Table, address: str) -> str:
+def _host(table: _Table, address: str, key: str = "url") -> str:
     """The host of an address; the error does not repeat it, for a chat's address is a secret."""
     try:
         parts = urlsplit(address)
@@ -286,7 +294,7 @@ def _host(table: _Table, address: str) -> str:
     except ValueError:
         is_usable = False
     if not is_usable:
-        raise table.error("url", "an http or https address without a name or password is expected")
+        raise table.error(key, "an http or https address without a name or password is expected")
     return parts.netloc
 
 
@@ -328,7 +336,9 @@ def spec_of(value: Configured) -> dict[str, Any]:
 def _plain(value: Any) -> Any:  # noqa: ANN401  # asdict copies mappings that it can rebuild only
     from dataclasses import replace
 
-    changed = {name: dict(getattr(value, name)) for name in ("limits", "mapping") if hasattr(value, name)}
+    changed = {
+        name: dict(getattr(value, name)) for name in ("limits", "mapping", "external_labels") if hasattr(value, name)
+    }
     return replace(value, **changed)
 
 

@@ -39,6 +39,8 @@ RECORDING_FAULTS = (
 """What a statement that no table takes can raise between its adapter and the commit."""
 
 
+READ_AS = "request-adapter"
+"""The header that names the adapter of a body which we asked for; no sender can set it."""
 UNBELIEVABLE = "readings that cannot be true: "
 """How the loss begins that stands for them."""
 
@@ -182,7 +184,8 @@ class Ingest:
     # --- reading ----------------------------------------------------------------------------------------------------
 
     def _hear(self, row: Any, source: Source | None) -> Heard:  # noqa: ANN401  # a row of `deliveries.claim`
-        adapter = self.adapters.get(source.adapter) if source else None
+        # What we asked for ourselves may be of another format than what the source's own sender posts.
+        adapter = self.adapters.get(row.headers.get(READ_AS, source.adapter)) if source else None
         heard = Heard(
             id=row.id,
             source=row.source,

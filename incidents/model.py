@@ -306,6 +306,10 @@ class Source:
     timezone: str | None = None
     mapping: Mapping[str, str] = field(default_factory=dict)
     verify: str | None = None
+    prometheus: str | None = None
+    """Where to ask for what its Alertmanager could not deliver."""
+    external_labels: Mapping[str, str] = field(default_factory=dict)
+    """Those that this Prometheus adds to what it sends, and which its own series have not."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,8 @@ from incidents.model import Entry, Incident, Lane, Link, Moment, Occurrence, Pos
 from incidents.sums import ALERTS_DROPPED, Group, Sums
 from incidents.views.view import Bar, Line, Mark, Phase, Trace
 
+RECOVERED_BY = "prometheus_recovered@"
+"""How the adapter is named that reads what never arrived and was asked for afterwards."""
 LATE = timedelta(minutes=10)
 """Known this long after it happened, a line is marked as a late arrival."""
 
@@ -89,7 +91,8 @@ def occurrence_lines(item: Known) -> list[Line]:
             recorded_at=seen.recorded_at,
             lane=lane,
             kind=seen.kind,
-            text=f"{seen.title}{_ahead(seen, seen.starts_at, seen.recorded_at)}",
+            text=f"{seen.title}{_ahead(seen, seen.starts_at, seen.recorded_at)}"
+            f"{_recovered(min(item.statements, key=lambda s: s.recorded_at))}",
             actor=f"source:{seen.source}",
             severity=seen.severity,
             trace=item.traces.get(first.id, Trace(event=first.id)),
@@ -237,10 +240,16 @@ def _end_line(item: Known, lane: Any) -> Iterable[Line]:  # noqa: ANN401  # Lane
         seen.ends_at,
         lane=lane,
         kind=f"{seen.kind}_ended",
-        text=f"{seen.title}: ended{_assumed(seen, told)}{_ahead(seen, seen.ends_at, told.recorded_at)}",
+        text=f"{seen.title}: ended{_assumed(seen, told)}{_ahead(seen, seen.ends_at, told.recorded_at)}"
+        f"{_recovered(told)}",
         severity=seen.severity,
         corrected=bool(earlier),
     )
+
+
+def _recovered(said: Said) -> str:
+    """That the monitor did not deliver it: it was fetched afterwards."""
+    return " (recovered)" if said.adapter.startswith(RECOVERED_BY) else ""
 
 
 def _assumed(seen: Occurrence, told: Said) -> str:

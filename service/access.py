@@ -8,7 +8,7 @@ import hmac
 import secrets
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -20,6 +20,7 @@ from incidents.store import Store
 from incidents.tables import KeyRow
 from service import clock
 from service.seal import keep, open_all
+from service.standby import Standby
 
 KEY = KeyRow.__table__  # type: ignore[attr-defined]  # SQLModel adds it
 Role = Literal["viewer", "responder", "admin"]
@@ -84,6 +85,8 @@ class Access:
         self._reading = threading.Lock()
         self._is_away = False
         """Whether the last reading failed, or is waited for."""
+        self.standby: Standby | None = None
+        """Where keys are read while the store is away: nothing can be revoked meanwhile, and people go on reading."""
 
     @property
     def ageing(self) -> bool:
@@ -139,12 +142,19 @@ class Access:
             self._is_away = True  # until it has answered
             began = time.monotonic()
             live = KEY.c.revoked_at.is_(None) & (KEY.c.expires_at.is_(None) | (KEY.c.expires_at > clock.now()))
-            with self.store.reading() as connection:
+            with self._asked() as connection:
                 rows = connection.execute(sa.select(KEY).where(live)).all()
                 self._secrets = open_all(connection, self._secret) if self._secret else {}
             parents = {None, *(row.id for row in rows), _admin_id(self._admin) if self._admin else None}
             self._known = {row.sha256: _identity(row) for row in rows if row.parent in parents}
             self._read_at, self._is_away = began, False
+
+    @contextlib.contextmanager
+    def _asked(self) -> Iterator[sa.Connection]:
+        """A read transaction where keys can be read now."""
+        standby = self.standby
+        with (standby if standby and standby.is_alone and standby.is_read else self.store).reading() as connection:
+            yield connection
 
     def renew(self) -> None:
         """Read again what is `ageing`, for nobody who waits: when the store is away the next one asks and is told."""

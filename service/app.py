@@ -30,6 +30,7 @@ from service import (
     people,
     polling,
     postmortem_pages,
+    recovering,
     regrouping,
     reports_api,
     review_pages,
@@ -57,7 +58,9 @@ from service.keys import (
     READERS,
     SETTINGS,
     SPOOL,
+    STANDBY,
     STORE,
+    TRACING,
     WORKER,
     WRITER,
     Configured,
@@ -70,6 +73,8 @@ from service.settings import Settings
 from service.shell import SERVER, shell
 from service.spool import Spool
 from service.spool_drain import SpoolDrain
+from service.standby import Standby
+from service.tracing import tracing_of
 from service.worker import Worker
 from service.writer import Writer
 
@@ -94,11 +99,46 @@ def create_app(settings: Settings, store: Store, *, demo: bool = False) -> web.A
     app[sharing.DRAWN] = OrderedDict()
     app[CONFIG] = Configured(Config())
     app[ACCESS] = Access(store, admin_token=settings.admin_token, secret_key=secret_key(settings))
-    app.cleanup_ctx.extend([_configuration, _intake, polling.running, sending.running, schedule.running])
+    app[TRACING] = tracing_of(settings.otlp_endpoint)
+    app[STANDBY] = _standby(settings, store)
+    app[ACCESS].standby = app[STANDBY]
+    app.cleanup_ctx.extend(
+        [
+            _tracing,
+            _reading,
+            _configuration,
+            _intake,
+            polling.running,
+            recovering.running,
+            sending.running,
+            schedule.running,
+        ]
+    )
     app.on_shutdown.append(_drain)
     app.on_response_prepare.append(_unnamed)
     _routes(app)
     return app
+
+
+def _standby(settings: Settings, store: Store) -> Standby | None:
+    url = settings.read_database_url
+    return Standby(store, Store(url, readers=READ_CONNECTIONS)) if url and not store.is_sqlite else None
+
+
+async def _tracing(app: web.Application) -> AsyncIterator[None]:
+    """Traces end last: what ends before them is in them."""
+    yield
+    await asyncio.to_thread(app[TRACING].close)
+
+
+async def _reading(app: web.Application) -> AsyncIterator[None]:
+    """The standby, where there is one; a process starts without it as well."""
+    standby = app[STANDBY]
+    if standby:
+        await asyncio.to_thread(standby.start)
+    yield
+    if standby:
+        await asyncio.to_thread(standby.close)
 
 
 async def _configuration(app: web.Application) -> AsyncIterator[None]:
@@ -125,13 +165,15 @@ async def _configuration(app: web.Application) -> AsyncIterator[None]:
 
 async def _intake(app: web.Application) -> AsyncIterator[None]:
     """The writer, the worker and the hub, in the order in which deliveries pass through them."""
-    hub = app[HUB] = Hub(app[STORE])
+    hub = app[HUB] = Hub(app[STORE], app[STANDBY])
     instruments = app[INSTRUMENTS] = Instruments()
-    worker = app[WORKER] = Worker(app[STORE], lambda: app[CONFIG].now, lambda _: hub.notify(), instruments)
+    worker = app[WORKER] = Worker(
+        app[STORE], lambda: app[CONFIG].now, lambda _: hub.notify(), instruments, app[TRACING]
+    )
     spool = app[SPOOL] = await asyncio.to_thread(_spool, app)
-    writer = app[WRITER] = Writer(app[STORE], worker.wake, spool, instruments)
+    writer = app[WRITER] = Writer(app[STORE], worker.wake, spool, instruments, app[TRACING])
     drain = SpoolDrain(app[STORE], spool, worker.wake) if spool else None
-    readiness = app[READINESS] = Readiness(app[SETTINGS], app[STORE], writer, worker, spool)
+    readiness = app[READINESS] = Readiness(app[SETTINGS], app[STORE], writer, worker, spool, app[STANDBY])
     listener = None if app[STORE].is_sqlite else Listener(app[STORE].url, hub.notify)
     worker.start()
     if drain:

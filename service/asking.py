@@ -6,7 +6,7 @@ import asyncio
 import base64
 import binascii
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, TypeVar
 from zoneinfo import available_timezones
@@ -14,15 +14,18 @@ from zoneinfo import available_timezones
 import orjson
 import sqlalchemy as sa
 from aiohttp import web
+from sqlalchemy.exc import SQLAlchemyError
 
 from incidents import clock_words
 from incidents.acts import Acting
 from incidents.entries import Changes
 from incidents.model import Site
 from incidents.pulses import pulse
+from incidents.tables import instant, micros
 from service import clock
 from service.access import Identity
-from service.keys import CONFIG, HUB, IDENTITY, READERS, STORE, WORKER
+from service.keys import CONFIG, HUB, IDENTITY, READERS, STANDBY, STORE, WORKER
+from service.standby import Standby
 
 T = TypeVar("T")
 MOST_LISTED = 500
@@ -30,6 +33,12 @@ BODY_SECONDS = 10.0
 ENDS = ("to", "until")
 """The parameters that end a window: what is rounded there goes to the end of its unit."""
 ASKED_AT = "asked_at"
+WROTE_COOKIE = "barograph_wrote"
+"""When a browser last changed something: until the standby shows it, that browser is served by the database itself."""
+CLOCKS_APART = timedelta(seconds=1)
+"""By how much the clocks of two processes may differ."""
+DRAWN = ("/export.", "/figure", "/timeline", "/postmortem.", "/bundle", "/grafana/")
+"""Parts of the API's paths whose answers are looked at, not acted on: those alone are read from the standby."""
 
 
 class AskingError(ValueError):
@@ -42,14 +51,40 @@ def identity(request: web.Request) -> Identity:
 
 
 async def read(request: web.Request, query: Callable[[sa.Connection], T]) -> T:
-    """Run a query in a read transaction on the thread pool."""
-    store = request.app[STORE]
+    """Run a query in a read transaction on the thread pool: on the standby where there is one and it will do."""
+    store, standby = request.app[STORE], request.app[STANDBY]
+    chosen = standby if standby and _may_be_late(request, standby) else None
 
     def run() -> T:
+        if chosen:
+            try:
+                with chosen.reading() as connection:
+                    return query(connection)
+            except SQLAlchemyError as error:
+                if not chosen.gave_up(error):
+                    raise
         with store.reading() as connection:
             return query(connection)
 
     return await asyncio.get_running_loop().run_in_executor(request.app[READERS], run)
+
+
+def _may_be_late(request: web.Request, standby: Standby) -> bool:
+    """Whether a request may be shown what stood some seconds ago: nobody is, of what he changed himself."""
+    if request.method not in ("GET", "HEAD"):
+        return False
+    if request.path.startswith("/api/") and not any(part in request.path for part in DRAWN):
+        return False
+    wrote = request.cookies.get(WROTE_COOKIE, "")
+    if not (wrote.isascii() and wrote.isdecimal() and len(wrote) < 18):
+        return True
+    return standby.has(instant(int(wrote)) + CLOCKS_APART)
+
+
+def note_write(request: web.Request, answer: web.StreamResponse) -> None:
+    """Let a browser that has changed something bear when."""
+    if request.app[STANDBY] and request.method not in ("GET", "HEAD") and answer.status < 400 and not answer.prepared:
+        answer.set_cookie(WROTE_COOKIE, str(micros(clock.now())), max_age=300, httponly=True, samesite="Lax", path="/")
 
 
 async def compute(request: web.Request, work: Callable[[], T]) -> T:

@@ -236,6 +236,7 @@ for command in (
     cli_shares.share,
     cli_feeds.backfill,
     cli_feeds.import_,
+    cli_feeds.recover,
     cli_sites.site,
     cli_stories.story,
     cli_retention.retention,

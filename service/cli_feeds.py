@@ -78,6 +78,56 @@ def backfill(site: str, since: datetime, until: datetime, source: str | None) ->
         raise fail("some were not answered; the same command asks them again, and only them", UNAVAILABLE)
 
 
+@click.command()
+@click.option("--source", required=True, help="A source that names its `prometheus`.")
+@click.option("--from", "since", required=True, callback=instant, metavar="T", help="The beginning of the window.")
+@click.option("--to", "until", required=True, callback=instant, metavar="T", help="Its end.")
+def recover(source: str, since: datetime, until: datetime) -> None:
+    """Ask a source's Prometheus what fired in a window, for alerts that never arrived; what did is the same alert."""
+    import asyncio
+
+    from incidents import deliveries
+    from incidents.deliveries import Arrival
+    from incidents.receipts import DeliveryIds, receipt_of
+    from service import clock
+    from service.backfill import read_all
+    from service.outbound import FetchError, Outbound
+    from service.recovering import ask, recoverable
+    from service.seal import open_all, secret_key
+
+    if until <= since:
+        raise click.UsageError("--to: lies before --from")
+    settings = settings_of()
+    with told(), opened(settings) as store:
+        config = config_in(store)
+        found = recoverable(config).get(source)
+        if found is None:
+            raise fail(f"no source {source} names its `prometheus`", NOT_FOUND)
+        with store.reading() as connection:
+            secrets = open_all(connection, secret_key(settings)).get(source, ())
+
+        async def run() -> Any:  # noqa: ANN401  # the answers
+            outbound = Outbound(settings)
+            try:
+                return await ask(outbound, found, secrets, since, until)
+            finally:
+                await outbound.close()
+
+        try:
+            answers = asyncio.run(run())
+        except FetchError as error:
+            raise fail(f"{source}: {error}", UNAVAILABLE) from None
+        ids = DeliveryIds()
+        arrivals = [Arrival(ids.next(now := clock.now()), source, now, one.headers, one.body) for one in answers]
+        with store.intake(len(arrivals)) as connection:
+            deliveries.append(connection, arrivals)
+        read_all(store, config)
+    for one in arrivals:
+        click.echo(f"{source}: recovered as {receipt_of(one.id)}")
+    if not arrivals:
+        click.echo(f"{source}: nothing fired")
+
+
 @click.command(name="import")
 @click.argument("what")
 @click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))

@@ -21,6 +21,7 @@ import dashboards
 from incidents import configured, schema
 from incidents.adapters import adapters
 from incidents.config import Config, ConfigError
+from incidents.feeds import recovery
 from incidents.feeds.health import feed_health
 from incidents.proofs.repeats import REPEATED
 from incidents.store import Store
@@ -217,6 +218,7 @@ def _record(store: Store) -> Findings:
             _backlog,
             _senders,
             _feeds,
+            _recoveries,
             _quarantine,
         )
         for look in looks:
@@ -267,6 +269,13 @@ def _feeds(connection: sa.Connection, config: Config, now: datetime) -> Findings
             yield Finding("warning", "feeds", f"{name}: {feed.why_unasked}", "see that `barograph serve` runs")
     if not stale:
         yield Finding("ok", "feeds", f"{len(feeds)} feeds, none stale")
+
+
+def _recoveries(connection: sa.Connection, _config: Config, _now: datetime) -> Findings:
+    for row in recovery.waiting(connection):
+        window = f"from {row.gap_since:%Y-%m-%d %H:%M} to {row.gap_until:%Y-%m-%d %H:%M} UTC"
+        text = f"what {row.source} could not deliver {window} is not recovered: {row.error or 'it was not asked'}"
+        yield Finding("warning", "recovery", text, "see that its `prometheus` is right and may be reached")
 
 
 def _quarantine(connection: sa.Connection, _config: Config, _now: datetime) -> Findings:

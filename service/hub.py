@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from incidents.pulses import PULSE
 from incidents.store import Store
+from service.standby import Standby
 
 log = logging.getLogger(__name__)
 
@@ -19,6 +20,8 @@ PATIENCE_SECONDS = 2.0
 """How long another process's change may go unnoticed on SQLite, where nothing tells of it."""
 LISTENING_SECONDS = 15.0
 """The same on PostgreSQL, which tells of it: this is for what is lost with the listener's connection."""
+STANDBY_SECONDS = 0.5
+"""How often a standby is asked: the database tells of a change before its standby shows it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +41,14 @@ class Subscriber:
 
 
 class Hub:
-    """Broadcasts pulses. `notify` may be called from any thread."""
+    """Broadcasts pulses. `notify` may be called from any thread.
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    With a standby a pulse is read there: whoever is told of a change and asks for it finds it.
+    """
+
+    def __init__(self, store: Store, standby: Standby | None = None) -> None:
+        self._store, self._standby = store, standby
+        self._reading = standby.reading if standby else store.reading
         self._loop = asyncio.get_running_loop()
         self._news = asyncio.Event()
         self._subscribers: set[Subscriber] = set()
@@ -90,7 +97,7 @@ class Hub:
     async def _turn(self) -> None:
         """Wait for news, or as long as another process's may wait, and broadcast it."""
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS if self._store.is_sqlite else LISTENING_SECONDS):
+            async with asyncio.timeout(self._patience()):
                 await self._news.wait()
         except TimeoutError:
             pass
@@ -102,6 +109,11 @@ class Hub:
             self.last = pulse.id
             self._broadcast(pulse)
 
+    def _patience(self) -> float:
+        if self._standby and self._standby.is_read and self._subscribers:
+            return STANDBY_SECONDS
+        return PATIENCE_SECONDS if self._store.is_sqlite else LISTENING_SECONDS
+
     def close(self) -> None:
         """End every stream."""
         self.draining = True
@@ -110,7 +122,7 @@ class Hub:
 
     def since(self, last: int, limit: int = 1000) -> list[Pulse]:
         """Pulses after a cursor, the oldest first."""
-        with self._store.reading() as connection:
+        with self._reading() as connection:
             rows = connection.execute(
                 sa.select(PULSE.c.id, PULSE.c.topics).where(PULSE.c.id > last).order_by(PULSE.c.id).limit(limit)
             ).all()
@@ -118,12 +130,12 @@ class Hub:
 
     def knows(self, last: int) -> bool:
         """Whether every pulse after this cursor is still kept."""
-        with self._store.reading() as connection:
+        with self._reading() as connection:
             first = connection.execute(sa.select(sa.func.min(PULSE.c.id))).scalar()
         return first is None or last + 1 >= first
 
     def _newest(self) -> int:
-        with self._store.reading() as connection:
+        with self._reading() as connection:
             return int(connection.execute(sa.select(sa.func.max(PULSE.c.id))).scalar() or 0)
 
     def _broadcast(self, pulse: Pulse) -> None:

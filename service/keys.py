@@ -14,6 +14,8 @@ from service.hub import Hub
 from service.instruments import Instruments
 from service.settings import Settings
 from service.spool import Spool
+from service.standby import Standby
+from service.tracing import Tracing
 from service.worker import Worker
 from service.writer import Writer
 
@@ -30,11 +32,13 @@ STORE = web.AppKey("store", Store)
 CONFIG = web.AppKey("config", Configured)
 ACCESS = web.AppKey("access", Access)
 WRITER = web.AppKey("writer", Writer)
+STANDBY: web.AppKey[Standby | None] = web.AppKey("standby")
 SPOOL: web.AppKey[Spool | None] = web.AppKey("spool")
 WORKER = web.AppKey("worker", Worker)
 READERS = web.AppKey("readers", ThreadPoolExecutor)
 KEY_CHECKS = web.AppKey("key_checks", ThreadPoolExecutor)
 INSTRUMENTS = web.AppKey("instruments", Instruments)
 HUB = web.AppKey("hub", Hub)
+TRACING: web.AppKey[Tracing] = web.AppKey("tracing")
 DEMO = web.AppKey("demo", bool)
 IDENTITY = web.RequestKey("identity", Identity)

@@ -166,6 +166,10 @@ def _of_checks(checks: list[Check]) -> Iterator[Metric]:
     for check in checks:
         if check.name == "database" and "seconds" in check.told:
             yield _gauge("database_answer_seconds", "How long the database took to answer", check.told["seconds"])
+        if check.name == "standby":
+            yield _gauge("standby_is_read", "1 while pages are read from the standby", float(check.told["is_read"]))
+            if (lag := check.told["lag_seconds"]) is not None:
+                yield _gauge("standby_lag_seconds", "How far the standby is behind the database", lag)
         if check.name == "disk" and "free_bytes" in check.told:
             yield _gauge("disk_free_bytes", "Free bytes of the disk that holds the record", check.told["free_bytes"])
             yield _gauge("disk_size_bytes", "Bytes of that disk", check.told["size_bytes"])

@@ -23,7 +23,7 @@ from incidents.store import Store
 from service import clock
 from service.answers import asked_now, delivery_headers, judged, masked, masked_text, with_key, without_keys
 from service.following import Following, links_in
-from service.keys import ACCESS, CONFIG, SETTINGS, STORE, WRITER
+from service.keys import ACCESS, CONFIG, SETTINGS, STORE, TRACING, WRITER
 from service.outbound import AT_ONCE, Fetched, FetchError, Outbound
 from service.writer import OverloadedError
 
@@ -86,7 +86,9 @@ class Polling:
     async def _take(self, turn: Turn) -> None:
         """One turn, from the socket to the log; a job boundary: no feed may end the polling of the others."""
         try:
-            came = await self._ask(turn)
+            with self._app[TRACING].span("poll", barograph__source=turn.asking.source) as span:
+                came = await self._ask(turn)
+                span.note(barograph__outcome=came.outcome)
             self.outcomes[came.outcome] += 1
             left = await self._following.follow(turn.asking, came) if came.outcome != "failed" else 0
             await asyncio.to_thread(self._finish, turn, came, left)

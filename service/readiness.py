@@ -26,6 +26,7 @@ from incidents.views.condition import MOST_COUNTED, Backlog, backlog
 from service import clock, durability
 from service.settings import Settings
 from service.spool import Spool
+from service.standby import Standby
 from service.worker import Worker
 from service.writer import Writer
 
@@ -76,9 +77,16 @@ def look(store: Store) -> Look:
 class Readiness:
     """One process's readiness. At most one look at the database is under way, however many ask."""
 
-    def __init__(
-        self, settings: Settings, store: Store, writer: Writer, worker: Worker, spool: Spool | None = None
+    def __init__(  # noqa: PLR0917  # what a delivery and a page pass through
+        self,
+        settings: Settings,
+        store: Store,
+        writer: Writer,
+        worker: Worker,
+        spool: Spool | None = None,
+        standby: Standby | None = None,
     ) -> None:
+        self._standby = standby
         self._store, self._writer, self._worker, self._spool = store, writer, worker, spool
         self._lacks_spool = spool is None and settings.spool_mib > 0 and not store.is_sqlite
         self._folder = _folder_of(settings, store)
@@ -103,6 +111,8 @@ class Readiness:
             found = [*map(_only_warns, found), _spool(self._spool, clock.now())]
         elif self._lacks_spool:
             found.append(Check("spool", None, LACKS_SPOOL))
+        if self._standby:
+            found.append(_reading(self._standby))
         return [*found, _disk(self._folder)] if self._folder else found
 
     def _of_process(self) -> Iterator[Check]:
@@ -151,6 +161,11 @@ def _spool(spool: Spool, now: datetime) -> Check:
     told = {"deliveries": held.deliveries, "bytes": held.bytes, "age_seconds": round(age, 1), "aside": held.aside}
     warning = f"{held.deliveries} acknowledged deliveries wait for the database" if held.deliveries else None
     return Check("spool", None if spool.has_room else "the spool is nearly full", warning, told)
+
+
+def _reading(standby: Standby) -> Check:
+    """Where pages are read: whatever it is, they are, so nobody is turned away for it."""
+    return Check("standby", None, standby.words() or None, {"is_read": standby.is_read, "lag_seconds": standby.lag})
 
 
 def _database(seen: Look) -> Check:

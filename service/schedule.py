@@ -25,6 +25,7 @@ from service import clock, reports
 from service.auditing import AUDITING
 from service.keys import ACCESS, CONFIG, HUB, KEY_CHECKS, SETTINGS, STORE, WORKER
 from service.polling import POLLING
+from service.recovering import RECOVERING
 from service.sending import SENDING
 
 log = logging.getLogger(__name__)
@@ -35,6 +36,8 @@ REPORT_SECONDS = 60
 """How often it is looked whether a period has ended of which no report is written."""
 POLL_SECONDS = 1
 """How often it is looked whose turn it is to be asked."""
+RECOVER_SECONDS = 15
+"""How often it is said that deliveries can be taken; well under the gap after which they are asked for."""
 SEND_SECONDS = 1
 """How often it is looked whether destinations are to be told something."""
 RELOAD_SECONDS = 2
@@ -44,17 +47,21 @@ ASKED_SECONDS = 3600
 """How often the log of askings is kept within its bounds."""
 RETENTION_SECONDS = 3600
 PULSES_KEPT = timedelta(days=1)
+LAST_SECONDS = 5.0
+"""How long ticks under way may take to end with the process."""
 
 
 async def running(app: web.Application) -> AsyncIterator[None]:
     """The scheduler, for as long as the application runs."""
     scheduler = AsyncIOScheduler(timezone="UTC")
+    under_way: set[asyncio.Task[None]] = set()
     ticks = (
         (RULES_SECONDS, _settle),
         (RELOAD_SECONDS, _reload),
         (HOUSE_SECONDS, _keep_house),
         (POLL_SECONDS, _poll),
         (SEND_SECONDS, _send),
+        (RECOVER_SECONDS, _recover),
         *(((REPORT_SECONDS, _report),) if app[SETTINGS].report_dir else ()),
         (ASKED_SECONDS, _sum_asked),
         (RETENTION_SECONDS, _retain),
@@ -62,18 +69,43 @@ async def running(app: web.Application) -> AsyncIterator[None]:
     for seconds, tick in ticks:
         # A late tick still runs, and only once however many were missed.
         scheduler.add_job(
-            _guarded(tick, app),
+            _kept(_guarded(tick, app), under_way),
             "interval",
             seconds=seconds,
             max_instances=1,
             coalesce=True,
             misfire_grace_time=None,
             id=tick.__name__,
+            name=tick.__name__.strip("_"),
         )
     scheduler.start()
     yield
-    scheduler.shutdown(wait=False)
+    await _end(scheduler, under_way)
     await _guarded(_keep_house, app)()
+
+
+async def _end(scheduler: AsyncIOScheduler, under_way: set[asyncio.Task[None]]) -> None:
+    """Begin no tick more, and let those under way end: the scheduler would cut them off and log an error for each."""
+    scheduler.pause()
+    await asyncio.sleep(0)  # what was handed to the loop a moment ago begins, and is among those under way
+    if under_way:
+        await asyncio.wait(under_way, timeout=LAST_SECONDS)
+    scheduler.shutdown(wait=False)
+
+
+def _kept(run: Callable[[], Awaitable[None]], under_way: set[asyncio.Task[None]]) -> Callable[[], Awaitable[None]]:
+    """A tick that is among those `under_way` while it runs."""
+
+    async def kept() -> None:
+        task = asyncio.current_task()
+        assert task
+        under_way.add(task)
+        try:
+            await run()
+        finally:
+            under_way.discard(task)
+
+    return kept
 
 
 def _guarded(tick: Callable[[web.Application], Awaitable[None]], app: web.Application) -> Callable[[], Awaitable[None]]:
@@ -97,6 +129,10 @@ async def _poll(app: web.Application) -> None:
 
 async def _send(app: web.Application) -> None:
     await app[SENDING].tick()
+
+
+async def _recover(app: web.Application) -> None:
+    await app[RECOVERING].tick()
 
 
 async def _report(app: web.Application) -> None:

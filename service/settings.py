@@ -36,6 +36,11 @@ class Setting:
 SETTINGS: tuple[Setting, ...] = (
     Setting("DATABASE_URL", "", "sqlite:///FILE or postgresql://…; by default barograph.db in DATA_DIR"),
     Setting("DATABASE_PASSWORD", "", "The password of DATABASE_URL's user, where it does not hold one", secret=True),
+    Setting(
+        "READ_DATABASE_URL",
+        "",
+        "A standby of DATABASE_URL's PostgreSQL, from which pages, exports and streams are read",
+    ),
     Setting("DATA_DIR", "./var", "Where files are kept: the database, the secret key"),
     Setting(
         "SPOOL_MIB",
@@ -61,6 +66,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("REPORT_EVERY", "month", "month, quarter or year"),
     Setting("REPORT_FORMATS", "pdf", "Of pdf, html, docx, md, separated by commas"),
     Setting("REPORT_ZONE", "UTC", "The time zone by whose days a period begins and ends"),
+    Setting(
+        "OTLP_ENDPOINT", "", "http://HOST:4318 of an OpenTelemetry collector that traces are sent to; none without it"
+    ),
     Setting("OPEN_METRICS", "false", "true opens /metrics without a token"),
 )
 _ORIGIN = re.compile(r"https?://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?", re.ASCII | re.IGNORECASE)
@@ -74,6 +82,8 @@ class Settings:
     database_url: str
     """With its password."""
     database_password: str | None
+    read_database_url: str
+    """With its password; empty where there is no standby."""
     data_dir: Path
     spool_mib: int
     retention: Mapping[str, int]
@@ -95,6 +105,7 @@ class Settings:
     report_every: Every
     report_formats: tuple[str, ...]
     report_zone: str
+    otlp_endpoint: str
     open_metrics: bool
     origins: Mapping[str, str]
     """Where each came from: flag, environment, file or default."""
@@ -151,6 +162,8 @@ def _checked(values: Mapping[str, str], origins: dict[str, str], files: Mapping[
             raise SettingsError(f"{name}: true or false is expected")
     if not (values["CONTACT"].isascii() and values["CONTACT"].isprintable() and len(values["CONTACT"]) <= 200):
         raise SettingsError("CONTACT: up to 200 printable ASCII characters are expected")
+    if values["OTLP_ENDPOINT"] and not values["OTLP_ENDPOINT"].startswith(("http://", "https://")):
+        raise SettingsError("OTLP_ENDPOINT: http://HOST:4318 is expected")
     if values["OUTBOUND_PROXY"] and not values["OUTBOUND_PROXY"].startswith("http://"):
         raise SettingsError("OUTBOUND_PROXY: http://HOST:PORT is expected")
     for name in ("ADMIN_TOKEN", "SECRET_KEY"):
@@ -168,6 +181,7 @@ def _checked(values: Mapping[str, str], origins: dict[str, str], files: Mapping[
         raise SettingsError("DATABASE_URL: sqlite:///FILE or postgresql://… is expected")
     return Settings(
         database_password=values["DATABASE_PASSWORD"] or None,
+        read_database_url=_standby(values, url),
         database_url=_with_password(url, values["DATABASE_PASSWORD"]) or f"sqlite:///{data_dir / 'barograph.db'}",
         data_dir=data_dir,
         spool_mib=spool_mib,
@@ -190,6 +204,7 @@ def _checked(values: Mapping[str, str], origins: dict[str, str], files: Mapping[
         report_every=values["REPORT_EVERY"],  # type: ignore[arg-type]  # checked above
         report_formats=formats,
         report_zone=values["REPORT_ZONE"],
+        otlp_endpoint=values["OTLP_ENDPOINT"],
         open_metrics=values["OPEN_METRICS"] == "true",
         origins=origins,
         files=files,
@@ -223,6 +238,19 @@ def _origins(text: str) -> tuple[str, ...]:
     return origins
 
 
+def _standby(values: Mapping[str, str], url: str) -> str:
+    """The standby's URL, with DATABASE_PASSWORD where it holds none of its own."""
+    standby = values["READ_DATABASE_URL"]
+    if not standby:
+        return ""
+    if not (
+        url.startswith("postgres") and standby.startswith(("postgresql://", "postgres://", "postgresql+psycopg://"))
+    ):
+        raise SettingsError("READ_DATABASE_URL: postgresql://… is expected, beside a DATABASE_URL that is one too")
+    has_own = ":" in standby.partition("://")[2].partition("@")[0] or "@" not in standby
+    return standby if has_own else _with_password(standby, values["DATABASE_PASSWORD"])
+
+
 def _with_password(url: str, password: str) -> str:
     """A database URL with this password in its place; as it is where none was given."""
     if not password:
@@ -252,7 +280,7 @@ def shown(settings: Settings) -> list[tuple[str, str, str]]:
     for setting in SETTINGS:
         value = held[setting.name.lower()]
         text = ("set" if value else "not set") if setting.secret else _text(value)
-        if setting.name in ("DATABASE_URL", "OUTBOUND_PROXY"):
+        if setting.name in ("DATABASE_URL", "READ_DATABASE_URL", "OUTBOUND_PROXY", "OTLP_ENDPOINT"):
             text = hide_password(text)
         rows.append((setting.name, text, settings.origins[setting.name]))
     return rows

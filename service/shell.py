@@ -16,10 +16,10 @@ from dashboards.pages import error_page
 from incidents.acts import ConflictError, NotFoundError
 from incidents.views.view import Viewer
 from service.access import Identity, Role
-from service.asking import AskingError
+from service.asking import AskingError, note_write
 from service.auditing import AUDITING
 from service.inbox import key_of, whose
-from service.keys import IDENTITY, SETTINGS
+from service.keys import IDENTITY, SETTINGS, TRACING
 from service.log import REQUEST, request_id_of
 from service.problem import problem
 from service.viewing import viewer_for
@@ -58,6 +58,22 @@ OPEN_PATHS = ("/livez", "/readyz", "/static/", "/sign-in", "/favicon.ico", "/sha
 @web.middleware
 async def shell(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Wrap every handler; the inbox has its own door and its own answers."""
+    tracing = request.app[TRACING]
+    if not tracing.is_on:
+        return await _answered(request, handler)
+    what = f"{request.method} {route_of(request)}"
+    about = {"http__request__method": request.method, "http__route": route_of(request)}
+    with tracing.span(what, headers=_trace_context(request), **about) as span:
+        answer = await _answered(request, handler)
+        span.note(http__response__status_code=answer.status)
+        return answer
+
+
+def _trace_context(request: web.Request) -> dict[str, str]:
+    return {name: request.headers[name] for name in ("traceparent", "tracestate") if name in request.headers}
+
+
+async def _answered(request: web.Request, handler: Handler) -> web.StreamResponse:
     path = request.path
     if path.startswith("/in/"):
         return await told(request, handler)
@@ -73,6 +89,7 @@ async def shell(request: web.Request, handler: Handler) -> web.StreamResponse:
 async def _headed(request: web.Request, handler: Handler, path: str, named: str) -> web.StreamResponse:
     is_open = path.startswith(OPEN_PATHS) or (path == "/metrics" and request.app[SETTINGS].open_metrics)
     answer = await told(request, handler if is_open else _behind_the_door(handler))
+    note_write(request, answer)
     if not answer.prepared:
         own = answer.headers.get("Content-Security-Policy", CSP)
         answer.headers["X-Request-Id"] = named
@@ -158,16 +175,23 @@ async def told(request: web.Request, handler: Handler) -> web.StreamResponse:
     except (OperationalError, InterfaceError, PoolTimeoutError) as error:
         log.warning("%s %s: the database does not answer: %s", request.method, route_of(request), _first_line(error))
         return _tell(request, "overloaded", 503, "the database does not answer now; come back soon")
-    except Exception as error:  # the one answer to a fault of ours: logged with an id, told without its insides
+    except ConnectionResetError:
+        # Who asked has gone before its body was whole: no fault of ours, and nobody to be told.
+        log.info("%s %s: the sender has gone", request.method, route_of(request))
+        return _tell(request, "overloaded", 503, "the request was cut off")
+    except Exception:  # the one answer to a fault of ours: logged with an id, told without its insides
         request_id = REQUEST.get(None) or request_id_of(None)
         log.exception(
             "request %s failed: %s %s", request_id, request.method, route_of(request), extra={"request": request_id}
         )
-        if request.path.startswith("/in/"):
-            # A 5xx of another kind would make a sender repeat a body for ever that we cannot take.
-            return problem("overloaded", "the service failed; it was logged", headers={"Retry-After": "10"})
-        del error
-        return _tell(request, "fault", 500, "it was logged", request_id=request_id)
+        return _fault(request, request_id)
+
+
+def _fault(request: web.Request, request_id: str) -> web.StreamResponse:
+    if request.path.startswith("/in/"):
+        # A 5xx of another kind would make a sender repeat a body for ever that we cannot take.
+        return problem("overloaded", "the service failed; it was logged", headers={"Retry-After": "10"})
+    return _tell(request, "fault", 500, "it was logged", request_id=request_id)
 
 
 def _tell(

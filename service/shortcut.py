@@ -23,7 +23,7 @@ from incidents.adapters import adapters
 from incidents.spoken import TEST_HEADER
 from service import clock
 from service.inbox import BODIES, BODY_SECONDS, is_kept, later, not_in_time
-from service.keys import ACCESS, CONFIG, KEY_CHECKS, WRITER
+from service.keys import ACCESS, CONFIG, KEY_CHECKS, TRACING, WRITER
 from service.shell import SERVER, told
 from service.writer import OverloadedError
 
@@ -74,6 +74,7 @@ class Shortcut:
         self._otherwise = otherwise
         self._config, self._access = app[CONFIG], app[ACCESS]
         self._writer, self._bodies, self._checks = app[WRITER], app[BODIES], app[KEY_CHECKS]
+        self._is_traced = app[TRACING].is_on
         self._second = -1
         self._head: dict[int, bytes] = {}
 
@@ -91,7 +92,7 @@ class Shortcut:
     def _plain(self, request: web.Request) -> Take | None:
         """What takes this delivery, where it is plain and its key is right; else None, and nothing has been read."""
         path = PLAIN.fullmatch(request.raw_path)
-        if path is None or request.method != "POST":
+        if path is None or request.method != "POST" or self._is_traced:
             return None
         source = self._config.now.source(path[1])
         adapter = adapters().get(source.adapter) if source else None

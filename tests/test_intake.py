@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import socket
 import sqlite3
+import struct
 import threading
 import time
 from collections.abc import Iterator
@@ -18,7 +20,20 @@ import psycopg
 import pytest
 
 from tests.conftest import StartBarograph
-from tests.senders import CONFIG, HOOK_KEY, KEY, ago, alert, incident_of, message, problem_of, served, walk
+from tests.senders import (
+    CONFIG,
+    HOOK_KEY,
+    KEY,
+    ago,
+    alert,
+    head,
+    incident_of,
+    message,
+    problem_of,
+    raw_connection,
+    served,
+    walk,
+)
 from tests.servers import Answer, Barograph
 
 
@@ -233,6 +248,20 @@ def test_every_2xx_before_a_sigterm_is_stored(barograph: StartBarograph) -> None
     service.start()
     service.until(lambda: service.json("/api/v1/sources")["items"][0]["unread"] == 0)
     assert len(service.json("/api/v1/incidents")["items"]) == 1
+
+
+def test_a_sender_that_goes_in_the_middle_of_its_body_is_no_fault_of_ours(barograph: StartBarograph) -> None:
+    service = barograph(CONFIG)
+    for fields in ((), ("X-Api-Key: another-way",)):
+        with closing(raw_connection(service)) as connection:
+            connection.sendall(head("/in/am", "Content-Length: 1000", *fields) + b"{")
+            # Closed with a reset: a balancer that gives a request up does the same.
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            time.sleep(0.2)
+    assert service.read(service.send("am", message(alert("a", ago(minutes=1))), KEY))["state"] == "read"
+    assert service.terminate() == 0
+    assert "Traceback" not in service.log
+    assert "the sender has gone" in service.log
 
 
 def test_an_open_stream_does_not_hold_the_end(barograph: StartBarograph) -> None:

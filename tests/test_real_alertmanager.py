@@ -102,6 +102,25 @@ def starts_by_prometheus(prometheus: Server) -> dict[str, datetime]:
     return found
 
 
+def evaluations(prometheus: Server) -> int:
+    """At how many evaluations an alert has fired."""
+    query = "/api/v1/query?query=sum(count_over_time(ALERTS%7Balertstate=%22firing%22%7D%5B1h%5D))"
+    found = prometheus.request("GET", query).json()["data"]["result"]
+    return int(found[0]["value"][1]) if found else 0
+
+
+def recover(service: Barograph, monitor: Server, since: datetime) -> str:
+    """Name the Prometheus in the configuration, and ask it what fired since then; what the command printed."""
+    named = f'adapter = "alertmanager"\nprometheus = "{monitor.url}"'
+    service.config_path.write_text(CONFIG.replace('adapter = "alertmanager"', named))
+    applied = service.cli("apply", str(service.config_path))
+    assert applied.returncode == 0, applied.stderr
+    window = ("--from", instants.text(since - timedelta(minutes=1)), "--to", instants.text(clock.now()))
+    done = service.cli("recover", "--source", "am", *window)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 def alerts_of(barograph: Barograph, incident: str) -> dict[str, dict[str, Any]]:
     """Alerts by name."""
     items = barograph.json(f"/api/v1/incidents/{incident}/alerts")["items"]
@@ -114,7 +133,7 @@ def alerts_of(barograph: Barograph, incident: str) -> dict[str, dict[str, Any]]:
 def test_an_alert_opens_an_incident_and_resolves(
     barograph: StartBarograph, alertmanager: StartServer, prometheus: StartServer
 ) -> None:
-    service = barograph(CONFIG)
+    service = barograph(CONFIG, settings={"ALLOW_PRIVATE_NETWORKS": "127.0.0.0/8"})
     router = alertmanager(ROUTING.format(url=service.url, key=KEY))
     with room() as (gauges, port):
         monitor = prometheus(PROMETHEUS.format(room=port, router=router.port), {"rules.yml": RULES})
@@ -141,6 +160,11 @@ def test_an_alert_opens_an_incident_and_resolves(
 
         gauges |= {"room_temperature_celsius": 24, "pump_running": 1}
         service.until(lambda: all(a["ends_at"] for a in alerts_of(service, incident["id"]).values()), 90)
+        arrived = alerts_of(service, incident["id"])
+        recover(service, monitor, began)
+        after = alerts_of(service, incident["id"])
+        assert all(after[name].pop("statements") > alert.pop("statements") for name, alert in arrived.items())
+        assert after == arrived, "what arrived is the same alert, and its words hold"
     lines = service.json(f"/api/v1/incidents/{incident['id']}/timeline")["items"]
     told = [(line["kind"], line["text"]) for line in lines]
     for title in ("Too hot in Sacramento", "A pump stands still"):
@@ -153,6 +177,37 @@ def test_an_alert_opens_an_incident_and_resolves(
     items = service.json("/api/v1/incidents")["items"]
     assert [item["id"] for item in items] == [incident["id"]]
     assert service.json("/api/v1/deliveries?state=quarantined")["items"] == []
+
+
+def test_what_never_arrived_is_asked_of_prometheus_and_marked(
+    barograph: StartBarograph, prometheus: StartServer
+) -> None:
+    service = barograph(CONFIG, settings={"ALLOW_PRIVATE_NETWORKS": "127.0.0.0/8"})
+    with room() as (gauges, port):
+        # Nobody listens where its Alertmanager should be.
+        monitor = prometheus(PROMETHEUS.format(room=port, router=1), {"rules.yml": RULES})
+        gauges["room_temperature_celsius"] = 41
+        began = monitor.until(lambda: starts_by_prometheus(monitor), 60)["RoomTooHot"]
+        # One sample alone tells of no interval.
+        monitor.until(lambda: evaluations(monitor) >= 3, 60)
+        gauges["room_temperature_celsius"] = 24
+        monitor.until(lambda: not starts_by_prometheus(monitor), 60)
+        # One more evaluation tells that it is over.
+        ended = clock.now()
+        monitor.until(lambda: clock.now() - ended > timedelta(seconds=2))
+        assert "recovered as" in recover(service, monitor, began)
+    (incident,) = service.json("/api/v1/incidents")["items"]
+    opened = instants.parse(incident["opened_at"])
+    assert opened
+    assert abs((opened - began).total_seconds()) < 0.002
+    (alert,) = alerts_of(service, incident["id"]).values()
+    assert alert["ends_at"]
+    lines = service.json(f"/api/v1/incidents/{incident['id']}/timeline")["items"]
+    told = {line["kind"]: line["text"] for line in lines}
+    assert told["alert"].endswith("(recovered)")
+    assert told["alert_ended"].endswith("(recovered)")
+    receipt = next(line for line in lines if line["kind"] == "alert")["evidence"]["delivery"]
+    assert service.json(f"/api/v1/deliveries/{receipt}")["adapter"] == "prometheus_recovered"
 
 
 BORROWED = """

@@ -35,6 +35,7 @@ def test_every_setting_can_be_given_by_the_environment_and_by_a_file(tmp_path: P
     given = {
         "DATABASE_URL": "postgresql://u@db/barograph",
         "DATABASE_PASSWORD": "p@/ss",
+        "READ_DATABASE_URL": "postgresql://u@standby/barograph",
         "DATA_DIR": "/srv/barograph",
         "SPOOL_MIB": "64",
         "RETENTION": "alert=400, reading=90",
@@ -57,6 +58,7 @@ def test_every_setting_can_be_given_by_the_environment_and_by_a_file(tmp_path: P
         "REPORT_EVERY": "quarter",
         "REPORT_FORMATS": "pdf, docx",
         "REPORT_ZONE": "Europe/London",
+        "OTLP_ENDPOINT": "http://collector.example:4318",
     }
     assert set(given) == {setting.name for setting in SETTINGS}
     by_environment = settings.read({}, {f"BAROGRAPH_{name}": value for name, value in given.items()})
@@ -65,6 +67,8 @@ def test_every_setting_can_be_given_by_the_environment_and_by_a_file(tmp_path: P
     by_file = settings.read({}, {f"BAROGRAPH_{name}_FILE": str(tmp_path / name) for name in given})
     for found in (by_environment, by_file):
         assert found.database_url == "postgresql://u:p%40%2Fss@db/barograph"
+        assert found.read_database_url == "postgresql://u:p%40%2Fss@standby/barograph"
+        assert found.otlp_endpoint == "http://collector.example:4318"
         assert found.names_a_database
         assert found.public_url == "https://barograph.example"
         assert found.allow_private_networks == ("10.0.0.0/8", "fd00::/8")
@@ -95,6 +99,8 @@ def test_every_setting_can_be_given_by_the_environment_and_by_a_file(tmp_path: P
         ("SECRET_KEY", "short"),
         ("ALLOW_PRIVATE_NETWORKS", "10.0.0.0/8,everything"),
         ("DATABASE_URL", "mysql://db/barograph"),
+        ("READ_DATABASE_URL", "postgresql://standby/barograph"),
+        ("OTLP_ENDPOINT", "collector:4318"),
     ],
 )
 def test_an_impossible_value_is_an_error_that_names_the_setting(name: str, value: str) -> None:

@@ -21,6 +21,7 @@ from incidents.tables.polls import AskedRow, LinkedRow, PollHostRow, PollRow
 from incidents.tables.postmortems import PostmortemRevisionRow
 from incidents.tables.proofs import SeenProofRow
 from incidents.tables.reach import ReachRow, ReadingCountRow
+from incidents.tables.recovery import RecoveryRow
 from incidents.tables.reports import ReportRow
 from incidents.tables.retention import HoldRow, TombstoneRow
 from incidents.tables.settings import KeyRow, PulseRow, RefusalRow, SecretRow, SettingRow
@@ -58,6 +59,7 @@ __all__ = [
     "ReadingCountRow",
     "ReadingRow",
     "RebuildDueRow",
+    "RecoveryRow",
     "RefusalRow",
     "ReportRow",
     "SavedViewRow",

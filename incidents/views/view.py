@@ -278,6 +278,8 @@ class Viewer:
     theme: Literal["auto", "light", "dark"] = "auto"
     csrf: str = ""
     nonce: str = ""
+    aside: str = ""
+    """What is to be said of the page as a whole: how old what it shows is."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,11 @@ from functools import partial
 import orjson
 
 from service import clock
-from tests.bench import answering, burst, feeds, figures, intake, linking, quality, reading, report, zooming
+from tests.bench import answering, burst, feeds, figures, intake, linking, quality, reading, replicated, report, zooming
 from tests.bench.measured import FULL, QUICK, Plan, Row
 from tests.databases import Cluster, cluster
 
-PARTS = ("intake", "feeds", "answering", "burst", "figures", "zoom", "reading", "links", "quality")
+PARTS = ("intake", "feeds", "answering", "burst", "figures", "zoom", "reading", "links", "quality", "replicas")
 
 
 def run(plan: Plan, parts: tuple[str, ...], show: Callable[[str], None]) -> list[Row]:
@@ -24,9 +24,9 @@ def run(plan: Plan, parts: tuple[str, ...], show: Callable[[str], None]) -> list
     with ExitStack() as stack:
         for part in parts:
             print(f"measuring {part} …", file=sys.stderr, flush=True)
-            if part == "intake":
+            if part in _ON_POSTGRESQL:
                 running: Cluster = stack.enter_context(cluster())
-                found = intake.measure(plan, running)
+                found = _ON_POSTGRESQL[part](plan, running)
                 stack.close()
             else:
                 found = _MEASURES[part](plan)
@@ -35,6 +35,10 @@ def run(plan: Plan, parts: tuple[str, ...], show: Callable[[str], None]) -> list
     return rows
 
 
+_ON_POSTGRESQL: dict[str, Callable[[Plan, Cluster], list[Row]]] = {
+    "intake": intake.measure,
+    "replicas": replicated.measure,
+}
 _MEASURES: dict[str, Callable[[Plan], list[Row]]] = {
     "feeds": feeds.measure,
     "answering": answering.measure,

@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from tests.soak import rounds
+from tests.soak import lasting, replicated, rounds
 
 ROUNDS: dict[str, Callable[[Path, float], dict[str, Any]]] = {
     "kills": rounds.kills,
@@ -28,6 +28,8 @@ ROUNDS: dict[str, Callable[[Path, float], dict[str, Any]]] = {
     "stuck": rounds.stuck,
     "tailing": rounds.tailing,
     "backup": rounds.backup,
+    "replicas": replicated.troubles,
+    "lasting": lasting.lasting,
 }
 
 

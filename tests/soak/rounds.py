@@ -32,7 +32,7 @@ from tests import machine, power
 from tests.databases import EMPTY, MIGRATED, Cluster, cluster, migrate
 from tests.pouring import Pouring
 from tests.senders import CONFIG, KEY, ago, alert, head, message
-from tests.servers import Barograph
+from tests.servers import Barograph, Server
 from tests.test_kill9 import THREADS, check, cut_power
 from tests.test_power_cut import check_spool, lost, on_sqlite, spooled
 
@@ -120,7 +120,7 @@ class Timed(Pouring):
         super().__init__(*args, **options)
         self.took: list[float] = []
 
-    def _post(self, service: Barograph, name: str) -> bool:
+    def _post(self, service: Server, name: str) -> bool:
         began = time.monotonic()
         done = super()._post(service, name)
         if done:
