@@ -14,6 +14,7 @@ from service.hub import Hub
 from service.instruments import Instruments
 from service.settings import Settings
 from service.spool import Spool
+from service.throttle import Rates
 from service.worker import Worker
 from service.writer import Writer
 
@@ -37,4 +38,5 @@ KEY_CHECKS = web.AppKey("key_checks", ThreadPoolExecutor)
 INSTRUMENTS = web.AppKey("instruments", Instruments)
 HUB = web.AppKey("hub", Hub)
 DEMO = web.AppKey("demo", bool)
+RATES = web.AppKey("rates", Rates)
 IDENTITY = web.RequestKey("identity", Identity)

@@ -43,6 +43,8 @@ HOUSE_SECONDS = 30
 ASKED_SECONDS = 3600
 """How often the log of askings is kept within its bounds."""
 RETENTION_SECONDS = 3600
+USE_SECONDS = 60
+"""How often it is written down which keys were used."""
 PULSES_KEPT = timedelta(days=1)
 
 
@@ -58,6 +60,7 @@ async def running(app: web.Application) -> AsyncIterator[None]:
         *(((REPORT_SECONDS, _report),) if app[SETTINGS].report_dir else ()),
         (ASKED_SECONDS, _sum_asked),
         (RETENTION_SECONDS, _retain),
+        (USE_SECONDS, _write_uses),
     )
     for seconds, tick in ticks:
         # A late tick still runs, and only once however many were missed.
@@ -74,6 +77,7 @@ async def running(app: web.Application) -> AsyncIterator[None]:
     yield
     scheduler.shutdown(wait=False)
     await _guarded(_keep_house, app)()
+    await _guarded(_write_uses, app)()
 
 
 def _guarded(tick: Callable[[web.Application], Awaitable[None]], app: web.Application) -> Callable[[], Awaitable[None]]:
@@ -125,6 +129,10 @@ async def _retain(app: web.Application) -> None:
         return
     for one in await asyncio.to_thread(Retention(app[STORE], days, clock.now()).run):
         log.info("dropped for its age: %d of %s, %s", one.count, one.source, one.kind)
+
+
+async def _write_uses(app: web.Application) -> None:
+    await asyncio.to_thread(app[ACCESS].write_uses)
 
 
 async def _reload(app: web.Application) -> None:
