@@ -11,6 +11,25 @@ from incidents.views.view import Viewer
 
 SOON = timedelta(days=14)
 """How long before its end a key is marked."""
+_BROWSERS = (("Edg", "Edge"), ("OPR", "Opera"), ("Firefox", "Firefox"), ("Chrome", "Chrome"), ("Safari", "Safari"))
+"""What names a browser, the most telling first: most call themselves by the names of others too."""
+_SYSTEMS = (
+    ("Android", "Android"),
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Windows", "Windows"),
+    ("Mac OS X", "macOS"),
+    ("Linux", "Linux"),
+)
+
+
+def browser(agent: str | None) -> str:
+    """A browser by the name that people know: "Firefox on Windows"; what is no known one as it calls itself."""
+    if not agent:
+        return "unknown"
+    name = next((name for mark, name in _BROWSERS if f"{mark}/" in agent), None)
+    system = next((name for mark, name in _SYSTEMS if mark in agent), None)
+    return f"{name} on {system}" if name and system else name or agent
 
 
 def account_page(
@@ -40,6 +59,7 @@ def account_page(
         done=done,
         error=error,
         ways=WAYS,
+        browser=browser,
     )
 
 
@@ -65,5 +85,6 @@ def access_page(
         current=current,
         made=made,
         ways=WAYS,
+        browser=browser,
         ends_soon=lambda key: key.expires_at is not None and key.expires_at - now < SOON,
     )

@@ -12,6 +12,7 @@ import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner, Result
 
+from dashboards.access_page import browser as browser_named
 from incidents.acts import ConflictError, NotFoundError
 from incidents.store import Store
 from service import accounts, addresses, clock, credentials, key_texts, passwords, sessions
@@ -25,6 +26,8 @@ from tests.senders import CONFIG
 from tests.senders import KEY as INGEST_KEY
 from tests.servers import Answer, Barograph
 from tests.test_access import csrf, form
+from tests.test_axe import grave
+from tests.window import Window
 
 PASSWORD = "quiet harbour, nine gulls"
 OTHER = "a lamp in the seventh window"
@@ -674,3 +677,48 @@ def test_people_have_a_rate_and_monitors_none_and_the_first_start_has_no_account
     service.restart()
     noted = service.json("/api/v1/audit?act=rate_limited")["items"]
     assert sum(act["params"]["count"] for act in noted) >= 10
+
+
+# --- seen -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("agent", "called"),
+    [
+        ("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", "Firefox on Linux"),
+        ("Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 Chrome/140.0 Safari/537.36 Edg/140.0", "Edge on Windows"),
+        ("Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) Version/19.0 Safari/604.1", "Safari on iPhone"),
+        ("curl/8.0", "curl/8.0"),
+        (None, "unknown"),
+    ],
+)
+def test_a_browser_is_called_by_the_name_that_people_know(agent: str | None, called: str) -> None:
+    assert browser_named(agent) == called
+
+
+def test_a_person_signs_in_sees_their_sessions_and_adds_somebody(service: Barograph, browser: Window) -> None:
+    page = browser.open(f"{service.url}/sign-in?next=/access")
+    page.fill("#name", "alice")
+    page.fill("#password", PASSWORD)
+    page.click("button:text-is('Sign in')")
+    page.wait_for_url("**/access")
+    page.fill("#a-name", "grace")
+    page.click("button:text-is('Add an account')")
+    link = page.text_content("#made pre")
+    assert link
+    assert f"{service.url}/sign-in?token=bl_" in link
+    assert page.text_content("#accounts tbody") is not None
+    page.reload()
+    assert page.query_selector("#made") is None, "it is shown once"
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert grave(page) == []
+    page.goto(f"{service.url}/account")
+    assert grave(page) == []
+    page.click("#content button:has-text('Sign out')")
+    page.goto(link.strip())
+    page.wait_for_url("**/account")
+    page.fill("#new", OTHER)
+    page.fill("#again", OTHER)
+    page.click("button:text-is('Set the password')")
+    assert "Your password is set" in (page.text_content("main") or "")
