@@ -150,10 +150,12 @@ def settings_page(settings: Sequence[tuple[str, object, str]], viewer: Viewer, *
     return _page("settings.html", viewer, now, settings=settings)
 
 
-def sign_in_page(*, error: str | None = None, next: str = "/") -> str:  # noqa: A002  the form field's name
-    """`next` is where to go afterwards; anything but a path of ours becomes "/"."""
+def sign_in_page(*, error: str | None = None, next: str = "/", provider: str | None = None) -> str:  # noqa: A002  the form field's name
+    """`next` is where to go afterwards; anything but a path of ours becomes "/". `provider` is the host of one."""
     inside = next.startswith("/") and not next.startswith("//") and "\\" not in next
-    return render("sign_in.html", viewer=None, zone_now="", error=error, next=next if inside else "/")
+    return render(
+        "sign_in.html", viewer=None, zone_now="", error=error, next=next if inside else "/", provider=provider
+    )
 
 
 def error_page(status: int, title: str, detail: str, request_id: str | None, viewer: Viewer | None = None) -> str:

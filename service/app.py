@@ -7,6 +7,7 @@ import logging
 from collections import OrderedDict
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import aiohttp
 import orjson
@@ -18,9 +19,11 @@ from incidents.config import Config
 from incidents.deliveries import BODY_BOUND
 from incidents.store import Store
 from service import (
+    access_pages,
     audit_api,
     exports_api,
     grafana,
+    identity_provider,
     inbox,
     incident_forms,
     metrics,
@@ -38,6 +41,7 @@ from service import (
     schedule,
     sending,
     sharing,
+    sign_in,
     source_pages,
     transcripts_api,
 )
@@ -55,6 +59,7 @@ from service.keys import (
     HUB,
     INSTRUMENTS,
     KEY_CHECKS,
+    RATES,
     READERS,
     SETTINGS,
     SPOOL,
@@ -66,6 +71,7 @@ from service.keys import (
     Configured,
 )
 from service.listener import Listener
+from service.passwords import PASSWORDS, Passwords
 from service.readiness import READINESS, Readiness, readyz
 from service.routes import ROUTES
 from service.seal import secret_key
@@ -74,13 +80,14 @@ from service.shell import SERVER, shell
 from service.spool import Spool
 from service.spool_drain import SpoolDrain
 from service.standby import Standby
+from service.throttle import Guesses, Rates
 from service.tracing import tracing_of
 from service.worker import Worker
 from service.writer import Writer
 
 log = logging.getLogger(__name__)
 
-ADMIN_PAGES = ("/audit",)
+ADMIN_PAGES = ("/access", "/audit")
 READER_THREADS = 4
 READ_CONNECTIONS = READER_THREADS + 4
 """Those of the readers, and some for key checks, streams, reloads and readiness, which never wait for a reader's."""
@@ -98,16 +105,24 @@ def create_app(settings: Settings, store: Store, *, demo: bool = False) -> web.A
     app[AUDITING] = Auditing(store)
     app[sharing.DRAWN] = OrderedDict()
     app[CONFIG] = Configured(Config())
-    app[ACCESS] = Access(store, admin_token=settings.admin_token, secret_key=secret_key(settings))
+    app[ACCESS] = Access(
+        store,
+        admin_token=settings.admin_token,
+        secret_key=secret_key(settings),
+        lasts=timedelta(hours=settings.session_hours),
+        idle=timedelta(hours=settings.session_idle_hours),
+    )
     app[TRACING] = tracing_of(settings.otlp_endpoint)
     app[STANDBY] = _standby(settings, store)
     app[ACCESS].standby = app[STANDBY]
+    app[RATES], app[sign_in.GUESSES], app[PASSWORDS] = Rates(settings.requests_per_minute), Guesses(), Passwords()
     app.cleanup_ctx.extend(
         [
             _tracing,
             _reading,
             _configuration,
             _intake,
+            identity_provider.running,
             polling.running,
             recovering.running,
             sending.running,
@@ -194,6 +209,7 @@ async def _intake(app: web.Application) -> AsyncIterator[None]:
         broadcasting.cancel()
     readiness.close()
     app[READERS].shutdown()
+    app[PASSWORDS].close()
     app[KEY_CHECKS].shutdown()
 
 
@@ -278,7 +294,11 @@ def _page_routes(app: web.Application) -> None:
         ("/destinations", notices_api.destinations),
         ("/audit", audit_api.audit_log),
         ("/views", saved_views.show),
-        ("/sign-in", people.sign_in),
+        ("/account", access_pages.account),
+        ("/access", access_pages.everybody),
+        ("/sign-in", sign_in.sign_in),
+        ("/sign-in/provider", sign_in.to_provider),
+        (identity_provider.CALLBACK, sign_in.from_provider),
         ("/static/{name:.+}", people.static),
     ):
         resource = router.add_get(path, page).resource
@@ -315,8 +335,16 @@ def _page_routes(app: web.Application) -> None:
         ("/views/{view}/back", saved_views.back_form, "viewer"),
         ("/zone", people.zone_form, "viewer"),
         ("/theme", people.theme_form, "viewer"),
-        ("/sign-in", people.sign_in_form, "viewer"),
-        ("/sign-out", people.sign_out, "viewer"),
+        ("/account/password", access_pages.set_own_password, "viewer"),
+        ("/account/sessions/{session}/end", access_pages.end_own_session, "viewer"),
+        ("/access/accounts", access_pages.add_account, "admin"),
+        ("/access/accounts/{account}/{what:role|disable|enable|link}", access_pages.change_account, "admin"),
+        ("/access/sessions/{session}/end", access_pages.end_session, "admin"),
+        ("/access/tokens", access_pages.make_token, "admin"),
+        ("/access/keys/{credential}/replace", access_pages.replace_key, "admin"),
+        ("/access/keys/{credential}/revoke", access_pages.revoke_key, "admin"),
+        ("/sign-in", sign_in.sign_in_form, "viewer"),
+        ("/sign-out", sign_in.sign_out, "viewer"),
     ):
         route = router.add_post(path, form)
         assert route.resource

@@ -30,6 +30,7 @@ from service import (
     cli_shares,
     cli_sites,
     cli_stories,
+    cli_users,
 )
 from service.terminal import (
     CONFLICT,
@@ -241,5 +242,8 @@ for command in (
     cli_stories.story,
     cli_retention.retention,
     cli_retention.hold,
+    cli_users.user,
+    cli_users.users,
+    cli_users.session,
 ):
     main.add_command(command)

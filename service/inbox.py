@@ -21,7 +21,7 @@ from incidents.model import Delivery
 from incidents.proofs.signatures import Proof
 from incidents.proofs.verification import complaint, scheme_of
 from incidents.spoken import TEST_HEADER
-from service import clock
+from service import clock, key_texts
 from service.access import Identity
 from service.keys import ACCESS, CONFIG, KEY_CHECKS, WORKER, WRITER
 from service.problem import problem
@@ -183,7 +183,7 @@ async def _refusal(request: web.Request, source: str) -> tuple[str, str] | None:
         return "not-signed-in", "give the source's key as Authorization: Bearer"
     found = await whose(request, key)
     if found is None:
-        return "wrong-key", "the key is not known"
+        return "wrong-key", key_texts.slip(key) or "the key is not known"
     if found.role != "admin" and found.source != source:
         return "forbidden", f"the key is not one of {source}"
     return None

@@ -15,6 +15,7 @@ from service.instruments import Instruments
 from service.settings import Settings
 from service.spool import Spool
 from service.standby import Standby
+from service.throttle import Rates
 from service.tracing import Tracing
 from service.worker import Worker
 from service.writer import Writer
@@ -41,4 +42,5 @@ INSTRUMENTS = web.AppKey("instruments", Instruments)
 HUB = web.AppKey("hub", Hub)
 TRACING: web.AppKey[Tracing] = web.AppKey("tracing")
 DEMO = web.AppKey("demo", bool)
+RATES = web.AppKey("rates", Rates)
 IDENTITY = web.RequestKey("identity", Identity)

@@ -14,7 +14,10 @@ from incidents.postmortem import SECTIONS
 from incidents.postmortem import STATES as POSTMORTEM_STATES
 from incidents.shares import LONGEST
 from incidents.transcripts.reading import FORMATS
+from incidents.views.access_view import WAYS
 from incidents.views.audit_view import ACTS
+from service.access import ROLES
+from service.access_api import MOST_DAYS
 from service.problem import PROBLEMS
 from service.routes import Route
 
@@ -57,6 +60,20 @@ _POSTMORTEM_STATE = {"enum": list(POSTMORTEM_STATES)}
 _AUDIENCE = {"enum": list(AUDIENCES)}
 _MOMENT = {"anyOf": [_INSTANT, _object(("at",), at=_INSTANT, until=_MAYBE_INSTANT), {"type": "null"}]}
 _MILESTONES = dict.fromkeys(MILESTONES, _MOMENT)
+
+_ROLE = {"enum": list(ROLES)}
+_KEY: dict[str, Any] = {
+    "id": _TEXT,
+    "kind": {"enum": ["ingest", "token"]},
+    "role": {"enum": [*ROLES, "ingest"]},
+    "source": _MAYBE_TEXT,
+    "name": _TEXT,
+    "prefix": _TEXT,
+    "owner": {"type": "string", "description": "file: the configuration file gives it"},
+    "made_at": _INSTANT,
+    "expires_at": _MAYBE_INSTANT,
+    "used_at": {"anyOf": [_INSTANT, {"type": "null"}], "description": "to the minute"},
+}
 
 SCHEMAS: dict[str, Any] = {
     "Moment": _MOMENT,
@@ -465,6 +482,55 @@ SCHEMAS: dict[str, Any] = {
         due_at=_MAYBE_INSTANT,
         attempts=_list(_ref("Attempt")),
     ),
+    "AccountAdding": _object(("name", "role"), name=_TEXT, role=_ROLE, groups=_list(_TEXT)),
+    "AccountChange": _object((), role=_ROLE, groups=_list(_TEXT), disabled=_FLAG),
+    "AccountLink": _object(("url", "expires_at"), url=_TEXT, expires_at=_INSTANT),
+    "Account": _object(
+        ("name", "role", "groups", "issuer", "has_password", "added_at", "disabled_at", "sessions"),
+        name=_TEXT,
+        role=_ROLE,
+        groups=_list(_TEXT),
+        issuer={**_MAYBE_TEXT, "description": "the identity provider that it signs in by"},
+        has_password=_FLAG,
+        added_at=_INSTANT,
+        added_by=_TEXT,
+        password_set_at=_MAYBE_INSTANT,
+        signed_in_at=_MAYBE_INSTANT,
+        disabled_at=_MAYBE_INSTANT,
+        sessions=_COUNT,
+    ),
+    "Session": _object(
+        ("id", "name", "role", "way", "began_at", "used_at"),
+        id=_TEXT,
+        name=_TEXT,
+        role=_ROLE,
+        way={"enum": list(WAYS)},
+        address=_MAYBE_TEXT,
+        agent=_MAYBE_TEXT,
+        began_at=_INSTANT,
+        used_at={**_INSTANT, "description": "to the minute"},
+        expires_at=_MAYBE_INSTANT,
+    ),
+    "KeyMaking": _object(
+        ("kind",),
+        kind={"enum": ["ingest", "token"]},
+        source={"type": "string", "description": "of an ingest key"},
+        role=_ROLE,
+        name={"type": "string", "description": "of a token: whose acts its acts are"},
+        days={"type": "integer", "minimum": 1, "maximum": MOST_DAYS},
+    ),
+    "KeyReplacing": _object(
+        (),
+        overlap_hours={"type": "integer", "minimum": 0, "description": "how long the former holds; 24 by default"},
+        days={"type": "integer", "minimum": 1, "maximum": MOST_DAYS},
+    ),
+    "Key": _object(("id", "kind", "role", "name", "prefix", "made_at"), **_KEY),
+    "MadeKey": _object(
+        ("id", "kind", "role", "name", "prefix", "made_at", "key"),
+        **_KEY,
+        key={"type": "string", "description": "shown in this answer alone"},
+        former=_object(("id", "expires_at"), id=_TEXT, expires_at=_INSTANT),
+    ),
     "ShareMaking": _object((), days={"type": "integer", "minimum": 1, "maximum": LONGEST.days}),
     "Share": _object(
         ("id", "incident", "url", "made_at", "made_by", "expires_at"),
@@ -515,6 +581,9 @@ for _name in (
     "Act",
     "SavedView",
     "Share",
+    "Account",
+    "Session",
+    "Key",
 ):
     SCHEMAS["TimelinePage" if _name == "Line" else f"{_name}Page"] = _page(_name)
 SCHEMAS["RevisionPage"]["properties"] |= {
@@ -613,7 +682,7 @@ def _operation(route: Route) -> dict[str, Any]:
     }
     if route.body:
         operation["requestBody"] = {
-            "required": route.body != "Merge",
+            "required": route.body not in ("Merge", "KeyReplacing"),
             "content": {"application/json": {"schema": _ref(route.body)}},
         }
     return operation

@@ -113,8 +113,12 @@ class Outbound:
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise FetchError(_words(error)) from None
 
-    async def post(self, url: str, headers: Mapping[str, str], body: bytes, *, now: datetime) -> Fetched:
+    async def post(
+        self, url: str, headers: Mapping[str, str], body: bytes, *, now: datetime, whole: bool = False
+    ) -> Fetched:
         """Post a body; the answer with the beginning of its body, whatever its status. Raises FetchError as `get` does.
+
+        `whole` reads all of it, within the bounds of `get`, and takes an answer that is cut off for none.
 
         A redirect is an answer, not followed: what was signed for one address is for nobody else.
         """
@@ -125,6 +129,8 @@ class Outbound:
                 async with self._session.post(
                     address, data=body, headers=headers, allow_redirects=False, proxy=self._proxy
                 ) as response:
+                    if whole:
+                        return await _read(response, now)
                     said = await _beginning(response)
                     return Fetched(response.status, said, retry_after=retry_after(response.headers, now))
         except FetchError:

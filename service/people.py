@@ -21,14 +21,13 @@ from incidents import entries, instants
 from incidents.views import overview
 from incidents.views.amended import read_amendments
 from service import clock, viewing
-from service.access import LINK, SESSION, Identity
+from service.access import Identity
 from service.asking import BODY_SECONDS, AskingError, act, compute, cursor_text, identity, read, zone_of, zones
-from service.auditing import AUDITING
 from service.form_tokens import unmasked
 from service.incidents_api import asked_of, gather_still, incident_filter
 from service.keys import ACCESS, CONFIG, DEMO, SETTINGS
 from service.settings import shown
-from service.shell import SESSION_COOKIE, page_error
+from service.shell import page_error
 
 STATIC = Path(dashboards.__file__).parent / "static"
 ROWS = 50
@@ -116,70 +115,6 @@ async def sites(request: web.Request) -> web.Response:
 
 async def settings(request: web.Request) -> web.Response:
     return html(pages.settings_page(shown(request.app[SETTINGS]), viewer_of(request), now=clock.now()))
-
-
-# --- signing in -----------------------------------------------------------------------------------------------------
-
-
-async def sign_in(request: web.Request) -> web.StreamResponse:
-    token = request.query.get("token")
-    following = inside(request.query.get("next", "/"))
-    if not token:
-        return html(pages.sign_in_page(error=None, next=following))
-    key = await compute(request, lambda: request.app[ACCESS].use_link(token, address=request.remote))
-    if key is None:
-        request.app[AUDITING].note("sign_in_refused", "nobody", "sign-in", request.remote, reason="link")
-        return html(
-            pages.sign_in_page(
-                error="This link was used or has expired. Ask for another with `barograph sign-in`, or give a token.",
-                next=following,
-            ),
-            401,
-        )
-    return _signed_in(request, key, following)
-
-
-async def sign_in_form(request: web.Request) -> web.StreamResponse:
-    form = await posted(request)
-    following = inside(str(form.get("next", "/")))
-    token = str(form.get("token", "")).strip()
-    access = request.app[ACCESS]
-    found = await compute(request, lambda: access.check(token)) if token else None
-    if found is None or found.kind != "token":
-        request.app[AUDITING].note("sign_in_refused", "nobody", "sign-in", request.remote, reason="token")
-        return html(pages.sign_in_page(error="This token is not known.", next=following), 401)
-    token_of = found
-    key, _ = await compute(
-        request,
-        lambda: access.make(
-            "session", role=token_of.role, name=token_of.name, lasts=SESSION, parent=token_of, address=request.remote
-        ),
-    )
-    return _signed_in(request, key, following)
-
-
-def _signed_in(request: web.Request, key: str, following: str) -> web.Response:
-    answer = web.Response(status=303, headers={"Location": following})
-    secure = request.secure or request.app[SETTINGS].public_url.startswith("https://")
-    answer.set_cookie(
-        SESSION_COOKIE,
-        key,
-        max_age=int(SESSION.total_seconds()),
-        httponly=True,
-        secure=secure,
-        samesite="Lax",
-        path="/",
-    )
-    return answer
-
-
-async def sign_out(request: web.Request) -> web.StreamResponse:
-    who = identity(request)
-    if who.kind == "session":
-        await compute(request, lambda: request.app[ACCESS].revoke(who.key, by=who.actor, address=request.remote))
-    answer = web.Response(status=303, headers={"Location": "/sign-in"})
-    answer.del_cookie(SESSION_COOKIE, path="/")
-    return answer
 
 
 def inside(address: str) -> str:
@@ -312,9 +247,3 @@ async def static(request: web.Request) -> web.StreamResponse:
     answer = web.Response(body=body, content_type=KINDS[path.suffix], charset="utf-8", headers=headers)
     answer.enable_compression()
     return answer
-
-
-def sign_in_link(access: Any, base: str, *, by: str = "system") -> str:  # noqa: ANN401  # Access
-    """A one-time link that signs an admin in."""
-    token, _ = access.make("sign_in", role="admin", name="admin", lasts=LINK, by=by)
-    return f"{base}/sign-in?token={token}"

@@ -21,6 +21,7 @@ PROBLEMS = {
     "moved-on": (412, "The incident has moved on"),
     "too-large": (413, "The body is too large"),
     "precondition-needed": (428, "If-Match is needed"),
+    "too-many-requests": (429, "Too many requests; come back after Retry-After"),
     "fault": (500, "The service failed; the request id leads to its log"),
     "overloaded": (503, "Not now; come back after Retry-After"),
 }

@@ -46,6 +46,8 @@ HOUSE_SECONDS = 30
 ASKED_SECONDS = 3600
 """How often the log of askings is kept within its bounds."""
 RETENTION_SECONDS = 3600
+USE_SECONDS = 60
+"""How often it is written down which keys were used."""
 PULSES_KEPT = timedelta(days=1)
 LAST_SECONDS = 5.0
 """How long ticks under way may take to end with the process."""
@@ -65,6 +67,7 @@ async def running(app: web.Application) -> AsyncIterator[None]:
         *(((REPORT_SECONDS, _report),) if app[SETTINGS].report_dir else ()),
         (ASKED_SECONDS, _sum_asked),
         (RETENTION_SECONDS, _retain),
+        (USE_SECONDS, _write_uses),
     )
     for seconds, tick in ticks:
         # A late tick still runs, and only once however many were missed.
@@ -82,6 +85,7 @@ async def running(app: web.Application) -> AsyncIterator[None]:
     yield
     await _end(scheduler, under_way)
     await _guarded(_keep_house, app)()
+    await _guarded(_write_uses, app)()
 
 
 async def _end(scheduler: AsyncIOScheduler, under_way: set[asyncio.Task[None]]) -> None:
@@ -161,6 +165,10 @@ async def _retain(app: web.Application) -> None:
         return
     for one in await asyncio.to_thread(Retention(app[STORE], days, clock.now()).run):
         log.info("dropped for its age: %d of %s, %s", one.count, one.source, one.kind)
+
+
+async def _write_uses(app: web.Application) -> None:
+    await asyncio.to_thread(app[ACCESS].write_uses)
 
 
 async def _reload(app: web.Application) -> None:

@@ -25,10 +25,10 @@ from service.app import READ_CONNECTIONS, create_app
 from service.durability import check_durability
 from service.keys import ACCESS
 from service.log import set_up_log
-from service.people import sign_in_link
 from service.replay import Player, story_of
 from service.settings import Settings, shown
 from service.shortcut import Shortcut
+from service.sign_in import sign_in_link
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 from zoneinfo import available_timezones
 
 from incidents.classes import CLASSES
@@ -70,7 +70,20 @@ SETTINGS: tuple[Setting, ...] = (
         "OTLP_ENDPOINT", "", "http://HOST:4318 of an OpenTelemetry collector that traces are sent to; none without it"
     ),
     Setting("OPEN_METRICS", "false", "true opens /metrics without a token"),
+    Setting("SESSION_HOURS", "168", "Hours after which a session ends whatever happens; 1 to 8760"),
+    Setting("SESSION_IDLE_HOURS", "24", "Hours without a request after which a session ends; 1 to 8760"),
+    Setting("REQUESTS_PER_MINUTE", "3000", "Most requests of one who asks; 0 sets no limit. Never for /in/"),
+    Setting("TRUSTED_PROXIES", "", "CIDRs, comma-separated, of proxies whose X-Forwarded-For and -Proto are believed"),
+    Setting("OIDC_ISSUER", "", "https://…, an OpenID Connect provider by which people sign in"),
+    Setting("OIDC_CLIENT_ID", "", "What the provider calls this service"),
+    Setting("OIDC_CLIENT_SECRET", "", "The client's secret; none for a public client", secret=True),
+    Setting("OIDC_SCOPES", "openid profile email", "What the provider is asked for"),
+    Setting("OIDC_NAME_CLAIM", "preferred_username", "The claim that is the account's name"),
+    Setting("OIDC_GROUPS_CLAIM", "groups", "The claim that lists somebody's groups"),
+    Setting("OIDC_ROLES", "", "GROUP=ROLE, comma-separated; the highest counts; *=viewer lets everybody read"),
+    Setting("OIDC_NETWORKS", "", "CIDRs, comma-separated, of private networks that the provider may be in"),
 )
+_ROLE_OF = re.compile(r"\s*(.+?)\s*=\s*(viewer|responder|admin)\s*(?:,|$)")
 _ORIGIN = re.compile(r"https?://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?", re.ASCII | re.IGNORECASE)
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
 
@@ -107,6 +120,19 @@ class Settings:
     report_zone: str
     otlp_endpoint: str
     open_metrics: bool
+    session_hours: int
+    session_idle_hours: int
+    requests_per_minute: int
+    trusted_proxies: tuple[str, ...]
+    oidc_issuer: str
+    oidc_client_id: str
+    oidc_client_secret: str | None
+    oidc_scopes: str
+    oidc_name_claim: str
+    oidc_groups_claim: str
+    oidc_roles: Mapping[str, str]
+    """Role by group; "*" is everybody."""
+    oidc_networks: tuple[str, ...]
     origins: Mapping[str, str]
     """Where each came from: flag, environment, file or default."""
     files: Mapping[str, Path]
@@ -169,12 +195,6 @@ def _checked(values: Mapping[str, str], origins: dict[str, str], files: Mapping[
     for name in ("ADMIN_TOKEN", "SECRET_KEY"):
         if values[name] and len(values[name]) < 32:
             raise SettingsError(f"{name}: shorter than 32 characters")
-    networks = tuple(n.strip() for n in values["ALLOW_PRIVATE_NETWORKS"].split(",") if n.strip())
-    for network in networks:
-        try:
-            ipaddress.ip_network(network)
-        except ValueError as error:
-            raise SettingsError(f"ALLOW_PRIVATE_NETWORKS: {error}") from None
     formats = _report_formats(values)
     url = values["DATABASE_URL"]
     if url and not url.startswith(("sqlite:///", "postgresql://", "postgres://", "postgresql+psycopg://")):
@@ -192,7 +212,7 @@ def _checked(values: Mapping[str, str], origins: dict[str, str], files: Mapping[
         public_url=values["PUBLIC_URL"].rstrip("/"),
         admin_token=values["ADMIN_TOKEN"] or None,
         secret_key=values["SECRET_KEY"] or None,
-        allow_private_networks=networks,
+        allow_private_networks=_networks("ALLOW_PRIVATE_NETWORKS", values),
         contact=values["CONTACT"],
         outbound_proxy=values["OUTBOUND_PROXY"],
         poll_feeds=values["POLL_FEEDS"] == "true",
@@ -206,6 +226,18 @@ def _checked(values: Mapping[str, str], origins: dict[str, str], files: Mapping[
         report_zone=values["REPORT_ZONE"],
         otlp_endpoint=values["OTLP_ENDPOINT"],
         open_metrics=values["OPEN_METRICS"] == "true",
+        session_hours=_number("SESSION_HOURS", values["SESSION_HOURS"], 1, 8_760),
+        session_idle_hours=_number("SESSION_IDLE_HOURS", values["SESSION_IDLE_HOURS"], 1, 8_760),
+        requests_per_minute=_number("REQUESTS_PER_MINUTE", values["REQUESTS_PER_MINUTE"], 0, 10**9),
+        trusted_proxies=_networks("TRUSTED_PROXIES", values),
+        oidc_issuer=_issuer(values),
+        oidc_client_id=values["OIDC_CLIENT_ID"],
+        oidc_client_secret=values["OIDC_CLIENT_SECRET"] or None,
+        oidc_scopes=values["OIDC_SCOPES"],
+        oidc_name_claim=values["OIDC_NAME_CLAIM"],
+        oidc_groups_claim=values["OIDC_GROUPS_CLAIM"],
+        oidc_roles=_roles(values["OIDC_ROLES"]),
+        oidc_networks=_networks("OIDC_NETWORKS", values),
         origins=origins,
         files=files,
     )
@@ -215,6 +247,47 @@ def _number(name: str, text: str, least: int, most: int) -> int:
     if not (text.isascii() and text.isdecimal() and len(text) < 12 and least <= int(text) <= most):
         raise SettingsError(f"{name}: a number from {least:,} to {most:,} is expected, not {text[:40]!r}")
     return int(text)
+
+
+def _networks(name: str, values: Mapping[str, str]) -> tuple[str, ...]:
+    networks = tuple(n.strip() for n in values[name].split(",") if n.strip())
+    for network in networks:
+        try:
+            ipaddress.ip_network(network)
+        except ValueError as error:
+            raise SettingsError(f"{name}: {error}") from None
+    return networks
+
+
+def _issuer(values: Mapping[str, str]) -> str:
+    """The identity provider, as it names itself: compared character by character with what it says."""
+    issuer = values["OIDC_ISSUER"]
+    if not issuer:
+        return ""
+    found = urlsplit(issuer)
+    local = found.hostname in ("127.0.0.1", "::1", "localhost")
+    if not found.hostname or found.query or found.fragment or "@" in found.netloc:
+        raise SettingsError("OIDC_ISSUER: https://HOST/PATH is expected, as the provider itself writes it")
+    if found.scheme != "https" and not (found.scheme == "http" and local):
+        raise SettingsError("OIDC_ISSUER: https is expected; http is for a provider on this very machine")
+    for name in ("OIDC_CLIENT_ID", "PUBLIC_URL", "OIDC_ROLES"):
+        if not values[name]:
+            raise SettingsError(f"{name}: is needed where OIDC_ISSUER is set")
+    if "openid" not in values["OIDC_SCOPES"].split():
+        raise SettingsError("OIDC_SCOPES: openid is one of them")
+    return issuer
+
+
+def _roles(text: str) -> dict[str, str]:
+    """Role by group. A group's name may hold commas and equals signs, as those of directories do."""
+    found, at = {}, 0
+    while match := _ROLE_OF.match(text, at):
+        if match[1] in found:
+            raise SettingsError(f"OIDC_ROLES: {match[1][:60]!r} is given twice")
+        found[match[1]], at = match[2], match.end()
+    if at != len(text):
+        raise SettingsError(f"OIDC_ROLES: GROUP=viewer, responder or admin is expected, not {text[at : at + 40]!r}")
+    return found
 
 
 def _report_formats(values: Mapping[str, str]) -> tuple[str, ...]:
@@ -290,7 +363,7 @@ def _text(value: Any) -> str:  # noqa: ANN401  # a setting's value
     if isinstance(value, tuple):
         return ", ".join(value)
     if isinstance(value, Mapping):
-        return ",".join(f"{name}={days}" for name, days in value.items())
+        return ",".join(f"{name}={given}" for name, given in value.items())
     return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import math
 import random
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import quote
@@ -15,11 +17,13 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from dashboards.pages import error_page
 from incidents.acts import ConflictError, NotFoundError
 from incidents.views.view import Viewer
+from service import key_texts
 from service.access import Identity, Role
+from service.addresses import client, grouped, is_within, networks
 from service.asking import AskingError, note_write
 from service.auditing import AUDITING
 from service.inbox import key_of, whose
-from service.keys import IDENTITY, SETTINGS, TRACING
+from service.keys import ACCESS, IDENTITY, RATES, SETTINGS, TRACING
 from service.log import REQUEST, request_id_of
 from service.problem import problem
 from service.viewing import viewer_for
@@ -52,6 +56,8 @@ TITLES = {
     500: "It failed",
     503: "Not at this moment",
 }
+UNPACED_PATHS = ("/livez", "/readyz", "/static/", "/favicon.ico", "/metrics")
+"""What is asked by machines of the house, or costs nothing."""
 OPEN_PATHS = ("/livez", "/readyz", "/static/", "/sign-in", "/favicon.ico", "/shared/")
 
 
@@ -87,8 +93,9 @@ async def _answered(request: web.Request, handler: Handler) -> web.StreamRespons
 
 
 async def _headed(request: web.Request, handler: Handler, path: str, named: str) -> web.StreamResponse:
+    request = _from_its_client(request)
     is_open = path.startswith(OPEN_PATHS) or (path == "/metrics" and request.app[SETTINGS].open_metrics)
-    answer = await told(request, handler if is_open else _behind_the_door(handler))
+    answer = await told(request, _paced(handler) if is_open else _behind_the_door(handler))
     note_write(request, answer)
     if not answer.prepared:
         own = answer.headers.get("Content-Security-Policy", CSP)
@@ -102,9 +109,64 @@ async def _headed(request: web.Request, handler: Handler, path: str, named: str)
     return answer
 
 
+def _from_its_client(request: web.Request) -> web.Request:
+    """The request as it came to a proxy of ours: from whom, and whether by https. Others' word is not heard."""
+    if not (trusted := request.app[SETTINGS].trusted_proxies):
+        return request
+    proxies = networks(trusted)
+    if not is_within(request.remote, proxies):
+        return request
+    scheme = request.headers.get("X-Forwarded-Proto", "").rpartition(",")[2].strip()
+    return request.clone(
+        remote=client(request.remote, ",".join(request.headers.getall("X-Forwarded-For", [])), proxies) or "",
+        scheme=scheme if scheme in ("http", "https") else request.scheme,
+    )
+
+
+def _paced(handler: Handler) -> Handler:
+    """Open to all, at a rate by address."""
+
+    async def admitted(request: web.Request) -> web.StreamResponse:
+        if not request.path.startswith(UNPACED_PATHS):
+            pause = request.app[RATES].take(grouped(request.remote), time.monotonic())
+            if pause:
+                return _too_fast(request, None, pause)
+        return await handler(request)
+
+    return admitted
+
+
+def _pause(request: web.Request, who: Identity | None) -> float:
+    """Seconds until this one may ask again, 0 where at once; strangers are counted by address.
+
+    The token of the settings has no limit: what runs the house by it must not be kept out by what it does.
+    """
+    if who is None:
+        return request.app[RATES].take(grouped(request.remote), time.monotonic())
+    return 0.0 if who.is_of_settings else request.app[RATES].take(who.key, time.monotonic())
+
+
+def _too_fast(request: web.Request, who: Identity | None, pause: float) -> web.StreamResponse:
+    actor = who.actor if who else "nobody"
+    request.app[AUDITING].note("rate_limited", actor, "requests", request.remote)
+    seconds = str(max(1, math.ceil(pause)))
+    again = {"Retry-After": seconds}
+    detail = f"more than {request.app[SETTINGS].requests_per_minute} requests a minute; come back in {seconds} s"
+    if request.path.startswith(("/api/", "/metrics")):
+        return problem("too-many-requests", detail, headers=again)
+    viewer = viewer_for(request, who) if who and who.role != "ingest" else None
+    answer = page_error(429, "Too fast", f"{detail[0].upper()}{detail[1:]}.", viewer=viewer)
+    answer.headers.update(again)
+    return answer
+
+
 def _behind_the_door(handler: Handler) -> Handler:
     async def admitted(request: web.Request) -> web.StreamResponse:
+        if pause := _stranger_owes(request):
+            return _too_fast(request, None, pause)
         who = await identify(request)
+        if pause := _pause(request, who):
+            return _too_fast(request, who, pause)
         refusal = _barred(request, who)
         if refusal is not None:
             return refusal
@@ -113,6 +175,15 @@ def _behind_the_door(handler: Handler) -> Handler:
         return await handler(request)
 
     return admitted
+
+
+def _stranger_owes(request: web.Request) -> float:
+    """Seconds that this address owes, where it shows no key that is known: its guesses are not even looked up."""
+    pause = request.app[RATES].owed(grouped(request.remote), time.monotonic())
+    if not pause:
+        return 0.0
+    key = key_of(request) or request.cookies.get(SESSION_COOKIE)
+    return 0.0 if key and request.app[ACCESS].recall(key) else pause
 
 
 async def identify(request: web.Request) -> Identity | None:
@@ -136,9 +207,7 @@ def _barred(request: web.Request, who: Identity | None) -> web.StreamResponse | 
     is_api = request.path.startswith(("/api/", "/metrics"))
     if who is None:
         if is_api:
-            return problem(
-                "not-signed-in", "send an API token as Authorization: Bearer", headers={"WWW-Authenticate": "Bearer"}
-            )
+            return _not_signed_in(request)
         return web.HTTPSeeOther(f"/sign-in?next={quote(request.path_qs, safe='')}")
     if who.role == "ingest" or not who.may(least):
         what = f"{request.method} {route_of(request)}"
@@ -150,6 +219,13 @@ def _barred(request: web.Request, who: Identity | None) -> web.StreamResponse | 
     if is_api and who.kind == "session" and request.method not in ("GET", "HEAD"):
         return problem("forbidden", "changes through the API need a token; a session's cookie only reads")
     return None
+
+
+def _not_signed_in(request: web.Request) -> web.StreamResponse:
+    key = key_of(request)
+    slip = key_texts.slip(key) if key else None
+    detail = f"the token is not known: {slip}" if slip else "send an API token as Authorization: Bearer"
+    return problem("not-signed-in", detail, headers={"WWW-Authenticate": "Bearer"})
 
 
 async def told(request: web.Request, handler: Handler) -> web.StreamResponse:

@@ -17,16 +17,16 @@ LASTS = 120
 """Seconds within which the page must be asked for."""
 
 
-def hand_over(request: web.Request, answer: web.Response, source: str, key: str) -> None:
-    """Give the browser the key for its next visit to the source's page."""
+def hand_over(request: web.Request, answer: web.Response, name: str, key: str, *, path: str | None = None) -> None:
+    """Give the browser the key for its next visit to the source's page, or to another one."""
     answer.set_cookie(
         COOKIE,
-        seal_text(secret_key(request.app[SETTINGS]), f"{source} {key}"),
+        seal_text(secret_key(request.app[SETTINGS]), f"{name} {key}"),
         max_age=LASTS,
         httponly=True,
         secure=request.secure or request.app[SETTINGS].public_url.startswith("https://"),
         samesite="Strict",
-        path=_path(source),
+        path=path or path_of(name),
     )
 
 
@@ -38,10 +38,11 @@ def handed_over(request: web.Request, source: str) -> str | None:
     return key if name == source else None
 
 
-def forget(answer: web.Response, source: str) -> None:
-    """Take the key away again: it was shown."""
-    answer.del_cookie(COOKIE, path=_path(source))
+def forget(answer: web.Response, path: str) -> None:
+    """Take the key away again: it was shown on the page of this path."""
+    answer.del_cookie(COOKIE, path=path)
 
 
-def _path(source: str) -> str:
+def path_of(source: str) -> str:
+    """The page of a source."""
     return f"/sources/{source}"

@@ -89,7 +89,7 @@ async def source(request: web.Request) -> web.Response:
     key = shown_once.handed_over(request, name) if may else None
     answer = html(await _source_html(request, name, key))
     if shown_once.COOKIE in request.cookies:
-        shown_once.forget(answer, name)
+        shown_once.forget(answer, shown_once.path_of(name))
     return answer
 
 

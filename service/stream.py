@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import orjson
 from aiohttp import web
 
+from service.asking import identity
 from service.hub import Hub, Pulse, Subscriber
-from service.keys import HUB
+from service.keys import ACCESS, HUB
 
 HEARTBEAT_SECONDS = 15.0
 WRITE_SECONDS = 10.0
@@ -26,7 +28,8 @@ async def stream(request: web.Request) -> web.StreamResponse:
         await answer.prepare(request)
         await _write(answer, b"retry: 3000\n\n")
         sent = await _catch_up(answer, hub, request.headers.get("Last-Event-ID", ""))
-        await _follow(answer, hub, subscriber, sent)
+        access, who = request.app[ACCESS], identity(request)
+        await _follow(answer, hub, subscriber, sent, lambda: access.holds(who))
     except (ConnectionError, TimeoutError):
         pass  # the client is gone, or does not read: it comes back with its cursor
     finally:
@@ -48,8 +51,11 @@ async def _catch_up(answer: web.StreamResponse, hub: Hub, cursor: str) -> int:
     return last
 
 
-async def _follow(answer: web.StreamResponse, hub: Hub, subscriber: Subscriber, sent: int) -> None:
-    while not hub.draining:
+async def _follow(
+    answer: web.StreamResponse, hub: Hub, subscriber: Subscriber, sent: int, may_go_on: Callable[[], bool]
+) -> None:
+    """Until it drains, or whoever listens may no more: a stream outlasts what its session was ended for."""
+    while not hub.draining and may_go_on():
         try:
             async with asyncio.timeout(HEARTBEAT_SECONDS):
                 pulse = await subscriber.queue.get()

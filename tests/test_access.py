@@ -36,6 +36,8 @@ PAGES = (
 )
 
 
+OF_ADMINS = ("/accounts", "/sessions", "/keys")
+"""What begins so is for admins, reading included."""
 FORMATS = {"/review/": "svg", "/sites/": "svg", "/report.": "md"}
 """What is not written as JSON, by what its path holds."""
 
@@ -135,8 +137,8 @@ def test_a_viewer_reads_and_changes_nothing(ground: Ground) -> None:
         if path == "/stream":
             continue
         answer = ground.ask(method, address, token=ground.viewer)
-        # A bundle holds payloads, as the raw bytes do: neither is for who only reads. The audit log is for admins.
-        is_open = not path.endswith(("/raw", "/bundle")) and not path.startswith("/audit")
+        # A bundle holds payloads, as the raw bytes do: neither is for who only reads. Access is for admins.
+        is_open = not path.endswith(("/raw", "/bundle")) and not path.startswith(("/audit", *OF_ADMINS))
         expected = 200 if method == "GET" and is_open else 403
         assert answer.status == expected, (method, path, answer.text[:200])
     missing = ground.ask("POST", "/api/v1/incidents/nothing/status", token=ground.viewer)
@@ -151,7 +153,7 @@ def test_a_responder_acts_but_does_not_administer(ground: Ground) -> None:
         if path == "/grafana/annotations":
             continue  # asks, though by POST
         answer = ground.ask(method, address.replace(ground.incident, "nothing"), token=ground.responder)
-        if path.endswith(("/reread", "/destinations/{destination}/test")):
+        if path.endswith(("/reread", "/destinations/{destination}/test")) or path.startswith(OF_ADMINS):
             assert answer.status == 403, path
         else:
             assert answer.status in (400, 404), (method, path, answer.status)

@@ -59,6 +59,18 @@ def test_every_setting_can_be_given_by_the_environment_and_by_a_file(tmp_path: P
         "REPORT_FORMATS": "pdf, docx",
         "REPORT_ZONE": "Europe/London",
         "OTLP_ENDPOINT": "http://collector.example:4318",
+        "SESSION_HOURS": "12",
+        "SESSION_IDLE_HOURS": "2",
+        "REQUESTS_PER_MINUTE": "600",
+        "TRUSTED_PROXIES": "10.0.0.0/8",
+        "OIDC_ISSUER": "https://id.example/realms/ops",
+        "OIDC_CLIENT_ID": "barograph",
+        "OIDC_CLIENT_SECRET": "a client's secret",
+        "OIDC_SCOPES": "openid groups",
+        "OIDC_NAME_CLAIM": "email",
+        "OIDC_GROUPS_CLAIM": "realm_access.roles",
+        "OIDC_ROLES": "sre=admin, *=viewer",
+        "OIDC_NETWORKS": "10.9.0.0/16",
     }
     assert set(given) == {setting.name for setting in SETTINGS}
     by_environment = settings.read({}, {f"BAROGRAPH_{name}": value for name, value in given.items()})

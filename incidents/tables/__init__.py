@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from sqlmodel import SQLModel
 
+from incidents.tables.access import KeyUseRow, PersonRow, SessionRow
 from incidents.tables.audit import AuditRow
 from incidents.tables.caches import AlertGroupRow, IncidentRow, OccurrenceRow, RebuildDueRow
 from incidents.tables.columns import Instant, Json, instant, micros
@@ -45,12 +46,14 @@ __all__ = [
     "Instant",
     "Json",
     "KeyRow",
+    "KeyUseRow",
     "LinkedRow",
     "MemberCountRow",
     "MemberRow",
     "NoticeAttemptRow",
     "NoticeRow",
     "OccurrenceRow",
+    "PersonRow",
     "PollHostRow",
     "PollRow",
     "PostmortemRevisionRow",
@@ -65,6 +68,7 @@ __all__ = [
     "SavedViewRow",
     "SecretRow",
     "SeenProofRow",
+    "SessionRow",
     "SettingRow",
     "ShareRow",
     "SightingRow",

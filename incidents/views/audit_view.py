@@ -13,7 +13,7 @@ from incidents import instants
 ACTS: Mapping[str, str] = {
     "started": "Barograph {version} started on {database}",
     "setting_changed": "the setting {subject} is {value}, and was {former} at the last start",
-    "signed_in": "signed in as {role}",
+    "signed_in": "signed in as {role} by {way}",
     "signed_out": "signed out",
     "sign_in_refused": "a sign-in was refused ({reason}), {count} times",
     "sign_in_link_made": "a one-time link for the role {role} was made",
@@ -28,6 +28,16 @@ ACTS: Mapping[str, str] = {
     "bundle_brought_in": "an evidence bundle was brought in",
     "audit_exported": "the audit log was exported as {format}",
     "role_refused": "{subject} needs the role {least}; refused {count} times to {role}",
+    "session_ended": "a session of {name} was ended",
+    "sessions_ended": "sessions and links of {subject} were ended, {count} in all ({why})",
+    "account_added": "the account {subject} was added with the role {role}",
+    "account_disabled": "the account {subject} was disabled",
+    "account_enabled": "the account {subject} was enabled again",
+    "role_changed": "{subject} has the role {role}, and had {former}",
+    "groups_changed": "the groups of {subject} are now: {groups}",
+    "password_set": "a password of {subject} was set",
+    "key_replaced": "{kind} {former} of {name} is replaced by {prefix}; the former ends at {until}",
+    "rate_limited": "requests came too fast; {count} were answered 429",
 }
 """Every act with its sentence; braces name a param, the subject or the actor."""
 

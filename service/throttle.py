@@ -1,0 +1,102 @@
+"""Throttles for people: guesses at a sign-in are slowed down, requests have a rate. Never for `/in/`. Pure.
+
+Both stand in the memory of one process, within a bound; times are seconds of a monotonic clock that the caller reads.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass
+
+MOST_KEPT = 20_000
+"""Keys that are kept; above that the one that was heard of longest ago is forgotten."""
+FORGIVEN_SECONDS = 900.0
+"""How long after its last pause a key is a stranger again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """A key of guesses: so many are free, then the pause doubles from a second up to the longest."""
+
+    key: Hashable
+    free: int
+    longest: float
+
+
+def guards(name: str, address: str, *, known: bool) -> list[Guard]:
+    """What slows a guess at this account from this address.
+
+    Nobody is locked out by others: what many addresses do to an account does not touch one that is `known`, from which
+    its owner has signed in before.
+    """
+    found = [Guard(("pair", name, address), 5, 900.0), Guard(("address", address), 30, 60.0)]
+    return found if known else [*found, Guard(("account", name), 100, 30.0)]
+
+
+class Guesses:
+    """Guesses at sign-ins, counted before they are judged, so that many at once gain nothing."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[Hashable, tuple[int, float]] = OrderedDict()
+        """How many, and until when the next has to wait."""
+
+    def begin(self, asked: Iterable[Guard], now: float) -> float:
+        """Count a guess; the seconds it has to wait, where it is not to be judged at all."""
+        asked = list(asked)
+        pause = max(self._until(guard.key, now) for guard in asked) - now
+        if pause > 0:
+            return pause
+        self._count(asked, now)
+        return 0.0
+
+    def _until(self, key: Hashable, now: float) -> float:
+        _, until = self._kept.get(key, (0, now))
+        return until
+
+    def _count(self, asked: list[Guard], now: float) -> None:
+        for guard in asked:
+            count, until = self._kept.pop(guard.key, (0, now))
+            count = 1 if now - until > FORGIVEN_SECONDS else count + 1
+            over = count - guard.free
+            self._kept[guard.key] = (count, now + (min(2.0 ** min(over - 1, 20), guard.longest) if over > 0 else 0.0))
+        while len(self._kept) > MOST_KEPT:
+            self._kept.popitem(last=False)
+
+    def forgive(self, asked: Iterable[Guard]) -> None:
+        """It was right: what the one who asked has behind them counts no more."""
+        for guard in asked:
+            self._kept.pop(guard.key, None)
+
+
+class Rates:
+    """Requests by who asks: a bucket of a minute's worth that fills again all the time."""
+
+    def __init__(self, per_minute: int) -> None:
+        """With 0 there is no limit."""
+        self._most = float(per_minute)
+        self._kept: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        """What was left, and when."""
+
+    def owed(self, key: str, now: float) -> float:
+        """Seconds until the next request of this key may come; 0 where it may now. Nothing is taken."""
+        if not self._most:
+            return 0.0
+        left = self._left(key, now)
+        return 0.0 if left >= 1 else (1 - left) * 60 / self._most
+
+    def take(self, key: str, now: float) -> float:
+        """Take one request out; as `owed`, and nothing is taken where there is none."""
+        if not self._most:
+            return 0.0
+        if pause := self.owed(key, now):
+            return pause
+        self._kept[key] = (self._left(key, now) - 1, now)
+        self._kept.move_to_end(key)
+        if len(self._kept) > MOST_KEPT:
+            self._kept.popitem(last=False)
+        return 0.0
+
+    def _left(self, key: str, now: float) -> float:
+        left, at = self._kept.get(key, (self._most, now))
+        return min(self._most, left + (now - at) * self._most / 60)
