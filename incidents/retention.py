@@ -17,7 +17,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from incidents import configured
+from incidents import configured, months, stamp_counts
 from incidents.bulk import chunks
 from incidents.classes import KINDS
 from incidents.deliveries import DELIVERY, STAMP, UNREAD
@@ -108,6 +108,9 @@ class Retention:
         """Walk each class from its beginning to its end, a page at a time: deliveries last, when nothing needs them."""
         counts: Counter[tuple[str, str]] = Counter()
         for kind, walk in self._walks.items():
+            if kind == "delivery" and really and kind in self._before:
+                whole = months.drop_aged(self.store, self._before[kind], self._is_month_needed, self.now)
+                counts.update({(kind, source): count for source, count in whole.items()})
             after: Any = "" if kind in KINDS else 0
             while kind in self._before and after is not None:
                 with self.store.reading() as connection:
@@ -185,17 +188,7 @@ class Retention:
     def _deliveries(self, connection: sa.Connection, kind: str, after: Any) -> tuple[list[_Free], Any]:  # noqa: ANN401  # a cursor
         """Deliveries that were read, lie in no span of a kept incident, and that nothing said or asked refers to."""
         spans = self._spans(connection)
-        refers = (
-            EVENT.c.delivery_id == DELIVERY.c.id,
-            SIGHTING.c.delivery_id == DELIVERY.c.id,
-            READING.c.delivery_id == DELIVERY.c.id,
-            UNREAD.c.delivery_id == DELIVERY.c.id,
-        )
-        # Those without an index are read once for a page.
-        told = (
-            DELIVERY.c.id.in_(sa.select(t.c.delivery_id).where(t.c.delivery_id > after)) for t in (POLL, LINKED, ASKED)
-        )
-        is_needed = sa.or_(*(sa.exists().where(clause) for clause in refers), *told).label("is_needed")
+        is_needed = _refers(after).label("is_needed")
         rows = connection.execute(
             sa.select(
                 DELIVERY.c.id, DELIVERY.c.source, DELIVERY.c.sha256, DELIVERY.c.received_at, STAMP.c.state, is_needed
@@ -213,6 +206,15 @@ class Retention:
         ]
         return free, rows[-1].id if len(rows) == MOST else None
 
+    def _is_month_needed(self, connection: sa.Connection, month: months.Month) -> bool:
+        """Whether any delivery of a month must stay, by the same measure."""
+        if self._spans(connection).meet(month.since, month.until):
+            return True
+        unread = sa.or_(STAMP.c.state.is_(None), STAMP.c.state != "read")
+        kept = sa.select(sa.literal(1)).select_from(DELIVERY).outerjoin(STAMP, STAMP.c.delivery_id == DELIVERY.c.id)
+        kept = kept.where(month.has(DELIVERY.c.id), sa.or_(unread, _refers(month.first))).limit(1)
+        return connection.execute(kept).first() is not None
+
     # --- dropping ---------------------------------------------------------------------------------------------------
 
     def _lock(self, connection: sa.Connection, kind: str, free: Iterable[_Free]) -> None:
@@ -225,7 +227,9 @@ class Retention:
     def _drop(self, connection: sa.Connection, kind: str, free: Sequence[_Free]) -> None:
         for part in chunks([one.id for one in free]):
             if kind == "delivery":
-                connection.execute(sa.delete(STAMP).where(STAMP.c.delivery_id.in_(part)))
+                stamped = STAMP.c.delivery_id.in_(part)
+                stamp_counts.add(connection, stamp_counts.stored(connection, stamped), -1)
+                connection.execute(sa.delete(STAMP).where(stamped))
                 connection.execute(sa.delete(DELIVERY).where(DELIVERY.c.id.in_(part)))
             elif kind == "reading":
                 rows = connection.execute(sa.select(READING).where(READING.c.id.in_(part))).all()
@@ -256,6 +260,21 @@ class Retention:
                 "dropped_at": self.now,
             }
             connection.execute(sa.insert(TOMBSTONE).values(values))
+
+
+def _refers(after: int) -> sa.ColumnElement[bool]:
+    """That something said or asked refers to a delivery whose id is above this one."""
+    refers = (
+        EVENT.c.delivery_id == DELIVERY.c.id,
+        SIGHTING.c.delivery_id == DELIVERY.c.id,
+        READING.c.delivery_id == DELIVERY.c.id,
+        UNREAD.c.delivery_id == DELIVERY.c.id,
+    )
+    # Those without an index are read once for a page.
+    told = (
+        DELIVERY.c.id.in_(sa.select(t.c.delivery_id).where(t.c.delivery_id >= after)) for t in (POLL, LINKED, ASKED)
+    )
+    return sa.or_(*(sa.exists().where(clause) for clause in refers), *told)
 
 
 def hold(store: Store, incident: str, *, held: bool, actor: str, reason: str, now: datetime) -> bool:

@@ -12,7 +12,7 @@ from aiohttp import web
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from sqlalchemy.exc import SQLAlchemyError
 
-from incidents import configured
+from incidents import configured, months
 from incidents.bulk import insert
 from incidents.feeds.retention import keep_bounded
 from incidents.proofs import repeats
@@ -43,6 +43,8 @@ HOUSE_SECONDS = 30
 ASKED_SECONDS = 3600
 """How often the log of askings is kept within its bounds."""
 RETENTION_SECONDS = 3600
+MONTHS_SECONDS = 3600
+"""How often it is looked whether a partition for a month to come is missing."""
 PULSES_KEPT = timedelta(days=1)
 
 
@@ -58,6 +60,7 @@ async def running(app: web.Application) -> AsyncIterator[None]:
         *(((REPORT_SECONDS, _report),) if app[SETTINGS].report_dir else ()),
         (ASKED_SECONDS, _sum_asked),
         (RETENTION_SECONDS, _retain),
+        (MONTHS_SECONDS, _make_months),
     )
     for seconds, tick in ticks:
         # A late tick still runs, and only once however many were missed.
@@ -125,6 +128,11 @@ async def _retain(app: web.Application) -> None:
         return
     for one in await asyncio.to_thread(Retention(app[STORE], days, clock.now()).run):
         log.info("dropped for its age: %d of %s, %s", one.count, one.source, one.kind)
+
+
+async def _make_months(app: web.Application) -> None:
+    for month in await asyncio.to_thread(months.make_ahead, app[STORE], clock.now()):
+        log.info("a partition was made for the deliveries of %s", month.ending)
 
 
 async def _reload(app: web.Application) -> None:

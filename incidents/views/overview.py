@@ -28,6 +28,7 @@ from incidents.model import Incident, Occurrence, Severity, Site
 from incidents.proofs.repeats import REFUSAL, REPEATED
 from incidents.receipts import receipt_of
 from incidents.records import occurrence_of
+from incidents.stamp_counts import STAMP_COUNT
 from incidents.statements import READING
 from incidents.tables import KeyRow, instant, micros
 from incidents.views.crowds import bin_seconds
@@ -78,7 +79,8 @@ def list_incidents(connection: sa.Connection, wanted: IncidentFilter, limit: int
         query = query.where(words | INCIDENT.c.id.in_(found_by(connection, wanted.q)))
     if wanted.after:
         at, name = wanted.after
-        query = query.where((INCIDENT.c.opened_at < at) | ((INCIDENT.c.opened_at == at) & (INCIDENT.c.id < name)))
+        # Without the first bound SQLite walks the index from its end.
+        query = query.where(INCIDENT.c.opened_at <= at, (INCIDENT.c.opened_at < at) | (INCIDENT.c.id < name))
     names = list(
         connection.execute(query.order_by(INCIDENT.c.opened_at.desc(), INCIDENT.c.id.desc()).limit(limit)).scalars()
     )
@@ -124,7 +126,7 @@ def list_occurrences(connection: sa.Connection, wanted: OccurrenceFilter, limit:
         query = query.where(OCCURRENCE.c.source == wanted.source)
     if wanted.after:
         at, name = wanted.after
-        query = query.where((OCCURRENCE.c.starts_at < at) | ((OCCURRENCE.c.starts_at == at) & (OCCURRENCE.c.id < name)))
+        query = query.where(OCCURRENCE.c.starts_at <= at, (OCCURRENCE.c.starts_at < at) | (OCCURRENCE.c.id < name))
     rows = connection.execute(query.order_by(OCCURRENCE.c.starts_at.desc(), OCCURRENCE.c.id.desc()).limit(limit))
     return [occurrence_of(row) for row in rows]
 
@@ -301,15 +303,9 @@ def _counts(connection: sa.Connection) -> Mapping[str, dict[str, int]]:
     counts: dict[str, dict[str, int]] = defaultdict(
         lambda: dict.fromkeys(("read", "quarantined", "unread", "refused", "losses", "wrong-signature", REPEATED), 0)
     )
-    stamped = sa.select(
-        STAMP.c.source,
-        STAMP.c.state,
-        sa.func.count().label("n"),
-        sa.func.coalesce(sa.func.sum(STAMP.c.losses), 0).label("losses"),
-    )
-    for row in connection.execute(stamped.group_by(STAMP.c.source, STAMP.c.state)):
-        counts[row.source][row.state] += row.n
-        counts[row.source]["losses"] += int(row.losses)
+    for row in connection.execute(sa.select(STAMP_COUNT)):
+        counts[row.source][row.state] += row.deliveries
+        counts[row.source]["losses"] += row.losses
     waiting = sa.select(DELIVERY.c.source, sa.func.count().label("n")).join(
         UNREAD, UNREAD.c.delivery_id == DELIVERY.c.id
     )
