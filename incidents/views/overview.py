@@ -6,13 +6,14 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import product
 from typing import Any
 
 import sqlalchemy as sa
 
 from incidents import entries
 from incidents.adapters import adapters, credit_of
-from incidents.bulk import chunks
+from incidents.bulk import CHUNK, chunks
 from incidents.config import Config
 from incidents.configured import owners
 from incidents.deliveries import DELIVERY, STAMP, UNREAD, is_setup_test
@@ -114,10 +115,11 @@ def list_occurrences(connection: sa.Connection, wanted: OccurrenceFilter, limit:
     kinds = (wanted.kind,) if wanted.kind else ("alert", "hazard", "provider_incident", "change")
     query = query.where(OCCURRENCE.c.kind.in_(kinds))
     if wanted.active_at:
-        query = query.where(
-            OCCURRENCE.c.starts_at <= wanted.active_at,
-            OCCURRENCE.c.ends_at.is_(None) | (OCCURRENCE.c.ends_at > wanted.active_at),
-        )
+        query = query.where(OCCURRENCE.c.starts_at <= wanted.active_at)
+        if (names := _over_after(connection, kinds, wanted.active_at)) is not None:
+            query = query.where(OCCURRENCE.c.id.in_(names))
+        else:
+            query = query.where(OCCURRENCE.c.ends_at.is_(None) | (OCCURRENCE.c.ends_at > wanted.active_at))
     if wanted.since:
         query = query.where(OCCURRENCE.c.ends_at.is_(None) | (OCCURRENCE.c.ends_at >= wanted.since))
     if wanted.until:
@@ -129,6 +131,20 @@ def list_occurrences(connection: sa.Connection, wanted: OccurrenceFilter, limit:
         query = query.where(OCCURRENCE.c.starts_at <= at, (OCCURRENCE.c.starts_at < at) | (OCCURRENCE.c.id < name))
     rows = connection.execute(query.order_by(OCCURRENCE.c.starts_at.desc(), OCCURRENCE.c.id.desc()).limit(limit))
     return [occurrence_of(row) for row in rows]
+
+
+def _over_after(connection: sa.Connection, kinds: Sequence[str], at: datetime) -> list[str] | None:
+    """What was not over at an instant, by the index of ends; None where that is so much that few will do.
+
+    Of a long record little goes on now. By the index of starts one would look at all of it to find that little.
+    """
+    found: list[str] = []
+    for kind, still in product(kinds, (OCCURRENCE.c.ends_at.is_(None), OCCURRENCE.c.ends_at > at)):
+        query = sa.select(OCCURRENCE.c.id).where(OCCURRENCE.c.kind == kind, still)
+        found += connection.execute(query.limit(CHUNK + 1 - len(found))).scalars()
+        if len(found) > CHUNK:
+            return None
+    return found
 
 
 def hazards_on(connection: sa.Connection, now: datetime) -> list[Occurrence]:

@@ -65,10 +65,12 @@ def _run(plan: Plan, cluster: Cluster, name: str, size: int) -> Run:
     seconds = plan.seconds * (LONGER if theirs else 1)
     with peers.running(name, cluster) as contender:
         count = peers.shown(name, contender)
-        warm = contender.load(alerts=size, connections=connections, requests=connections, run="warm").acknowledged
+        warm = contender.load(alerts=size, connections=FEW, requests=FEW, run="warm").acknowledged
         _until(count, warm * size)
         before, began = contender.cpu(), time.perf_counter()
-        load = contender.load(alerts=size, connections=connections, seconds=seconds, run="measured")
+        load = contender.load(
+            alerts=size, connections=connections, seconds=seconds, requests=max(1, plan.storm // size), run="measured"
+        )
         sent = time.perf_counter() - began
         alerts = load.acknowledged * size
         _until(count, warm * size + alerts)
