@@ -22,3 +22,4 @@ def test_a_mutation_can_be_made_and_is_code(mutation: Mutation) -> None:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     }
     assert not name or name in names
+    assert f"| {mutation.name} | `{mutation.test}` |" in (ROOT / "docs" / "reliability.md").read_text()
