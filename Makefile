@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export UV_NO_PROGRESS := 1
 
-.PHONY: run test lint bench soak lock sbom audit clean
+.PHONY: run test lint bench soak mutations lock sbom audit clean
 
 run: $(VENV)/.run
 	@exec $(BIN)/barograph serve --demo $(ARGS)
@@ -30,6 +30,11 @@ bench: $(VENV)/.dev
 soak: $(VENV)/.dev
 	@$(BIN)/python -m tests.machine
 	@exec $(BIN)/python -m tests.soak $(ARGS)
+
+# Code changes that must each turn a test red, made in a copy: about ten minutes; ARGS="--only jitter" for one.
+mutations: $(VENV)/.dev
+	@$(BIN)/python -m tests.machine
+	@exec $(BIN)/python -m tests.soak.mutations $(ARGS)
 
 # After a change of the dependencies in pyproject.toml; ARGS=--upgrade takes the newest versions.
 COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate $(ARGS)

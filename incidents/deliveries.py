@@ -13,12 +13,14 @@ from typing import Any
 import orjson
 import sqlalchemy as sa
 
+from incidents import stamp_counts
 from incidents.bulk import chunks, insert_many, insert_tuples
 from incidents.proofs import repeats
 from incidents.proofs.signatures import Proof
 from incidents.receipts import receipt_of
 from incidents.spoken import TEST_HEADER
 from incidents.tables import DeliveryRow, StampRow, UnreadRow, micros
+from incidents.tables.bodies import pack
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +59,7 @@ class Arrival:
         return receipt_of(self.id)
 
 
-_APPEND = "INSERT INTO delivery (id, source, received_at, headers, encoding, body, size, sha256, refused)"
+_APPEND = "INSERT INTO delivery (id, source, received_at, headers, encoding, content, size, sha256, refused)"
 
 
 def append(connection: sa.Connection, arrivals: Sequence[Arrival]) -> Mapping[int, int]:
@@ -76,7 +78,7 @@ def append(connection: sa.Connection, arrivals: Sequence[Arrival]) -> Mapping[in
             micros(a.received_at),
             a.headers if isinstance(a.headers, str) else orjson.dumps(dict(a.headers)).decode(),
             a.encoding,
-            a.body,
+            pack(a.body),
             len(a.body) if a.size is None else a.size,
             a.sha256 or hashlib.sha256(a.body).hexdigest(),
             a.refused,
@@ -253,6 +255,9 @@ def stamp(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     names = [row["delivery_id"] for row in rows]
     again = [row for row in rows if row["again"]]
     if again:
-        connection.execute(sa.delete(STAMP).where(STAMP.c.delivery_id.in_([row["delivery_id"] for row in again])))
+        former = STAMP.c.delivery_id.in_([row["delivery_id"] for row in again])
+        stamp_counts.add(connection, stamp_counts.stored(connection, former), -1)
+        connection.execute(sa.delete(STAMP).where(former))
     connection.execute(sa.insert(STAMP), [{k: v for k, v in row.items() if k != "again"} for row in rows])
+    stamp_counts.add(connection, stamp_counts.counted(rows))
     assert len(set(names)) == len(names)

@@ -112,9 +112,9 @@ def mark_deliveries(connection: sa.Connection, kind: str, delivered: Mapping[int
     _mark(connection, DELIVERED, rows)
 
 
-def forget_deliveries(connection: sa.Connection, names: Sequence[int]) -> None:
-    """Forget the marks of deliveries that are dropped themselves."""
-    connection.execute(sa.delete(DELIVERED).where(DELIVERED.c.delivery_id.in_(names)))
+def forget_deliveries(connection: sa.Connection, which: sa.ColumnElement[bool]) -> None:
+    """Forget the marks of deliveries that are dropped themselves; `which` is asked of `DELIVERED`."""
+    connection.execute(sa.delete(DELIVERED).where(which))
 
 
 def _later(found: dict[Any, datetime], name: Any, at: datetime) -> None:  # noqa: ANN401  # a subject or a delivery

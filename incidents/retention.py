@@ -19,13 +19,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from incidents import configured, entries, remains, sums
+from incidents import configured, entries, months, remains, stamp_counts, sums
 from incidents.bulk import chunks, insert_many
 from incidents.classes import KINDS
 from incidents.counting import current_members
 from incidents.deliveries import DELIVERY, STAMP, UNREAD
 from incidents.entries import ENTRY, INCIDENT, MEMBER, OCCURRENCE, Draft
-from incidents.feeds.polls import PATIENCE
 from incidents.linker import reading_counts
 from incidents.model import Occurrence
 from incidents.rebuild import refold
@@ -33,10 +32,10 @@ from incidents.receipts import first_id
 from incidents.records import occurrence_of
 from incidents.statements import EVENT, SIGHTING, SUPERSESSION
 from incidents.store import Store
-from incidents.tables import AskedRow, HoldRow, LinkedRow, PollRow, ReadingRow, TombstoneRow, micros
+from incidents.tables import AskedRow, HoldRow, LinkedRow, PollRow, ReadingRow, micros
+from incidents.tombstones import TOMBSTONE, heard
 
-TOMBSTONE = TombstoneRow.__table__  # type: ignore[attr-defined]  # SQLModel adds it
-HOLD = HoldRow.__table__  # type: ignore[attr-defined]
+HOLD = HoldRow.__table__  # type: ignore[attr-defined]  # SQLModel adds it
 READING = ReadingRow.__table__  # type: ignore[attr-defined]
 POLL = PollRow.__table__  # type: ignore[attr-defined]
 LINKED = LinkedRow.__table__  # type: ignore[attr-defined]
@@ -120,6 +119,9 @@ class Retention:
         """Walk each class from its beginning to its end, a page at a time: deliveries last, when nothing needs them."""
         counts: Counter[tuple[str, str]] = Counter()
         for kind, walk in self._steps(really=really):
+            if kind == "delivery" and really:
+                whole = months.drop_aged(self.store, self._before[kind], self._is_month_needed, self.now)
+                counts.update({(kind, source): count for source, count in whole.items()})
             after: Any = "" if kind in KINDS else 0
             while after is not None:
                 with self.store.reading() as connection:
@@ -240,17 +242,7 @@ class Retention:
     def _deliveries(self, connection: sa.Connection, kind: str, after: Any) -> tuple[list[_Free], Any]:  # noqa: ANN401  # a cursor
         """Deliveries that were read, lie in no span of a kept incident, and that nothing said or asked refers to."""
         spans = self._spans(connection)
-        refers = (
-            EVENT.c.delivery_id == DELIVERY.c.id,
-            SIGHTING.c.delivery_id == DELIVERY.c.id,
-            READING.c.delivery_id == DELIVERY.c.id,
-            UNREAD.c.delivery_id == DELIVERY.c.id,
-        )
-        # Those without an index are read once for a page.
-        told = (
-            DELIVERY.c.id.in_(sa.select(t.c.delivery_id).where(t.c.delivery_id > after)) for t in (POLL, LINKED, ASKED)
-        )
-        is_needed = sa.or_(*(sa.exists().where(clause) for clause in refers), *told).label("is_needed")
+        is_needed = _refers(after).label("is_needed")
         rows = connection.execute(
             sa.select(
                 DELIVERY.c.id, DELIVERY.c.source, DELIVERY.c.sha256, DELIVERY.c.received_at, STAMP.c.state, is_needed
@@ -268,6 +260,15 @@ class Retention:
         ]
         return free, rows[-1].id if len(rows) == MOST else None
 
+    def _is_month_needed(self, connection: sa.Connection, month: months.Month) -> bool:
+        """Whether any delivery of a month must stay, by the same measure."""
+        if self._spans(connection).meet(month.since, month.until):
+            return True
+        unread = sa.or_(STAMP.c.state.is_(None), STAMP.c.state != "read")
+        kept = sa.select(sa.literal(1)).select_from(DELIVERY).outerjoin(STAMP, STAMP.c.delivery_id == DELIVERY.c.id)
+        kept = kept.where(month.has(DELIVERY.c.id), sa.or_(unread, _refers(month.first))).limit(1)
+        return connection.execute(kept).first() is not None
+
     # --- dropping ---------------------------------------------------------------------------------------------------
 
     def _lock(self, connection: sa.Connection, kind: str, free: Iterable[_Free]) -> None:
@@ -284,8 +285,10 @@ class Retention:
             remains.mark_statements(connection, [one.id for one in free])
         for part in chunks([one.id for one in free]):
             if kind == "delivery":
-                remains.forget_deliveries(connection, part)
-                connection.execute(sa.delete(STAMP).where(STAMP.c.delivery_id.in_(part)))
+                remains.forget_deliveries(connection, remains.DELIVERED.c.delivery_id.in_(part))
+                stamped = STAMP.c.delivery_id.in_(part)
+                stamp_counts.add(connection, stamp_counts.stored(connection, stamped), -1)
+                connection.execute(sa.delete(STAMP).where(stamped))
                 connection.execute(sa.delete(DELIVERY).where(DELIVERY.c.id.in_(part)))
             elif kind == "reading":
                 rows = connection.execute(sa.select(READING).where(READING.c.id.in_(part)).order_by(READING.c.at)).all()
@@ -354,21 +357,24 @@ class Retention:
                 "dropped_at": self.now,
                 "about_since": min((one.since for one in ones if one.since), default=None),
                 "about_until": max((one.until for one in ones if one.until), default=None),
-                "heard": _heard(ones, told.every_seconds) if told and told.every_seconds else None,
+                "heard": heard(sorted(micros(one.at) for one in ones), told) if told else None,
             }
             connection.execute(sa.insert(TOMBSTONE).values(values))
 
 
-def _heard(ones: Iterable[_Free], every_seconds: int) -> list[list[int]]:
-    """The stretches in which deliveries came without a silence between them."""
-    patience = int(every_seconds * PATIENCE * 1_000_000)
-    found: list[list[int]] = []
-    for at in sorted(micros(one.at) for one in ones):
-        if found and at - found[-1][1] <= patience:
-            found[-1][1] = at
-        else:
-            found.append([at, at])
-    return found
+def _refers(after: int) -> sa.ColumnElement[bool]:
+    """That something said or asked refers to a delivery whose id is above this one."""
+    refers = (
+        EVENT.c.delivery_id == DELIVERY.c.id,
+        SIGHTING.c.delivery_id == DELIVERY.c.id,
+        READING.c.delivery_id == DELIVERY.c.id,
+        UNREAD.c.delivery_id == DELIVERY.c.id,
+    )
+    # Those without an index are read once for a page.
+    told = (
+        DELIVERY.c.id.in_(sa.select(t.c.delivery_id).where(t.c.delivery_id >= after)) for t in (POLL, LINKED, ASKED)
+    )
+    return sa.or_(*(sa.exists().where(clause) for clause in refers), *told)
 
 
 def hold(store: Store, incident: str, *, held: bool, actor: str, reason: str, now: datetime) -> bool:

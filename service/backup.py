@@ -27,6 +27,7 @@ from incidents.acts import ConflictError
 from incidents.notices import outbox
 from incidents.store import Store
 from incidents.tables import METADATA, RebuildDueRow
+from incidents.tables.bodies import Body
 from service import clock
 
 FORMAT = "barograph-backup"
@@ -138,7 +139,7 @@ def _revision(connection: sa.Connection) -> str:
 
 def _kind(column: sa.Column[Any]) -> str:
     """How its values stand in the file; types of our own are numbers and texts in the database."""
-    if isinstance(column.type, sa.LargeBinary):
+    if isinstance(column.type, sa.LargeBinary | Body):
         return "bytes"
     return "bool" if isinstance(column.type, sa.Boolean) else "plain"
 

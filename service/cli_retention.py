@@ -15,7 +15,8 @@ def retention(*, dry_run: bool, tombstones: bool, json_: bool) -> None:
     """Drop what is older than BAROGRAPH_RETENTION says and no kept incident needs. `serve` does it every hour."""
     import sqlalchemy as sa
 
-    from incidents.retention import TOMBSTONE, Retention
+    from incidents.retention import Retention
+    from incidents.tombstones import TOMBSTONE
     from service import clock
 
     settings = settings_of()

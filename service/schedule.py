@@ -12,7 +12,7 @@ from aiohttp import web
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from sqlalchemy.exc import SQLAlchemyError
 
-from incidents import configured
+from incidents import configured, months
 from incidents.bulk import insert
 from incidents.feeds.retention import keep_bounded
 from incidents.proofs import repeats
@@ -48,6 +48,8 @@ ASKED_SECONDS = 3600
 RETENTION_SECONDS = 3600
 USE_SECONDS = 60
 """How often it is written down which keys were used."""
+MONTHS_SECONDS = 3600
+"""How often it is looked whether a partition for a month to come is missing."""
 PULSES_KEPT = timedelta(days=1)
 LAST_SECONDS = 5.0
 """How long ticks under way may take to end with the process."""
@@ -68,6 +70,7 @@ async def running(app: web.Application) -> AsyncIterator[None]:
         (ASKED_SECONDS, _sum_asked),
         (RETENTION_SECONDS, _retain),
         (USE_SECONDS, _write_uses),
+        (MONTHS_SECONDS, _make_months),
     )
     for seconds, tick in ticks:
         # A late tick still runs, and only once however many were missed.
@@ -169,6 +172,11 @@ async def _retain(app: web.Application) -> None:
 
 async def _write_uses(app: web.Application) -> None:
     await asyncio.to_thread(app[ACCESS].write_uses)
+
+
+async def _make_months(app: web.Application) -> None:
+    for month in await asyncio.to_thread(months.make_ahead, app[STORE], clock.now()):
+        log.info("a partition was made for the deliveries of %s", month.ending)
 
 
 async def _reload(app: web.Application) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from aiohttp import web
 
-from incidents import audit
+from incidents import audit, months
 from incidents.configured import CONFIGURED
 from incidents.rebuild import refill
 from incidents.store import Store
@@ -46,6 +46,7 @@ def serve(settings: Settings, *, demo: bool) -> None:
         url = f"sqlite:///{demo_file(settings)}"
     store = Store(url, readers=READ_CONNECTIONS)
     store.migrate()
+    months.make_ahead(store, clock.now())
     check_durability(store)
     if refill(store, clock.now()):
         log.info("the caches were rebuilt from the logs")

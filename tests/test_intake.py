@@ -19,6 +19,8 @@ from typing import Any
 import psycopg
 import pytest
 
+from incidents.tables.bodies import unpack
+from service import inbox
 from tests.conftest import StartBarograph
 from tests.senders import (
     CONFIG,
@@ -52,7 +54,7 @@ def database(service: Barograph) -> Path:
 
 def stored(service: Barograph, receipt: str) -> bytes | None:
     """The body that a connection of our own sees under a receipt."""
-    query = "SELECT body FROM delivery WHERE id = "
+    query = "SELECT content FROM delivery WHERE id = "
     url = service.env.get("BAROGRAPH_DATABASE_URL", "")
     if url.startswith("postgresql"):
         with psycopg.connect(url) as connection:
@@ -60,7 +62,7 @@ def stored(service: Barograph, receipt: str) -> bytes | None:
     else:
         with closing(sqlite3.connect(database(service))) as file:
             row = file.execute(query + "?", [int(receipt, 16)]).fetchone()
-    return bytes(row[0]) if row else None
+    return unpack(bytes(row[0])) if row else None
 
 
 def one(name: str) -> dict[str, Any]:
@@ -209,6 +211,12 @@ def test_when_too_much_waits_senders_are_asked_to_come_back(barograph: StartBaro
     for answer in taken:
         assert stored(service, answer.json()["receipt"]) == body
     assert service.send("am", one("later"), KEY)
+
+
+def test_those_who_are_turned_away_come_back_apart() -> None:
+    asked = [int(inbox.later("too much waits").headers["Retry-After"]) for _ in range(60)]
+    assert all(1 <= seconds <= 60 for seconds in asked)
+    assert len(set(asked)) > 3
 
 
 def test_every_2xx_before_a_sigterm_is_stored(barograph: StartBarograph) -> None:

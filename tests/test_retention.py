@@ -18,9 +18,10 @@ from incidents.entries import ENTRY, INCIDENT, OCCURRENCE
 from incidents.ingest import Ingest
 from incidents.rebuild import rebuild, state_digest
 from incidents.receipts import DeliveryIds
-from incidents.retention import TOMBSTONE, Aged, Retention, hold
+from incidents.retention import Aged, Retention, hold
 from incidents.statements import EVENT, READING
 from incidents.store import Store
+from incidents.tombstones import TOMBSTONE
 from service import clock
 from service.cli import main
 from tests.world import DAY, TWO_SITES, World, firing, resolved

@@ -23,8 +23,8 @@ from incidents.feeds.silence import gaps_at, silence_of, source_gaps
 from incidents.ingest import Ingest
 from incidents.model import Site, Source
 from incidents.receipts import first_id
-from incidents.retention import TOMBSTONE
 from incidents.store import Store
+from incidents.tombstones import TOMBSTONE
 from incidents.views.now_view import SiteStrip
 from incidents.views.overview import now_view
 from incidents.views.unknowns import read_unknowns

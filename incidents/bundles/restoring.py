@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 import sqlalchemy as sa
 
-from incidents import configured
+from incidents import configured, stamp_counts
 from incidents.acts import ConflictError
 from incidents.bulk import chunks, insert
 from incidents.bundles.bundling import entry_rows, event_rows, postmortem_rows, reading_row
@@ -149,6 +149,7 @@ def _add_deliveries(connection: sa.Connection, evidence: Evidence) -> int:
         if row["stamp"]
     ]
     _insert(connection, STAMP, stamps)
+    stamp_counts.add(connection, stamp_counts.counted(stamps))
     return len(rows)
 
 

@@ -27,6 +27,7 @@ from incidents.tables.reports import ReportRow
 from incidents.tables.retention import HoldRow, TombstoneRow
 from incidents.tables.settings import KeyRow, PulseRow, RefusalRow, SecretRow, SettingRow
 from incidents.tables.shares import ShareRow
+from incidents.tables.stamp_counts import StampCountRow
 from incidents.tables.views import SavedViewRow
 
 METADATA = SQLModel.metadata
@@ -72,6 +73,7 @@ __all__ = [
     "SettingRow",
     "ShareRow",
     "SightingRow",
+    "StampCountRow",
     "StampRow",
     "SupersessionRow",
     "TombstoneRow",

@@ -39,6 +39,7 @@ class OccurrenceRow(SQLModel, table=True):
     __table_args__ = (
         Index("occurrence_by_start", "kind", "starts_at"),
         Index("occurrence_by_end", "kind", "ends_at"),
+        Index("occurrence_by_word", "said_at"),
         Index("occurrence_by_subject", "subject", "followed"),
     )
 

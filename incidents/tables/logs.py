@@ -5,14 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Index, LargeBinary
+from sqlalchemy import BigInteger, Column, Index
 from sqlmodel import Field, SQLModel
 
+from incidents.tables.bodies import Body
 from incidents.tables.columns import grown_id, instant_column, json_column
 
 
 class DeliveryRow(SQLModel, table=True):
-    """Bytes as they came. `refused` says why a body was not kept (over the bound); its size is then what was seen.
+    """Bytes as they came, stored packed. `refused` says why a body was not kept; its size is then what was seen.
 
     The id is made by the process that received it (`store.DeliveryIds`), grows with time, and is the receipt.
     """
@@ -23,7 +24,7 @@ class DeliveryRow(SQLModel, table=True):
     received_at: datetime = instant_column()
     headers: dict[str, str] = json_column()
     encoding: str
-    body: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    body: bytes = Field(sa_column=Column("content", Body, key="body", nullable=False))
     size: int
     sha256: str
     refused: str | None = None

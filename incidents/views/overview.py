@@ -6,13 +6,14 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import product
 from typing import Any
 
 import sqlalchemy as sa
 
 from incidents import entries, remains
 from incidents.adapters import adapters, credit_of
-from incidents.bulk import chunks
+from incidents.bulk import CHUNK, chunks
 from incidents.config import Config
 from incidents.configured import owners
 from incidents.deliveries import DELIVERY, STAMP, UNREAD, is_setup_test
@@ -28,6 +29,7 @@ from incidents.model import Incident, Occurrence, Severity, Site
 from incidents.proofs.repeats import REFUSAL, REPEATED
 from incidents.receipts import receipt_of
 from incidents.records import occurrence_of
+from incidents.stamp_counts import STAMP_COUNT
 from incidents.statements import READING
 from incidents.tables import KeyRow, instant, micros
 from incidents.views.crowds import bin_seconds
@@ -78,7 +80,8 @@ def list_incidents(connection: sa.Connection, wanted: IncidentFilter, limit: int
         query = query.where(words | INCIDENT.c.id.in_(found_by(connection, wanted.q)))
     if wanted.after:
         at, name = wanted.after
-        query = query.where((INCIDENT.c.opened_at < at) | ((INCIDENT.c.opened_at == at) & (INCIDENT.c.id < name)))
+        # Without the first bound SQLite walks the index from its end.
+        query = query.where(INCIDENT.c.opened_at <= at, (INCIDENT.c.opened_at < at) | (INCIDENT.c.id < name))
     names = list(
         connection.execute(query.order_by(INCIDENT.c.opened_at.desc(), INCIDENT.c.id.desc()).limit(limit)).scalars()
     )
@@ -112,10 +115,11 @@ def list_occurrences(connection: sa.Connection, wanted: OccurrenceFilter, limit:
     kinds = (wanted.kind,) if wanted.kind else ("alert", "hazard", "provider_incident", "change")
     query = query.where(OCCURRENCE.c.kind.in_(kinds))
     if wanted.active_at:
-        query = query.where(
-            OCCURRENCE.c.starts_at <= wanted.active_at,
-            OCCURRENCE.c.ends_at.is_(None) | (OCCURRENCE.c.ends_at > wanted.active_at),
-        )
+        query = query.where(OCCURRENCE.c.starts_at <= wanted.active_at)
+        if (names := _over_after(connection, kinds, wanted.active_at)) is not None:
+            query = query.where(OCCURRENCE.c.id.in_(names))
+        else:
+            query = query.where(OCCURRENCE.c.ends_at.is_(None) | (OCCURRENCE.c.ends_at > wanted.active_at))
     if wanted.since:
         query = query.where(OCCURRENCE.c.ends_at.is_(None) | (OCCURRENCE.c.ends_at >= wanted.since))
     if wanted.until:
@@ -124,9 +128,23 @@ def list_occurrences(connection: sa.Connection, wanted: OccurrenceFilter, limit:
         query = query.where(OCCURRENCE.c.source == wanted.source)
     if wanted.after:
         at, name = wanted.after
-        query = query.where((OCCURRENCE.c.starts_at < at) | ((OCCURRENCE.c.starts_at == at) & (OCCURRENCE.c.id < name)))
+        query = query.where(OCCURRENCE.c.starts_at <= at, (OCCURRENCE.c.starts_at < at) | (OCCURRENCE.c.id < name))
     rows = connection.execute(query.order_by(OCCURRENCE.c.starts_at.desc(), OCCURRENCE.c.id.desc()).limit(limit))
     return [occurrence_of(row) for row in rows]
+
+
+def _over_after(connection: sa.Connection, kinds: Sequence[str], at: datetime) -> list[str] | None:
+    """What was not over at an instant, by the index of ends; None where that is so much that few will do.
+
+    Of a long record little goes on now. By the index of starts one would look at all of it to find that little.
+    """
+    found: list[str] = []
+    for kind, still in product(kinds, (OCCURRENCE.c.ends_at.is_(None), OCCURRENCE.c.ends_at > at)):
+        query = sa.select(OCCURRENCE.c.id).where(OCCURRENCE.c.kind == kind, still)
+        found += connection.execute(query.limit(CHUNK + 1 - len(found))).scalars()
+        if len(found) > CHUNK:
+            return None
+    return found
 
 
 def hazards_on(connection: sa.Connection, now: datetime) -> list[Occurrence]:
@@ -309,15 +327,9 @@ def _counts(connection: sa.Connection) -> Mapping[str, dict[str, int]]:
     counts: dict[str, dict[str, int]] = defaultdict(
         lambda: dict.fromkeys(("read", "quarantined", "unread", "refused", "losses", "wrong-signature", REPEATED), 0)
     )
-    stamped = sa.select(
-        STAMP.c.source,
-        STAMP.c.state,
-        sa.func.count().label("n"),
-        sa.func.coalesce(sa.func.sum(STAMP.c.losses), 0).label("losses"),
-    )
-    for row in connection.execute(stamped.group_by(STAMP.c.source, STAMP.c.state)):
-        counts[row.source][row.state] += row.n
-        counts[row.source]["losses"] += int(row.losses)
+    for row in connection.execute(sa.select(STAMP_COUNT)):
+        counts[row.source][row.state] += row.deliveries
+        counts[row.source]["losses"] += row.losses
     waiting = sa.select(DELIVERY.c.source, sa.func.count().label("n")).join(
         UNREAD, UNREAD.c.delivery_id == DELIVERY.c.id
     )

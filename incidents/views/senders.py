@@ -13,6 +13,7 @@ from incidents.deliveries import DELIVERY, STAMP, inflate_some, is_setup_test
 from incidents.proofs.repeats import REFUSAL
 from incidents.receipts import receipt_of
 from incidents.statements import EVENT, SIGHTING
+from incidents.tables.bodies import unpack_some
 from incidents.views.overview import quarantine_rows
 from incidents.views.source_view import Payload, QuarantineRow, RecentDelivery, Refusals, SenderState, Trial
 
@@ -62,7 +63,8 @@ def quarantined(
 ) -> list[Payload]:
     """Quarantined deliveries with what they hold, the newest first; of each payload at most `shown` characters."""
     query = _quarantined(source).add_columns(
-        sa.func.substr(DELIVERY.c.body, 1, MOST_BYTES).label("begun"), DELIVERY.c.encoding
+        sa.func.substr(sa.type_coerce(DELIVERY.c.body, sa.LargeBinary), 1, MOST_BYTES).label("begun"),
+        DELIVERY.c.encoding,
     )
     if before is not None:
         query = query.where(STAMP.c.delivery_id < before)
@@ -78,7 +80,7 @@ def count_quarantined(connection: sa.Connection, source: str | None) -> int:
 
 def payload_of(row: Any, given: QuarantineRow, shown: int) -> Payload:  # noqa: ANN401  # a row with `begun`, `encoding`
     """What a delivery holds as a page shows it."""
-    begun = bytes(row.begun)
+    begun = unpack_some(bytes(row.begun), MOST_BYTES)
     text, cut = redaction.body(inflate_some(begun, row.encoding, MOST_BYTES).decode("utf-8", "replace"), shown)
     return Payload(given, text, cut or len(begun) < row.size)
 

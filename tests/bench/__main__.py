@@ -5,40 +5,71 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
-from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 
 import orjson
 
 from service import clock
-from tests.bench import answering, burst, feeds, figures, intake, linking, quality, reading, replicated, report, zooming
+from tests.bench import (
+    answering,
+    beside,
+    burst,
+    feeds,
+    figures,
+    intake,
+    linking,
+    quality,
+    reading,
+    replicated,
+    report,
+    size,
+    zooming,
+)
 from tests.bench.measured import FULL, QUICK, Plan, Row
 from tests.databases import Cluster, cluster
 
-PARTS = ("intake", "feeds", "answering", "burst", "figures", "zoom", "reading", "links", "quality", "replicas")
+PARTS = (
+    "intake",
+    "feeds",
+    "answering",
+    "burst",
+    "figures",
+    "zoom",
+    "reading",
+    "links",
+    "quality",
+    "replicas",
+    "beside",
+    "size",
+)
+ASKED_ONLY = ("size",)
+"""What is measured only when it is named: it stores gigabytes."""
 
 
 def run(plan: Plan, parts: tuple[str, ...], show: Callable[[str], None]) -> list[Row]:
     """Measure these parts one after the other, and show the table of each as soon as it is there."""
     rows: list[Row] = []
-    with ExitStack() as stack:
-        for part in parts:
-            print(f"measuring {part} …", file=sys.stderr, flush=True)
-            if part in _ON_POSTGRESQL:
-                running: Cluster = stack.enter_context(cluster())
-                found = _ON_POSTGRESQL[part](plan, running)
-                stack.close()
-            else:
-                found = _MEASURES[part](plan)
-            show(report.table(found) + "\n")
-            rows += found
+    for part in parts:
+        print(f"measuring {part} …", file=sys.stderr, flush=True)
+        if part in _WITH_POSTGRESQL:
+            with cluster() as running:
+                found = _WITH_POSTGRESQL[part](plan, running)
+        else:
+            found = _MEASURES[part](plan)
+        show(report.table(found) + "\n")
+        rows += found
     return rows
 
 
-_ON_POSTGRESQL: dict[str, Callable[[Plan, Cluster], list[Row]]] = {
+_WITH_POSTGRESQL: dict[str, Callable[[Plan, Cluster], list[Row]]] = {
     "intake": intake.measure,
+    "beside": beside.measure,
     "replicas": replicated.measure,
+    "size": size.measure,
 }
+
+
 _MEASURES: dict[str, Callable[[Plan], list[Row]]] = {
     "feeds": feeds.measure,
     "answering": answering.measure,
@@ -59,10 +90,13 @@ def main() -> int:
         "--json", action="store_true", help="the values of every round as JSON on stdout, the tables on stderr"
     )
     parser.add_argument("--only", choices=PARTS, action="append", help="only this part; may be given several times")
+    parser.add_argument("--events", type=int, help="of the large history of `size`; 2,000,000 if not given")
+    parser.add_argument("--rounds", type=int, help="in place of three, or of one with --quick")
     asked = parser.parse_args()
     machine = report.machine(clock.now())
     plan = QUICK if asked.quick else FULL
-    chosen = tuple(part for part in PARTS if not asked.only or part in asked.only)
+    plan = replace(plan, history=asked.events or plan.history, rounds=asked.rounds or plan.rounds)
+    chosen = tuple(part for part in PARTS if part in (asked.only or set(PARTS) - set(ASKED_ONLY)))
     out = sys.stderr if asked.json else sys.stdout
     show = partial(print, file=out, flush=True)
     show(", ".join(f"{name} {value}" for name, value in machine.items()) + "\n")

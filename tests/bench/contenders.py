@@ -16,7 +16,7 @@ from typing import Any
 import orjson
 import psycopg
 
-from tests.bench.measured import cpu_seconds, share
+from tests.bench.measured import cpu_seconds, resident_mib, share
 from tests.bench.payloads import CONFIG
 from tests.databases import MIGRATED, Cluster
 from tests.servers import ROOT, Barograph, Server, free_port
@@ -49,10 +49,14 @@ class Contender:
 
     server: Server
     cpu: Callable[[], float]
+    memory: Callable[[], float]
+    """MiB of all its processes, shared pages divided among those who share them."""
+    sender: tuple[str, ...] = ()
+    """Options of every sender: where it posts, and in what shape."""
 
     def load(self, **options: float | str) -> Load:
         """Run the sender with these of its options, in a process of its own."""
-        argv = [sys.executable, "-m", "tests.bench.load", "--port", str(self.server.port)]
+        argv = [sys.executable, "-m", "tests.bench.load", "--port", str(self.server.port), *self.sender]
         argv += [word for name, value in options.items() for word in (f"--{name}", str(value))]
         before = self.cpu()
         done = subprocess.run(argv, cwd=ROOT, stdout=subprocess.PIPE, check=True, timeout=600)
@@ -91,10 +95,20 @@ def started(
         stack.callback(server.kill9)
         server.start()
 
-        def cpu() -> float:
-            return cpu_seconds(server.pid) + (cpu_seconds(postgres, with_children=True) if postgres else 0.0)
+        yield watched(server, postgres)
 
-        yield Contender(server, cpu)
+
+def watched(server: Server, postgres: int = 0, *, forks: bool = False, sender: tuple[str, ...] = ()) -> Contender:
+    """What a program that runs spends; with its database's where a postmaster is given, its children's if it forks."""
+
+    def cpu() -> float:
+        own = cpu_seconds(server.pid, with_children=forks)
+        return own + (cpu_seconds(postgres, with_children=True) if postgres else 0.0)
+
+    def memory() -> float:
+        return sum(resident_mib(pid) for pid in (server.pid, postgres) if pid)
+
+    return Contender(server, cpu, memory, sender)
 
 
 def postmaster(cluster: Cluster) -> int:

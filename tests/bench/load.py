@@ -40,11 +40,14 @@ class Sender:
     its own moment whatever became of those before it, and its latency counts from that moment.
     """
 
-    def __init__(self, port: int, messages: Messages, *, connections: int, rate: float | None) -> None:
+    def __init__(
+        self, port: int, messages: Messages, *, connections: int, rate: float | None, path: str, key: str
+    ) -> None:
         self.port, self.messages, self.rate = port, messages, rate
+        shown = f"Authorization: Bearer {key}\r\n" if key else ""
         head = (
-            f"POST /in/{SOURCE} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUser-Agent: Alertmanager/0.28.1\r\n"
-            f"Content-Type: application/json\r\nAuthorization: Bearer {KEY}\r\nContent-Length: {messages.size}\r\n\r\n"
+            f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUser-Agent: Alertmanager/0.28.1\r\n"
+            f"Content-Type: application/json\r\n{shown}Content-Length: {messages.size}\r\n\r\n"
         )
         self._head = head.encode()
         self._selector = selectors.DefaultSelector()
@@ -135,8 +138,18 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5.0, help="longest time of sending")
     parser.add_argument("--rate", type=float, help="messages a second, in place of as many as are answered")
     parser.add_argument("--run", default="", help="parts these alerts from those of another sender")
+    parser.add_argument("--path", default=f"/in/{SOURCE}")
+    parser.add_argument("--key", default=KEY, help="shown as a bearer token; none where it is empty")
+    parser.add_argument("--bare", action="store_true", help="lists of alerts, as Alertmanager itself is sent")
     asked = parser.parse_args()
-    sender = Sender(asked.port, Messages(asked.alerts, asked.run), connections=asked.connections, rate=asked.rate)
+    sender = Sender(
+        asked.port,
+        Messages(asked.alerts, asked.run, bare=asked.bare),
+        connections=asked.connections,
+        rate=asked.rate,
+        path=asked.path,
+        key=asked.key,
+    )
     cpu = time.process_time()
     seconds = sender.run(requests=asked.requests, seconds=asked.seconds)
     told = {

@@ -30,12 +30,16 @@ class Plan:
     """Stored hazards that an incident is judged beside."""
     hours: int
     """Of readings behind it."""
+    storm: int
+    """Most alerts of one run beside others: enough for two seconds of most of them."""
+    history: int
+    """Events of the large history."""
 
 
 FULL = Plan(rounds=3, seconds=2.0, probes=200, backlog=300, burst=100_000, stored=(100, 5_000, 1_000_000),
-            warnings=100_000, hours=87_600)  # fmt: skip
+            warnings=100_000, hours=87_600, storm=50_000, history=2_000_000)  # fmt: skip
 QUICK = Plan(rounds=1, seconds=0.5, probes=30, backlog=60, burst=5_000, stored=(100, 5_000, 20_000),
-             warnings=5_000, hours=8_760)  # fmt: skip
+             warnings=5_000, hours=8_760, storm=6_000, history=150_000)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +107,19 @@ def cpu_seconds(pid: int, *, with_children: bool = False) -> float:
     if with_children:
         ticks += sum(_ticks(child, slice(11, 13)) for child in _children(pid))
     return ticks / TICKS
+
+
+def resident_mib(pid: int) -> float:
+    """MiB that a process and those it has started hold, each shared page divided among all who share it."""
+    return sum(_pss(one) for one in (pid, *_children(pid))) / 1024
+
+
+def _pss(pid: int) -> int:
+    try:
+        text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    return next((int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:")), 0)
 
 
 def _ticks(pid: int, which: slice) -> int:

@@ -35,17 +35,19 @@ class Messages:
     """Messages of `alerts` alerts of ten labels and three annotations: 1.2 kB with one alert, 0.9 kB for each more.
 
     All alerts are critical and at one site, so that they belong to one incident. `run` parts the alerts of
-    two senders.
+    two senders. `bare` ones are what Alertmanager itself is sent: the list of alerts, without what it adds to it.
     """
 
-    def __init__(self, alerts: int, run: str = "") -> None:
+    def __init__(self, alerts: int, run: str = "", *, bare: bool = False) -> None:
         self.alerts = alerts
         self._run = hashlib.sha256(run.encode()).hexdigest()[:6]
         now = clock.now().replace(microsecond=0)
         starts = [instants.text(now - timedelta(seconds=60 + i % _SECONDS)) for i in range(alerts)]
-        text = orjson.dumps(_message([_alert(i, at) for i, at in enumerate(starts)]))
+        made = [_alert(i, at) for i, at in enumerate(starts)]
+        text = orjson.dumps([_without_verdict(one) for one in made] if bare else _message(made))
         self._parts = text.split(_MARK.encode())
-        assert len(self._parts) == 2 * alerts + 1, "each alert is named twice"
+        self._names = 1 if bare else 2
+        assert len(self._parts) == self._names * alerts + 1, "how often each alert is named"
         self.size = len(self.body(0))
 
     def body(self, number: int) -> bytes:
@@ -55,8 +57,13 @@ class Messages:
         pieces = [parts[0]]
         for i in range(self.alerts):
             mark = b"%s%010x" % (self._run.encode(), first + i)
-            pieces += (mark, parts[2 * i + 1], mark, parts[2 * i + 2])
+            for part in parts[self._names * i + 1 : self._names * (i + 1) + 1]:
+                pieces += (mark, part)
         return b"".join(pieces)
+
+
+def _without_verdict(alert: dict[str, object]) -> dict[str, object]:
+    return {name: value for name, value in alert.items() if name not in ("status", "fingerprint")}
 
 
 def _message(alerts: list[dict[str, object]]) -> dict[str, object]:
