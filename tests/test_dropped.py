@@ -303,4 +303,4 @@ def test_an_empty_lane_says_that_what_was_in_it_was_dropped(world: World) -> Non
     with world.store.reading() as connection:
         elsewhen = silence_of(connection, TWO_SITES, (), since=LATER, until=LATER + timedelta(hours=1))
         assert connection.execute(sa.select(INCIDENT.c.alerts)).scalars().all() == [3]
-    assert elsewhen["weather"] == "no reading within 50 km"
+    assert elsewhen["weather"] == "no reading within 50 km; no feed asked here"
