@@ -596,7 +596,7 @@ def test_accounts_and_keys_by_the_api(service: Barograph) -> None:
         assert service.call("PATCH", "/api/v1/accounts/ada", wrong).status == 400, wrong
     assert service.call("PATCH", "/api/v1/accounts/none", {"role": "admin"}).status == 404
     assert service.post("/api/v1/accounts/ada/link", {}).status == 409
-    assert service.post("/api/v1/accounts/petra/link", {}).json()["url"].startswith(f"{service.url}/sign-in?token=bl_")
+    assert service.post("/api/v1/accounts/victor/link", {}).json()["url"].startswith(f"{service.url}/sign-in?token=bl_")
 
     made = service.post("/api/v1/keys", {"kind": "token", "role": "viewer", "name": "bot", "days": 7}).json()
     assert service.get("/api/v1/incidents", token=made["key"]).status == 200
