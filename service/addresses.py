@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Sequence
+from functools import lru_cache
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 LONGEST = 2000
 """Characters of a header that are looked at."""
 
 
-def networks(texts: Sequence[str]) -> tuple[Network, ...]:
+@lru_cache(maxsize=16)
+def networks(texts: tuple[str, ...]) -> tuple[Network, ...]:
     """The networks that were written so."""
     return tuple(ipaddress.ip_network(text) for text in texts)
 

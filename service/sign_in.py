@@ -105,7 +105,8 @@ async def _by_token(request: web.Request, token: str, following: str) -> web.Str
 
 
 async def _by_password(request: web.Request, name: str, password: str, following: str) -> web.StreamResponse:
-    guesses, address, name = request.app[GUESSES], grouped(request.remote), name.strip().lower()[:64]
+    guesses, address, name = request.app[GUESSES], grouped(request.remote), name.strip().lower()
+    name = name if accounts.NAME.fullmatch(name) else ""  # nobody's: what no name can be is not looked up
     known = await read(request, lambda c: _is_known(c, name, request.remote))
     asked = guards(name, address, known=known)
     if pause := guesses.begin(asked, time.monotonic()):

@@ -22,6 +22,8 @@ class Guard:
     key: Hashable
     free: int
     longest: float
+    is_shared: bool = False
+    """Whether it counts guesses at several accounts."""
 
 
 def guards(name: str, address: str, *, known: bool) -> list[Guard]:
@@ -30,7 +32,7 @@ def guards(name: str, address: str, *, known: bool) -> list[Guard]:
     Nobody is locked out by others: what many addresses do to an account does not touch one that is `known`, from which
     its owner has signed in before.
     """
-    found = [Guard(("pair", name, address), 5, 900.0), Guard(("address", address), 30, 60.0)]
+    found = [Guard(("pair", name, address), 5, 900.0), Guard(("address", address), 30, 60.0, is_shared=True)]
     return found if known else [*found, Guard(("account", name), 100, 30.0)]
 
 
@@ -64,9 +66,14 @@ class Guesses:
             self._kept.popitem(last=False)
 
     def forgive(self, asked: Iterable[Guard]) -> None:
-        """It was right: what the one who asked has behind them counts no more."""
+        """It was right: what was guessed at this account counts no more, and of the address not this guess.
+
+        What an address has guessed at others stays: whoever has an account of their own must not wipe it out by it.
+        """
         for guard in asked:
-            self._kept.pop(guard.key, None)
+            count, until = self._kept.pop(guard.key, (0, 0.0))
+            if guard.is_shared and count > 1:
+                self._kept[guard.key] = (count - 1, until)
 
 
 class Rates:
