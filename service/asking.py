@@ -33,6 +33,8 @@ BODY_SECONDS = 10.0
 ENDS = ("to", "until")
 """The parameters that end a window: what is rounded there goes to the end of its unit."""
 ASKED_AT = "asked_at"
+PRESENT = ("/metrics", "/shared/")
+"""What is to be as it stands now: figures that alarms are raised by, and links that may be revoked."""
 WROTE_COOKIE = "barograph_wrote"
 """When a browser last changed something: until the standby shows it, that browser is served by the database itself."""
 CLOCKS_APART = timedelta(seconds=1)
@@ -74,6 +76,8 @@ def _may_be_late(request: web.Request, standby: Standby) -> bool:
     if request.method not in ("GET", "HEAD"):
         return False
     if request.path.startswith("/api/") and not any(part in request.path for part in DRAWN):
+        return False
+    if request.path.startswith(PRESENT):
         return False
     wrote = request.cookies.get(WROTE_COOKIE, "")
     if not (wrote.isascii() and wrote.isdecimal() and len(wrote) < 18):

@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import psycopg
 
 from tests.databases import MIGRATED, Cluster, cluster
 from tests.pouring import Pouring
-from tests.senders import CONFIG
+from tests.senders import CONFIG, ago
 from tests.servers import Barograph
 
 POSTS, PAGES = 400, 40
@@ -25,7 +26,10 @@ WARM = 3
 """Rounds that are left out of the slope: pools fill, modules load, pages are first compiled."""
 LEAST_ROUNDS = 8
 MOST_GROWTH = 0.02
-"""Of the memory at the end of the warm rounds, per thousand posts: what grows by more has a leak."""
+"""Of the memory at the end of the warm rounds, per thousand posts: what grows by more has a leak.
+
+SQLite's pages are kept in the process, up to a bound of their own, so there as much may come on top as the file grows.
+"""
 PATHS = ("/", "/incidents", "/sources", "/review", "/api/v1/incidents", "/api/v1/occurrences", "/metrics", "/readyz")
 
 
@@ -45,28 +49,31 @@ def lasting(folder: Path, seconds: float) -> dict[str, Any]:
     found: dict[str, Any] = {}
     with ExitStack() as stack:
         database: Cluster = stack.enter_context(cluster())
-        for name, url in (("sqlite", None), ("postgresql", database.url(database.make(MIGRATED)))):
+        starts_at = ago(minutes=10)
+        for name, url in (("postgresql", database.url(database.make(MIGRATED))), ("sqlite", None)):
             home = folder / name
             home.mkdir()
             service = Barograph(home, CONFIG, database_url=url)
             with ExitStack() as running:
                 running.callback(service.end)
-                found[name] = _told(_rounds(service.start(), url, seconds / 2))
+                found[name] = _told(_rounds(service.start(60), url, seconds / 2, starts_at), is_sqlite=url is None)
     return found
 
 
-def _rounds(service: Barograph, url: str | None, seconds: float) -> list[Held]:
+def _rounds(service: Barograph, url: str | None, seconds: float, starts_at: datetime) -> list[Held]:
     held: list[Held] = []
     began, posted = time.monotonic(), 0
     while len(held) < WARM + LEAST_ROUNDS or time.monotonic() - began < seconds:
-        posted += _load(service)
+        posted += _load(service, starts_at)
         held.append(_held(service, url, posted))
     return held
 
 
-def _load(service: Barograph) -> int:
+def _load(service: Barograph, starts_at: datetime) -> int:
     """The same alerts each time, so that the record grows by deliveries and by nothing that pages show."""
-    with Pouring([service], threads=4, pause=0.0) as pouring:
+    pouring = Pouring([service], threads=4, pause=0.0)
+    pouring.starts_at = starts_at
+    with pouring:
         pouring.until(POSTS)
     for n in range(PAGES):
         assert service.get(PATHS[n % len(PATHS)]).status == 200
@@ -86,12 +93,13 @@ def _held(service: Barograph, url: str | None, deliveries: int) -> Held:
     return Held(int(fields["VmRSS"].split()[0]), files, int(fields["Threads"]), size // 1024, deliveries)
 
 
-def _told(held: Sequence[Held]) -> dict[str, Any]:
+def _told(held: Sequence[Held], *, is_sqlite: bool) -> dict[str, Any]:
     """The figures; AssertionError where memory, files or threads grow with the rounds."""
     steady = held[WARM:]
     slopes = {name: slope([getattr(h, name) for h in steady], [h.deliveries for h in steady]) for name in _NAMES}
     print(json.dumps([asdict(one) for one in held]))
-    assert slopes["rss_kib"] * 1000 <= MOST_GROWTH * steady[0].rss_kib, slopes
+    kept = slopes["database_kib"] if is_sqlite else 0.0
+    assert (slopes["rss_kib"] - kept) * 1000 <= MOST_GROWTH * steady[0].rss_kib, slopes
     assert steady[-1].files <= steady[0].files + 5, (steady[0], steady[-1])
     assert steady[-1].threads <= steady[0].threads + 5, (steady[0], steady[-1])
     return {
