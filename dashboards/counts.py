@@ -69,7 +69,7 @@ def count(
         counts = bins.setdefault(int(at // seconds), {})
         counts[severity] = counts.get(severity, 0) + number
     if density is not None:
-        brief = f"{density.total:,} {PLURALS[kind]}"
+        brief = f"{density.total:,} {PLURALS[kind] if density.total != 1 else PLURALS[kind].removesuffix('s')}"
         words = f"{brief}, 1 bar = {length(seconds)}"
     else:
         brief = f"{left_out:,} more"

@@ -305,7 +305,7 @@ def entry_lines(entries: Sequence[Entry], sentence: Sentence) -> list[Line]:
                 actor=entry.actor,
                 severity=Severity.UNKNOWN,
                 trace=Trace(entry=entry.id, params=now.params),
-                corrected=now is not entry,
+                corrected=now is not entry and entry.kind != ALERTS_DROPPED,
                 late=entry.kind in ("note", "status_changed") and entry.recorded_at - now.happened_at > LATE,
                 pinned=bool(now.params.get("pinned")),
             )

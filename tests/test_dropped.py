@@ -110,6 +110,7 @@ def test_what_is_dropped_is_said_with_its_sums_on_the_page_and_in_exports(world:
     told = [line.text for line in view.lines]
     assert "1 alert of db, critical; the detail was dropped, sums kept" in told
     assert "Detail of 3 alerts dropped by the retention of 60 days; sums kept" in told
+    assert not any(line.corrected for line in view.lines)
     assert f"Detail of “{STORM}” dropped by the retention of 60 days; sums kept" in told
     assert said in markdown(view)
     assert said.encode() in json_export(view)
