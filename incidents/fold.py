@@ -82,7 +82,8 @@ def occurrences(statements: Iterable[Said]) -> list[Occurrence]:
     """The occurrences of one subject, the earliest first."""
     said = list(statements)
     # Most alerts are new: nothing to put in order.
-    return [_first(said[0])] if len(said) == 1 and not said[0].after_drop else [run.occurrence for run in runs(said)]
+    is_new = len(said) == 1 and not said[0].after_drop
+    return [_first(said[0])] if is_new else [run.occurrence for run in runs(said)]
 
 
 def occurrence(statements: Iterable[Said]) -> Occurrence:
