@@ -532,7 +532,7 @@ def test_the_page_says_where_a_place_comes_from_and_what_is_missing() -> None:
     page = pages.sites_page(sites, london.viewer("viewer"), now=london.NOW)
     assert "from the catalogue: aws:us-west-2" in page
     assert "lists say Portland" in page
-    assert "): warnings are matched by outline only" in page
+    assert "warnings are matched by outline only; `barograph site zones` finds them" in page
     assert "&lt;b&gt;X&lt;/b&gt;" in page
     assert "<i>LHR</i>" not in page
     assert "ambiguous" in page

@@ -105,12 +105,8 @@ def _missing(site: Site, regions: Sequence[tuple[str, Sequence[Place]]]) -> list
     if not site.match:
         found.append("no labels name it: no alert is placed here")
     if not site.zones:
-        how = (
-            "`barograph site zones` finds them"
-            if zones.is_american(site)
-            else "they can be found for the United States only"
-        )
-        found.append(f"no warning zones ({how}): warnings are matched by outline only")
+        how = "finds them" if zones.is_american(site) else "knows the United States only"
+        found.append(f"no warning zones: warnings are matched by outline only; `barograph site zones` {how}")
     if not site.grid_area:
         found.append("no grid area: no grid notice is matched")
     if not site.provider_regions:
