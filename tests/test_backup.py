@@ -127,6 +127,7 @@ def test_a_backup_of_an_earlier_schema_is_brought_to_this_one(sqlite_url: str, t
     counts = json.loads(lines[-1])["end"]
     del lines[first : first + counts["stamp_count"]]
     lines[-1] = json.dumps({"end": counts | {"stamp_count": 0}})
+    lines = without_last_column(lines, "entry")  # which 0020 added
     lines[0] = lines[0].replace(json.loads(lines[0])["revision"], "0008")
     path.write_bytes(gzip.compress(sealed(lines)))
     with closing(Store(f"sqlite:///{tmp_path / 'new.db'}")) as new:
@@ -134,6 +135,20 @@ def test_a_backup_of_an_earlier_schema_is_brought_to_this_one(sqlite_url: str, t
         restore(new, path)
         found = rows_of(new)
         assert all(found[name] == wanted[name] for name in ("event", "delivery", "stamp", "stamp_count"))
+
+
+def without_last_column(lines: list[str], table: str) -> list[str]:
+    """Lines of a backup without the last column of a table."""
+    found, within = [], False
+    for line in lines:
+        told = json.loads(line)
+        if isinstance(told, dict):
+            within = told.get("table") == table
+            cut = {name: told[name][:-1] for name in ("columns", "kinds")} if within else {}
+            found.append(json.dumps(told | cut, separators=(",", ":")))
+        else:
+            found.append(json.dumps(told[:-1], separators=(",", ":")) if within else line)
+    return found
 
 
 def sealed(lines: list[str]) -> bytes:
