@@ -32,7 +32,7 @@ def docx(document: Document) -> bytes:
         made.add_paragraph(xml_text(note), style="Intense Quote")
     for section in document.sections:
         made.add_heading(xml_text(section.title), level=1)
-        if section.key == "timeline" and document.drawing:
+        if section.has_chart and document.drawing:
             _add_picture(made, document)
         if section.record:
             made.add_heading("From the record", level=3)

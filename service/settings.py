@@ -70,6 +70,7 @@ SETTINGS: tuple[Setting, ...] = (
         "OTLP_ENDPOINT", "", "http://HOST:4318 of an OpenTelemetry collector that traces are sent to; none without it"
     ),
     Setting("OPEN_METRICS", "false", "true opens /metrics without a token"),
+    Setting("POSTMORTEM_TEMPLATES", "", "A folder of templates (*.md) that postmortems may begin with"),
 )
 _ORIGIN = re.compile(r"https?://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?", re.ASCII | re.IGNORECASE)
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
@@ -107,6 +108,7 @@ class Settings:
     report_zone: str
     otlp_endpoint: str
     open_metrics: bool
+    postmortem_templates: Path | None
     origins: Mapping[str, str]
     """Where each came from: flag, environment, file or default."""
     files: Mapping[str, Path]
@@ -206,6 +208,7 @@ def _checked(values: Mapping[str, str], origins: dict[str, str], files: Mapping[
         report_zone=values["REPORT_ZONE"],
         otlp_endpoint=values["OTLP_ENDPOINT"],
         open_metrics=values["OPEN_METRICS"] == "true",
+        postmortem_templates=Path(values["POSTMORTEM_TEMPLATES"]) if values["POSTMORTEM_TEMPLATES"] else None,
         origins=origins,
         files=files,
     )
