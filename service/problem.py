@@ -21,6 +21,8 @@ PROBLEMS = {
     "moved-on": (412, "The incident has moved on"),
     "too-large": (413, "The body is too large"),
     "precondition-needed": (428, "If-Match is needed"),
+    "no-browser": (501, "No browser is installed for this rendering"),
+    "not-drawn": (503, "The browser did not draw"),
     "fault": (500, "The service failed; the request id leads to its log"),
     "overloaded": (503, "Not now; come back after Retry-After"),
 }

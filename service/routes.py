@@ -19,6 +19,7 @@ from service import (
     postmortem_templates,
     postmortems_api,
     records_api,
+    renderings,
     reports_api,
     review_pages,
     saved_views,
@@ -224,6 +225,15 @@ ROUTES: tuple[Route, ...] = (
         "viewer",
         "Its timeline as a file: svg, png, pdf, html, md, csv, json, ics",
         (*_WINDOW, *_LOOK),
+        media="application/octet-stream",
+    ),
+    Route(
+        "GET",
+        "/incidents/{incident}/rendering.{format}",
+        renderings.get_rendering,
+        "viewer",
+        "Its figure as Plotly draws it in a browser that is installed here: svg, png, pdf",
+        (*_WINDOW, "theme", "scale"),
         media="application/octet-stream",
     ),
     Route(

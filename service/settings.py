@@ -70,6 +70,7 @@ SETTINGS: tuple[Setting, ...] = (
         "OTLP_ENDPOINT", "", "http://HOST:4318 of an OpenTelemetry collector that traces are sent to; none without it"
     ),
     Setting("OPEN_METRICS", "false", "true opens /metrics without a token"),
+    Setting("BROWSER", "", "A Chromium or Chrome, by name or path, for Plotly's own rendering; looked for by default"),
     Setting("POSTMORTEM_TEMPLATES", "", "A folder of templates (*.md) that postmortems may begin with"),
 )
 _ORIGIN = re.compile(r"https?://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?", re.ASCII | re.IGNORECASE)
@@ -108,6 +109,7 @@ class Settings:
     report_zone: str
     otlp_endpoint: str
     open_metrics: bool
+    browser: str
     postmortem_templates: Path | None
     origins: Mapping[str, str]
     """Where each came from: flag, environment, file or default."""
@@ -208,6 +210,7 @@ def _checked(values: Mapping[str, str], origins: dict[str, str], files: Mapping[
         report_zone=values["REPORT_ZONE"],
         otlp_endpoint=values["OTLP_ENDPOINT"],
         open_metrics=values["OPEN_METRICS"] == "true",
+        browser=values["BROWSER"],
         postmortem_templates=Path(values["POSTMORTEM_TEMPLATES"]) if values["POSTMORTEM_TEMPLATES"] else None,
         origins=origins,
         files=files,

@@ -56,6 +56,7 @@ def test_every_setting_can_be_given_by_the_environment_and_by_a_file(tmp_path: P
         "EMBED_ORIGINS": "https://wiki.example",
         "REPORT_DIR": "/srv/reports",
         "POSTMORTEM_TEMPLATES": "/srv/templates",
+        "BROWSER": "/usr/bin/chromium",
         "REPORT_EVERY": "quarter",
         "REPORT_FORMATS": "pdf, docx",
         "REPORT_ZONE": "Europe/London",
