@@ -29,7 +29,8 @@ _PAGE = """<!doctype html>
 <meta http-equiv="Content-Security-Policy" content="{policy}">
 <title>figure</title>
 <style>{fonts}
-@page {{ size: {width}px {height}px; margin: 0; }} body {{ margin: 0; background: {paper}; }} #drawn {{ display: none; }}</style>
+@page {{ size: {width}px {height}px; margin: 0; }} body {{ margin: 0; background: {paper}; }}
+#drawn {{ display: none; }}</style>
 <script>{library}</script></head>
 <body><div id="shown"></div><pre id="drawn"></pre>
 <script>
