@@ -114,6 +114,8 @@ def entry_rows(connection: sa.Connection, incident: str) -> Iterator[Row]:
     for position, row in enumerate(_streamed(connection, log), 1):
         positions[row.id] = position
         joined: dict[bool, list[str]] = {True: [], False: []}
+        while ahead is not None and ahead[0] < row.id:  # moved by an entry of another incident's log
+            ahead = next(moved, None)
         if ahead is not None and ahead[0] == row.id:
             joined, ahead = ahead[1], next(moved, None)
         yield {
