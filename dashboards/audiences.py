@@ -9,6 +9,8 @@ from typing import Any, Literal, get_args
 from dashboards import words
 from dashboards.recorded import roles_of
 from incidents import instants
+from incidents.postmortem import TEMPLATE
+from incidents.postmortem_templates import STANDARD, Part, Template, layout_of
 
 Audience = Literal["internal", "customer", "public"]
 AUDIENCES: tuple[Audience, ...] = get_args(Audience)
@@ -57,14 +59,24 @@ class Version:
     words: Mapping[str, Any]
     authors: tuple[str, ...]
     left_out: tuple[str, ...]
+    layout: Template = STANDARD
 
 
-def left_out(audience: Audience, *, names: bool = False) -> tuple[str, ...]:
+def is_for(audience: Audience, part: Part) -> bool:
+    """Whether a version has a section: of one's own only those that say so."""
+    if part.is_own:
+        return audience == "internal" or audience in part.audiences
+    return part.key not in _SECTIONS[audience]
+
+
+def left_out(audience: Audience, *, names: bool = False, layout: Template = STANDARD) -> tuple[str, ...]:
     """What a version leaves out, in words, before anybody exports it."""
+    own = [words.plain(part.title) for part in layout.parts if part.is_own and not is_for(audience, part)]
+    inside = (f"the sections of the template's own {', '.join(own)}",) if own else ()
     unnamed = (
         "names of people whom the record knows: they are told by role; names within texts stay as they were written"
     )
-    return (*(() if names else (unnamed,)), *_LEFT_OUT[audience])
+    return (*(() if names else (unnamed,)), *inside, *_LEFT_OUT[audience])
 
 
 def version_for(
@@ -76,7 +88,9 @@ def version_for(
     names: bool = False,
 ) -> Version:
     """The version for an audience. Everything that any format shows comes from it, so none can show more."""
-    kept = {name: value for name, value in words_.items() if name not in _SECTIONS[audience]}
+    layout = layout_of(words_)
+    told = {"title", *(part.key for part in layout.parts if is_for(audience, part))}
+    kept = {name: value for name, value in words_.items() if name in told and name != TEMPLATE}
     shown = dict(facts) if names else _unnamed(facts)
     if audience != "internal":
         shown = _outward(shown, audience)
@@ -84,7 +98,7 @@ def version_for(
             kept["actions"] = [_outward_action(action, audience) for action in kept["actions"]]
     by_role = _roles(facts, authors)
     writers = authors if names else tuple(by_role.get(author, author) for author in authors)
-    return Version(audience, names, shown, kept, writers, left_out(audience, names=names))
+    return Version(audience, names, shown, kept, writers, left_out(audience, names=names, layout=layout), layout)
 
 
 def _roles(facts: Mapping[str, Any], authors: tuple[str, ...] = ()) -> dict[str, str]:

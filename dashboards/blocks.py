@@ -61,6 +61,8 @@ class Section:
     title: str
     record: tuple[Block, ...] = ()
     words: tuple[Block, ...] = ()
+    has_chart: bool = False
+    """Whether the document's drawing belongs here."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,14 +8,15 @@ from datetime import datetime
 from typing import Any
 
 from dashboards import words
-from dashboards.audiences import Version
+from dashboards.audiences import Audience, Version, is_for
 from dashboards.blocks import Block, Bullets, Document, Paragraph, Quote, Section, Table
 from dashboards.documents import MILESTONES
 from dashboards.recorded import told_of
 from incidents import instants
 from incidents.instants import length
 from incidents.model import Measurement, Moment
-from incidents.postmortem import SECTIONS, STATES, Revision
+from incidents.postmortem import STATES, Revision
+from incidents.postmortem_templates import Part, pieces
 
 _MEASURED = {
     "impact": ("time_to_mitigate", "time_to_resolve"),
@@ -44,7 +45,7 @@ def compose(version: Version, standing: Standing, *, drawing: str = "") -> Docum
         standing=_standing(version, standing),
         range=_range(facts),
         notes=tuple(_notes(standing, zone)),
-        sections=tuple(_section(key, version) for key in SECTIONS if key != "title" and _is_told(key, version)),
+        sections=tuple(_section(part, version) for part in version.layout.parts if is_for(version.audience, part)),
         about=tuple(_about(facts)),
         name=f"postmortem-{facts['incident']['id']}"
         + ("" if version.audience == "internal" else f"-{version.audience}"),
@@ -54,19 +55,62 @@ def compose(version: Version, standing: Standing, *, drawing: str = "") -> Docum
     )
 
 
-def _is_told(key: str, version: Version) -> bool:
-    if version.audience == "internal":
-        return True
-    silent = ("went_well", "was_hard", "not_known", "open_questions")
-    return key not in (*silent, "detection") if version.audience == "public" else key not in silent
+def _section(part: Part, version: Version) -> Section:
+    content = version.words.get(part.key)
+    said = _actions(content or ()) if part.key == "actions" else written(content or "")
+    has_chart = any("record.timeline" in pieces(line) for line in part.record)
+    return Section(part.key, words.plain(part.title), tuple(_record(part, version)), tuple(said), has_chart)
 
 
-def _section(key: str, version: Version) -> Section:
-    told = _RECORD.get(key)
-    record = tuple(told(version.facts)) if told else ()
-    if key == "actions":
-        return Section(key, SECTIONS[key], record, tuple(_actions(version.words.get(key) or ())))
-    return Section(key, SECTIONS[key], record, tuple(written(version.words.get(key) or "")))
+def _record(part: Part, version: Version) -> list[Block]:
+    """What the template takes from the record: its parts, and lines with facts filled in as paragraphs and bullets."""
+    found: list[Block] = []
+    lines: list[str] = []
+    for line in part.record:
+        places = pieces(line)[1::2]
+        told = _RECORD.get(places[0])
+        if told is None:
+            lines += [filled] if (filled := _filled_in(line, version)) else []
+            continue
+        found += written("\n".join(lines))
+        lines = []
+        if places[0] not in _UNTOLD[version.audience]:
+            found += told(version.facts)
+    return found + written("\n".join(lines))
+
+
+_UNTOLD: Mapping[Audience, tuple[str, ...]] = {
+    "internal": (),
+    "customer": ("record.late", "record.open"),
+    "public": ("record.late", "record.open", "record.detection"),
+}
+"""Parts of the record that a version has nothing of: empty they would say that nothing was."""
+
+
+def _filled_in(line: str, version: Version) -> str:
+    """A template's line with its facts; nothing where the audience does not get one of them."""
+    cut = pieces(line)
+    values = [_fact(name, version.facts) for name in cut[1::2]]
+    if version.audience != "internal" and None in values:
+        return ""
+    told = [value or "not recorded" for value in values]
+    return "".join(text for both in zip(cut[::2], [*told, ""], strict=True) for text in both)
+
+
+def _fact(name: str, facts: Mapping[str, Any]) -> str | None:
+    """A fact in words; None where it is not recorded, or not for this audience."""
+    incident = facts["incident"]
+    if name in ("incident", "zone"):
+        return words.plain(str(incident["id"] if name == "incident" else facts["zone"]))
+    if name.startswith("time_to_"):
+        rows = [each for each in incident["measurements"] if each["name"] == name]
+        return words.measured(_measurement(rows[0])) if rows else None
+    value = facts["sites"] if name == "sites" else incident[name]
+    if value in (None, "", []):
+        return None
+    if name == "alerts":
+        return f"{value:,}"
+    return ", ".join(map(words.plain, value)) if name in ("sites", "services") else told_of(value, facts["zone"])
 
 
 def written(text: str) -> list[Block]:
@@ -304,12 +348,15 @@ def _open_questions(facts: Mapping[str, Any]) -> list[Block]:
 
 
 def _measured(incident: Mapping[str, Any], part: str) -> list[tuple[str, str]]:
-    found = []
-    for each in incident["measurements"]:
-        if each["name"] in _MEASURED[part]:
-            told = Measurement(each["name"], each["outcome"], each["seconds"], each["seconds_max"], each["reason"])
-            found.append((words.called(each["name"]).capitalize(), words.measured(told)))
-    return found
+    return [
+        (words.called(each["name"]).capitalize(), words.measured(_measurement(each)))
+        for each in incident["measurements"]
+        if each["name"] in _MEASURED[part]
+    ]
+
+
+def _measurement(each: Mapping[str, Any]) -> Measurement:
+    return Measurement(each["name"], each["outcome"], each["seconds"], each["seconds_max"], each["reason"])
 
 
 def _pairs(pairs: Sequence[tuple[str, str]]) -> Table:
@@ -317,11 +364,11 @@ def _pairs(pairs: Sequence[tuple[str, str]]) -> Table:
 
 
 _RECORD = {
-    "summary": _summary,
-    "impact": _impact,
-    "timeline": _timeline,
-    "contributing_factors": _links,
-    "detection": _detection,
-    "not_known": _not_known,
-    "open_questions": _open_questions,
+    "record.summary": _summary,
+    "record.impact": _impact,
+    "record.timeline": _timeline,
+    "record.coincided": _links,
+    "record.detection": _detection,
+    "record.late": _not_known,
+    "record.open": _open_questions,
 }

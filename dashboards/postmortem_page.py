@@ -11,7 +11,8 @@ from dashboards import words
 from dashboards.audiences import AUDIENCES, left_out
 from dashboards.blocks import Document
 from dashboards.paper import render
-from incidents.postmortem import ACTIONS_BOUND, FOLLOWING, SECTION_BOUND, SECTIONS, STATES, TITLE_BOUND, Revision, State
+from incidents.postmortem import ACTIONS_BOUND, FOLLOWING, SECTION_BOUND, STATES, TITLE_BOUND, Revision, State
+from incidents.postmortem_templates import STANDARD, Template
 from incidents.revisions import Part
 from incidents.views.view import Viewer
 
@@ -26,17 +27,6 @@ FORMS = (
 )
 EMPTY_ACTIONS = 2
 """How many empty rows for new actions the form offers."""
-HINTS = {
-    "summary": "What happened, in a few sentences that somebody outside the team understands.",
-    "impact": "Who noticed what, and for how long. Times and windows are in the record.",
-    "timeline": "What the lines above do not tell.",
-    "contributing_factors": "Several, as a rule, and none of them alone. One a line, beginning with a dash.",
-    "detection": "How it was noticed, and what could have told earlier.",
-    "went_well": "What helped, and should stay.",
-    "was_hard": "What was slow, unclear or tiring for those who worked on it.",
-    "not_known": "What everybody sees now and nobody could see then.",
-    "open_questions": "What is still not understood.",
-}
 _BUTTONS: Mapping[tuple[State, State], str] = {
     ("draft", "in_review"): "Send to review",
     ("in_review", "draft"): "Back to draft",
@@ -75,8 +65,10 @@ def postmortem_page(
     revisions: Sequence[Revision],
     compared: Comparison | None = None,
     names: bool = False,
+    layout: Template = STANDARD,
+    offered: Sequence[tuple[str, str, str]] = (),
 ) -> str:
-    """`revisions` are the newest ones, newest first."""
+    """`revisions` are the newest ones, newest first; `offered` are templates by name, title and fault."""
     may_write = viewer.role in ("responder", "admin")
     zone_now = words.zone_label(viewer.zone, document.at)
     actions = list(editing.words.get("actions") or ())
@@ -99,10 +91,11 @@ def postmortem_page(
         names=names,
         state_called=STATES[revision.state],
         steps=[(state, _BUTTONS[revision.state, state]) for state in FOLLOWING[revision.state]],
-        exports=[(audience, left_out(audience, names=names)) for audience in AUDIENCES],
+        exports=[(audience, left_out(audience, names=names, layout=layout)) for audience in AUDIENCES],
         forms=FORMS,
-        hints=HINTS,
-        headings=SECTIONS,
+        hints={part.key: part.hint for part in layout.parts},
+        offered=offered,
+        headings=layout.headings,
         section_bound=SECTION_BOUND,
         title_bound=TITLE_BOUND,
         states=STATES,

@@ -6,14 +6,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from dashboards import words
-from incidents.postmortem import SECTIONS, differing
+from incidents.postmortem import differing
+from incidents.postmortem_templates import layout_of
 from incidents.revisions import Part, diff
 
 
 def revision_diff(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[tuple[str, tuple[Part, ...]]]:
     """The headings of the sections that differ, with their parts."""
     texts = ((name, words.clean(as_text(name, was)), words.clean(as_text(name, now))) for name in differing(was, now))
-    return [(SECTIONS[name], diff(older, newer)) for name, older, newer in texts]
+    headings = layout_of(now).headings
+    return [(headings.get(name, name), diff(older, newer)) for name, older, newer in texts]
 
 
 def as_text(name: str, content: Mapping[str, Any]) -> str:

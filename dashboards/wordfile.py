@@ -10,6 +10,7 @@ from docx.oxml import OxmlElement
 from docx.oxml.ns import qn
 from docx.shared import Mm, Pt
 from docx.table import Table as DocxTable
+from docx.table import _Row as DocxRow
 
 from dashboards import chartfiles
 from dashboards.blocks import Block, Bullets, Document, Paragraph, Picture, Quote, Table
@@ -32,14 +33,14 @@ def docx(document: Document) -> bytes:
         made.add_paragraph(xml_text(note), style="Intense Quote")
     for section in document.sections:
         made.add_heading(xml_text(section.title), level=1)
-        if section.key == "timeline" and document.drawing:
+        if section.has_chart and document.drawing:
             _add_picture(made, document)
         if section.record:
-            made.add_heading("From the record", level=3)
+            made.add_heading("From the record", level=2)
             _add(made, section.record)
         if section.words:
             if section.record:
-                made.add_heading("In people’s words", level=3)
+                made.add_heading("In people’s words", level=2)
             _add(made, section.words)
         elif not section.record:
             made.add_paragraph("Nothing written yet.")
@@ -96,16 +97,43 @@ def _add(made: Docx, blocks: tuple[Block, ...]) -> None:
 
 
 def _add_table(made: Docx, block: Table) -> None:
-    table = made.add_table(rows=1 + len(block.rows), cols=len(block.head), style="Light Grid")
-    for column, share in zip(table.columns, block.shares, strict=False):
-        column.width = Mm(round(_WIDE.mm * share / sum(block.shares)))
-    for row, cells in zip(table.rows, (block.head, *block.rows), strict=True):
-        for cell, text in zip(row.cells, cells, strict=True):
+    table = made.add_table(rows=1 + len(block.rows), cols=len(block.head), style="Table Grid")
+    # Programs that do not lay a table out anew go by the widths of its cells, all others by those of its columns.
+    table.autofit = False
+    widths = [Mm(width) for width in widths_of(block)]
+    for column, width in zip(table.columns, widths, strict=True):
+        column.width = width
+    for number, (row, cells) in enumerate(zip(table.rows, (block.head, *block.rows), strict=True)):
+        _keep_whole(row)
+        for cell, text, width in zip(row.cells, cells, widths, strict=True):
+            cell.width = width
             cell.text = xml_text(text)
-            for paragraph in cell.paragraphs:
-                for run in paragraph.runs:
-                    run.font.size = Pt(8.5)
+            for run in cell.paragraphs[0].runs:
+                run.font.size = Pt(8.5)
+                run.bold = number == 0 or None
+            cell.paragraphs[0].paragraph_format.space_after = Pt(0)
     _repeat_head(table)
+    made.add_paragraph().paragraph_format.space_after = Pt(0)  # tables that touch are taken for one
+
+
+def widths_of(block: Table) -> list[int]:
+    """The width of each column in mm, together that of the text: of known names their own, the rest is for words."""
+    whole = round(_WIDE.mm)
+    if block.shares:
+        return [whole * share // sum(block.shares) for share in block.shares]
+    told = [_WIDTHS.get(name, 0 if name in _WORDS else _USUAL) for name in block.head]
+    wordy = told.count(0)
+    return [width or (whole - sum(told)) // wordy for width in told]
+
+
+_WIDTHS = {"Fact": 45, "Owner": 33, "Due": 27, "State": 16, "Who": 30}
+_WORDS = ("What", "As recorded", "Action", "What was recorded late")
+_USUAL = 33
+
+
+def _keep_whole(row: DocxRow) -> None:
+    """Let no row of a table be cut in two by the end of a page."""
+    row._tr.get_or_add_trPr().append(OxmlElement("w:cantSplit"))  # noqa: SLF001  # the library offers no other way
 
 
 def _repeat_head(table: DocxTable) -> None:

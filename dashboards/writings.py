@@ -10,13 +10,13 @@ from typing import Any
 import orjson
 
 from dashboards import chartfiles
-from dashboards.audiences import Version
+from dashboards.audiences import Version, is_for
 from dashboards.blocks import Block, Bullets, Document, Paragraph, Picture, Quote, Table
 from dashboards.documents import md
 from dashboards.paper import render
 from dashboards.postmortem import Standing
 from incidents import instants
-from incidents.postmortem import FOLLOWING, SECTIONS
+from incidents.postmortem import FOLLOWING
 
 _ZIP_DAY = (1980, 1, 1, 0, 0, 0)
 """The oldest day that a zip can hold: equal documents make equal files."""
@@ -28,8 +28,8 @@ def markdown(document: Document, *, picture: str = "") -> str:
     for note in document.notes:
         parts += [f"> {md(note)}", ""]
     for section in document.sections:
-        parts += [f"## {section.title}", ""]
-        if section.key == "timeline" and document.drawing and picture:
+        parts += [f"## {md(section.title)}", ""]
+        if section.has_chart and document.drawing and picture:
             parts += [f"![{md(document.alt)}]({picture})", ""]
         parts += ["### From the record", "", *_md_blocks(section.record)] if section.record else []
         if section.words:
@@ -94,8 +94,16 @@ def fields(version: Version, standing: Standing) -> dict[str, Any]:
         "left_out": list(version.left_out),
         "sections": {
             name: version.words.get(name) or ([] if name == "actions" else "")
-            for name in SECTIONS
+            for name in version.layout.keys
             if name in version.words or version.audience == "internal"
+        },
+        "template": {
+            "title": version.layout.title,
+            "sections": [
+                {"name": part.key, "title": part.title}
+                for part in version.layout.parts
+                if is_for(version.audience, part)
+            ],
         },
         "frozen_at": instants.text(standing.frozen_at) if standing.frozen_at else None,
         "differences": list(standing.differences),

@@ -6,7 +6,7 @@ The words are apart from the record's facts, and no section is named root cause:
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Literal
@@ -28,7 +28,9 @@ SECTIONS = {
     "actions": "Actions",
     "open_questions": "Open questions",
 }
-"""Every section in its order, with its heading; all are texts but `actions`, which is a list."""
+"""The usual sections in their order, with their headings; all are texts but `actions`, which is a list."""
+TEMPLATE = "template"
+"""Where the words keep the text of the template that they were begun with; nobody writes it as a section."""
 FOLLOWING: Mapping[State, tuple[State, ...]] = {
     "draft": ("in_review",),
     "in_review": ("published", "draft"),
@@ -74,25 +76,34 @@ def merge(base: Mapping[str, Any], current: Mapping[str, Any], sent: Mapping[str
     changed = tuple(name for name in mine if _of(sent, name) != _of(current, name))
     clashes = tuple(name for name in changed if _of(current, name) != _of(base, name))
     words = {**current, **{name: sent[name] for name in changed}}
-    return Merged({name: words[name] for name in SECTIONS if words.get(name)}, changed, clashes)
+    return Merged({name: words[name] for name in _ordered(words) if words.get(name)}, changed, clashes)
 
 
 def differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> tuple[str, ...]:
     """The sections in which two documents differ."""
-    return tuple(name for name in SECTIONS if _of(one, name) != _of(other, name))
+    return tuple(name for name in _ordered({*one, *other}) if _of(one, name) != _of(other, name))
+
+
+def _ordered(names: Iterable[str]) -> list[str]:
+    """The usual sections in their order, then those of one's own."""
+    found = set(names)
+    return [*(name for name in SECTIONS if name in found), *sorted(found - set(SECTIONS))]
 
 
 def _of(words: Mapping[str, Any], name: str) -> object:
     return words.get(name) or ([] if name == "actions" else "")
 
 
-def accepted(sections: object) -> dict[str, Any]:
-    """The sections of a request, cleaned, without secrets pasted in. Raises ValueError naming the section."""
+def accepted(sections: object, names: Collection[str] = tuple(SECTIONS)) -> dict[str, Any]:
+    """The sections of a request, cleaned, without secrets pasted in. Raises ValueError naming the section.
+
+    `names` are those of the document, by its template.
+    """
     if not isinstance(sections, Mapping):
         raise ValueError("sections: an object of sections is expected")  # noqa: TRY004  # told as a bad request
-    unknown = next((name for name in sections if name not in SECTIONS), None)
+    unknown = next((name for name in sections if name not in names), None)
     if unknown is not None:
-        raise ValueError(f"sections: {str(unknown)[:60]!r} is none of {', '.join(SECTIONS)}")
+        raise ValueError(f"sections: {str(unknown)[:60]!r} is none of {', '.join(names)}")
     return {
         name: _actions(value)
         if name == "actions"

@@ -10,7 +10,8 @@ import sqlalchemy as sa
 
 from incidents.acts import Acting, ConflictError
 from incidents.entries import Draft
-from incidents.postmortem import FOLLOWING, STATES, Revision, State, merge
+from incidents.postmortem import FOLLOWING, STATES, TEMPLATE, Revision, State, merge
+from incidents.postmortem_templates import Template, layout_of
 from incidents.tables import PostmortemRevisionRow
 
 REVISION = PostmortemRevisionRow.__table__  # type: ignore[attr-defined]  # SQLModel adds it
@@ -86,6 +87,9 @@ def write(acting: Acting, incident: str, sent: Sent) -> Revision:
     if base is None:
         raise MovedOnError(current, ())
     state = sent.state or current.state
+    layout = layout_of(current.words or {TEMPLATE: sent.sections.get(TEMPLATE)})
+    if unknown := set(sent.sections) - set(layout.headings):
+        raise ConflictError(f"this postmortem has no section {min(unknown)}")
     merged = merge(base.words, current.words, sent.sections)
     if merged.clashes:
         raise MovedOnError(current, merged.clashes)
@@ -101,6 +105,14 @@ def write(acting: Acting, incident: str, sent: Sent) -> Revision:
         acting.changes.append(Draft(incident, "postmortem_state_changed", params, acting.actor, acting.now))
         acting.changes.settle()
     return written
+
+
+def begin(acting: Acting, incident: str, template: Template) -> Revision:
+    """The first revision, of the words that a template gives. Raises NotFoundError and ConflictError."""
+    acting.seen(incident)
+    if newest(acting.connection, incident).number:
+        raise ConflictError("the postmortem is begun already; it keeps the template that it was begun with")
+    return write(acting, incident, Sent(0, template.starters()))
 
 
 def _allow(was: State, state: State, *, writes: bool) -> None:

@@ -322,6 +322,7 @@ def _page_routes(app: web.Application) -> None:
         ("/incidents/{incident}/merge", regrouping.merge, "responder"),
         ("/incidents/{incident}/postmortem", postmortem_pages.save_form, "responder"),
         ("/incidents/{incident}/postmortem/state", postmortem_pages.state_form, "responder"),
+        ("/incidents/{incident}/postmortem/template", postmortem_pages.begin_form, "responder"),
         ("/sources", source_pages.create_source, "admin"),
         ("/sources/{source}/key", source_pages.create_key, "admin"),
         ("/sources/{source}/secrets", source_pages.keep_secrets, "admin"),

@@ -8,7 +8,7 @@ import tempfile
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
+from typing import BinaryIO
 
 import orjson
 import sqlalchemy as sa
@@ -16,10 +16,12 @@ import sqlalchemy as sa
 from dashboards import documents, svg, words, writings
 from dashboards.figure import incident_figure
 from incidents import configured, instants, redaction
-from incidents.bundles import bundle, bundling, evidence, restoring
-from incidents.bundles.bundle import BundleError
+from incidents.acts import ConflictError
+from incidents.bundles import archive, bundle, bundling, evidence, restoring
+from incidents.bundles.archive import BundleError
 from incidents.bundles.bundling import Redaction
 from incidents.bundles.evidence import Evidence
+from incidents.bundles.lines import Room, digest
 from incidents.bundles.restoring import Restored
 from incidents.config import Config
 from incidents.store import Store
@@ -58,14 +60,32 @@ class Checked:
     differs: tuple[str, ...] = ()
 
 
-def export(store: Store, incident: str, *, raw: bool = False) -> bytes:
-    """The bundle of an incident, deliveries redacted unless asked `raw`. Raises NotFoundError and ConflictError."""
-    with store.reading() as connection:
-        config = configured.load(connection)
-        found = bundling.gather(connection, config, incident, words.sentence, redaction=None if raw else REDACTION)
-    evidence.check(found)
-    view = view_of(found)
-    return evidence.members_of(found, _summary(view), view.revision, derive(view))
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A bundle that was written: its digest, the SHA-256 of the whole file, and its bytes."""
+
+    digest: str
+    whole: str
+    size: int
+
+
+def export(store: Store, incident: str, file: BinaryIO, *, raw: bool = False) -> Made:
+    """Write the bundle of an incident into an empty file, deliveries redacted unless asked `raw`.
+
+    Raises NotFoundError, and ConflictError for what is larger than a bundle can be.
+    """
+    with Room() as room:
+        with store.reading() as connection:
+            config, cleared = configured.load(connection), None if raw else REDACTION
+            found = bundling.gather(connection, config, incident, words.sentence, room, redaction=cleared)
+        evidence.check(found)
+        view = view_of(found)
+        try:
+            told = evidence.write(file, found, _summary(view), view.revision, derive(view))
+        except BundleError as error:
+            raise ConflictError(str(error)) from None
+    size = file.tell()
+    return Made(told, archive.sha256(file, size), size)
 
 
 def view_of(found: Evidence) -> IncidentView:
@@ -118,9 +138,12 @@ def _summary(view: IncidentView) -> dict[str, object]:
     }
 
 
-def check(content: bytes) -> Checked:
-    """A whole bundle that can be restored and shown. Raises BundleError that says what differs first."""
-    found, derived = evidence.read(content)
+def check(file: BinaryIO) -> Checked:
+    """A whole bundle that can be restored and shown. Raises BundleError that says what differs first.
+
+    The evidence stays in the file: keep it open.
+    """
+    found, derived = evidence.read(file)
     try:
         made = derive(view_of(found))
     except BundleError:
@@ -128,23 +151,14 @@ def check(content: bytes) -> Checked:
     except _FAULTS as error:
         # A well-made file may still hold words that no fold and no page can take; they must not come in.
         raise BundleError(f"{error}") from error
-    differs = tuple(name for name in evidence.DERIVED if derived[name] != made[name])
-    return Checked(found, bundle.digest_of(content), differs)
+    differs = tuple(name for name in evidence.DERIVED if derived[name].sha256 != digest(made[name]))
+    return Checked(found, bundle.digest_of(file), differs)
 
 
-def restore(store: Store, content: bytes, now: datetime) -> tuple[Checked, Restored]:
+def restore(store: Store, file: BinaryIO, now: datetime) -> tuple[Checked, Restored]:
     """Check a bundle and bring it into a store. Raises BundleError and ConflictError; then nothing is written."""
-    checked = check(content)
+    checked = check(file)
     return checked, restoring.restore(store, checked.evidence, now)
-
-
-def read_file(path: Path) -> bytes:
-    """The content of a bundle's file. Raises BundleError for one that is larger than any bundle."""
-    with path.open("rb") as file:
-        content = file.read(bundle.MOST_BYTES + 1)
-    if len(content) > bundle.MOST_BYTES:
-        raise BundleError(f"larger than {bundle.MOST_BYTES} bytes")
-    return content
 
 
 def name_of(incident: str) -> str:

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import click
 
@@ -16,32 +22,51 @@ from service.terminal import audited, fail, opened, plain, told
 @click.option("--raw", is_flag=True, help="With deliveries as they came, not redacted.")
 def bundle(id_: str, *, out: Path | None, raw: bool) -> None:
     """Write the evidence bundle of an incident: one file that `verify` finds a changed byte in."""
-    from incidents.bundles.bundle import digest_of
     from service import bundles
 
-    with told(), opened() as store:
-        content = bundles.export(store, id_, raw=raw)
+    with told(), opened() as store, _written(out) as file:
+        made = bundles.export(store, id_, file, raw=raw)
         audited(store, "bundle_read", f"incident {id_}", raw="with deliveries as they came" if raw else "redacted")
         if out is None:
-            sys.stdout.buffer.write(content)
-        else:
-            out.write_bytes(content)
-    click.echo(f"SHA-256 {digest_of(content)}", err=True)
+            file.seek(0)
+            shutil.copyfileobj(file, sys.stdout.buffer)
+    click.echo(f"SHA-256 {made.digest}", err=True)
+
+
+@contextmanager
+def _written(out: Path | None) -> Iterator[BinaryIO]:
+    """An empty file that becomes `out` when all went well; one without a name where there is none."""
+    if out is None:
+        with tempfile.TemporaryFile() as file:
+            yield file
+        return
+    handle, beside = tempfile.mkstemp(prefix=f".{out.name}.", dir=out.parent)
+    try:
+        with os.fdopen(handle, "w+b") as file:
+            yield file
+        # As any file that this process writes: what made it is its owner's alone, which nobody asked for.
+        Path(beside).chmod(0o644)
+        Path(beside).replace(out)
+    except BaseException:
+        Path(beside).unlink(missing_ok=True)
+        raise
 
 
 @click.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def verify(file: Path) -> None:
     """Say whether an evidence bundle is whole; exit 1 with the first difference when it is not."""
-    from incidents.bundles.bundle import BundleError
+    from incidents.bundles.archive import BundleError
     from service import bundles
 
     with told():
         try:
-            checked = bundles.check(bundles.read_file(file))
+            with file.open("rb") as content:
+                checked = bundles.check(content)
+                said = bundles.told(checked)
         except BundleError as error:
             raise fail(f"not whole: {error}") from None
-    click.echo(plain(f"whole: {bundles.told(checked)}"))
+    click.echo(plain(f"whole: {said}"))
     _tell_other_drawings(checked.differs)
 
 
@@ -49,12 +74,10 @@ def import_bundle(path: Path) -> None:
     """Bring an evidence bundle into the store of the settings; exit 1 when it is not whole, 5 when it conflicts."""
     from service import bundles, clock
 
-    with told():
-        content = bundles.read_file(path)
-        with opened() as store:
-            checked, done = bundles.restore(store, content, clock.now())
-            audited(store, "bundle_brought_in", path.name)
-    click.echo(plain(bundles.told(checked)))
+    with told(), path.open("rb") as content, opened() as store:
+        checked, done = bundles.restore(store, content, clock.now())
+        audited(store, "bundle_brought_in", path.name)
+        click.echo(plain(bundles.told(checked)))
     if done.is_nothing:
         click.echo("all of it was here before; nothing was changed")
     else:

@@ -20,7 +20,19 @@ if TYPE_CHECKING:
     from incidents.views.incident_view import Asked
     from incidents.views.view import IncidentView
 
-from service.terminal import JSON_OPTION, as_json, config_in, instant, opened, plain, plain_lines, settings_of, told
+from service.terminal import (
+    JSON_OPTION,
+    UNAVAILABLE,
+    as_json,
+    config_in,
+    fail,
+    instant,
+    opened,
+    plain,
+    plain_lines,
+    settings_of,
+    told,
+)
 
 T = TypeVar("T")
 DOCUMENTS = {
@@ -210,6 +222,7 @@ def acted(actor: str, deed: Callable[[Acting], T]) -> T:
     "--audience", type=click.Choice(["internal", "customer", "public"]), default="internal", help="Postmortem."
 )
 @click.option("--names", is_flag=True, help="Postmortem: people by name, not by role.")
+@click.option("--plotly", is_flag=True, help="As Plotly draws it, by a browser installed here: svg, png or pdf.")
 def export(  # noqa: PLR0917  # click passes by name
     id_: str,
     form: str,
@@ -225,6 +238,7 @@ def export(  # noqa: PLR0917  # click passes by name
     audience: Audience,
     *,
     names: bool,
+    plotly: bool,
 ) -> None:
     """Export an incident's timeline, or its postmortem, as a file."""
     from zoneinfo import available_timezones
@@ -244,10 +258,31 @@ def export(  # noqa: PLR0917  # click passes by name
         return
     with told(), opened(settings) as store:
         view = view_in(store, id_, Asked(clock.now(), as_of, since, until, tz))
+        if plotly:
+            write_out(_rendered(view, form, theme, int(scale), settings.browser), out)
+            return
         address = f"{settings.public_url}/incidents/{id_}" if settings.public_url else ""
         look = exports.Look(theme, preset, int(scale))
         _, _, content = exports.export(view, form, look, address=address)
     write_out(content, out)
+
+
+def _rendered(view: IncidentView, form: str, theme: Ink, scale: int, named: str) -> bytes:
+    """The figure as Plotly draws it; exit 6 without a browser, 1 where it did not draw."""
+    from service import browser
+    from service.renderings import THEMES, rendered
+
+    if form not in ("svg", "png", "pdf"):
+        raise click.BadParameter("Plotly draws svg, png and pdf", param_hint="--format")
+    shade = next((one for one in THEMES if one == theme), None)
+    if shade is None:
+        raise click.BadParameter(f"Plotly draws {' and '.join(THEMES)}", param_hint="--theme")
+    try:
+        return rendered(view, form, shade, scale, named)
+    except browser.MissingError as error:
+        raise fail(str(error), UNAVAILABLE) from None
+    except browser.FailedError as error:
+        raise fail(str(error)) from None
 
 
 def postmortem_file(id_: str, form: str, audience: Audience, *, names: bool, tz: str | None) -> bytes:

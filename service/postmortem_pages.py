@@ -13,11 +13,15 @@ from dashboards.postmortem_page import Comparison, Editing, postmortem_page
 from dashboards.word_diff import as_text, revision_diff
 from incidents import postmortem, postmortem_revisions
 from incidents.acts import NotFoundError
-from incidents.postmortem import ACTIONS_BOUND, SECTIONS, Revision
+from incidents.postmortem import ACTIONS_BOUND, Revision
 from incidents.postmortem_revisions import MovedOnError, Sent
+from incidents.postmortem_templates import Template, layout_of
 from service.asking import AskingError, answer, compute, read
+from service.keys import SETTINGS
 from service.people import form_of, html, shown_zone, viewer_of
+from service.postmortem_templates import begin, listed
 from service.postmortems_api import etag, moved_words, read_wanted, revision_fields, save, wanted_of
+from service.postmortems_api import layout as layout_asked
 from service.problem import problem
 
 FORM_BOUND = 2 * 1024 * 1024
@@ -40,6 +44,8 @@ async def _page(request: web.Request, editing: Editing | None, status: int = 200
     zone = await shown_zone(request)
     found = await read_wanted(request, wanted, zone=zone)
     history = await _history(request)
+    folder = request.app[SETTINGS].postmortem_templates
+    offered = [] if found.standing.revision.number else await compute(request, lambda: listed(folder))
     viewer = replace(viewer_of(request), zone=found.version.facts["zone"])
 
     def draw() -> str:
@@ -53,6 +59,8 @@ async def _page(request: web.Request, editing: Editing | None, status: int = 200
             revisions=history.revisions,
             compared=history.compared,
             names=wanted.names,
+            layout=found.version.layout,
+            offered=[(each.name, each.template.title if each.template else "", each.fault) for each in offered],
         )
 
     return html(await compute(request, draw), status)
@@ -60,7 +68,7 @@ async def _page(request: web.Request, editing: Editing | None, status: int = 200
 
 def _filled(words: Mapping[str, Any]) -> dict[str, Any]:
     """Every section, empty where nobody wrote."""
-    return {name: words.get(name) or ([] if name == "actions" else "") for name in SECTIONS}
+    return {name: words.get(name) or ([] if name == "actions" else "") for name in layout_of(words).keys}
 
 
 async def _history(request: web.Request) -> _History:
@@ -90,7 +98,8 @@ async def _history(request: web.Request) -> _History:
 async def save_form(request: web.Request) -> web.StreamResponse:
     """Save the form. A script that asks for JSON gets the words as they are now, a person the page again."""
     fields = await form_of(request, bound=FORM_BOUND)
-    base, sections = _base_of(fields), postmortem.accepted(_sections_of(fields))
+    layout = await layout_asked(request)
+    base, sections = _base_of(fields), postmortem.accepted(_sections_of(fields, layout), layout.keys)
     is_script = "application/json" in request.headers.get("Accept", "")
     try:
         written = await save(request, Sent(base, sections))
@@ -118,6 +127,13 @@ async def _both(request: web.Request, base: int, sections: Mapping[str, Any], mo
     )
 
 
+async def begin_form(request: web.Request) -> web.StreamResponse:
+    """Begin with the template that somebody chose."""
+    fields = await form_of(request)
+    await begin(request, fields.get("template", ""))
+    return _back(request)
+
+
 async def state_form(request: web.Request) -> web.StreamResponse:
     fields = await form_of(request)
     state = postmortem.accepted_state(fields.get("state"))
@@ -141,9 +157,9 @@ def _base_of(fields: Mapping[str, str]) -> int:
     return int(text)
 
 
-def _sections_of(fields: Mapping[str, str]) -> dict[str, Any]:
+def _sections_of(fields: Mapping[str, str], layout: Template) -> dict[str, Any]:
     """The form's sections; actions are numbered fields, and an empty row is none."""
-    found: dict[str, Any] = {name: fields[name] for name in SECTIONS if name != "actions" and name in fields}
+    found: dict[str, Any] = {name: fields[name] for name in layout.keys if name != "actions" and name in fields}
     rows = []
     for number in range(1, ACTIONS_BOUND + 1):
         row = {part: fields.get(f"action-{number}-{part}", "") for part in ("text", "owner", "due")}

@@ -11,8 +11,9 @@ from dashboards import writings
 from dashboards.audiences import AUDIENCES, Audience, left_out
 from incidents import entries, instants, postmortem, postmortem_revisions
 from incidents.acts import NotFoundError
-from incidents.postmortem import FOLLOWING, SECTIONS, Revision
+from incidents.postmortem import FOLLOWING, TEMPLATE, Revision
 from incidents.postmortem_revisions import MovedOnError, Sent
+from incidents.postmortem_templates import Template, layout_of
 from incidents.views.incident_view import Asked
 from service import clock, postmortems
 from service.asking import (
@@ -86,7 +87,7 @@ async def put_postmortem(request: web.Request) -> web.Response:
     if set(given) - {"sections", "state"}:
         raise AskingError("the body: an object of sections and state is expected")
     state = postmortem.accepted_state(given["state"]) if given.get("state") is not None else None
-    sent = Sent(base, postmortem.accepted(given.get("sections") or {}), state)
+    sent = Sent(base, postmortem.accepted(given.get("sections") or {}, (await layout(request)).keys), state)
     try:
         written = await save(request, sent)
     except MovedOnError as moved:
@@ -104,8 +105,15 @@ def moved_words(moved: MovedOnError) -> str:
     """What has changed under an author's hands."""
     if not moved.clashes:
         return f"the postmortem is at revision {moved.current.number} now: look at it and repeat"
-    names = ", ".join(SECTIONS[name] for name in moved.clashes)
+    headings = layout_of(moved.current.words).headings
+    names = ", ".join(headings.get(name, name) for name in moved.clashes)
     return f"somebody else changed {names} meanwhile: their text is in `current`, at revision {moved.current.number}"
+
+
+async def layout(request: web.Request) -> Template:
+    """The template that the postmortem of the request's incident was begun with; it never changes afterwards."""
+    name = request.match_info["incident"]
+    return layout_of((await read(request, lambda c: postmortem_revisions.newest(c, name))).words)
 
 
 async def save(request: web.Request, sent: Sent) -> Revision:
@@ -130,7 +138,7 @@ def revision_fields(revision: Revision) -> dict[str, Any]:
         "author": revision.author or None,
         "recorded_at": instants.text(revision.recorded_at) if revision.recorded_at else None,
         "changed": list(revision.changed),
-        "sections": dict(revision.words),
+        "sections": {name: text for name, text in revision.words.items() if name != TEMPLATE},
     }
 
 

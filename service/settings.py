@@ -82,6 +82,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("OIDC_GROUPS_CLAIM", "groups", "The claim that lists somebody's groups"),
     Setting("OIDC_ROLES", "", "GROUP=ROLE, comma-separated; the highest counts; *=viewer lets everybody read"),
     Setting("OIDC_NETWORKS", "", "CIDRs, comma-separated, of private networks that the provider may be in"),
+    Setting("BROWSER", "", "A Chromium or Chrome, by name or path, for Plotly's own rendering; looked for by default"),
+    Setting("POSTMORTEM_TEMPLATES", "", "A folder of templates (*.md) that postmortems may begin with"),
 )
 _ROLE_OF = re.compile(r"\s*(.+?)\s*=\s*(viewer|responder|admin)\s*(?:,|$)")
 _ORIGIN = re.compile(r"https?://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?", re.ASCII | re.IGNORECASE)
@@ -133,6 +135,8 @@ class Settings:
     oidc_roles: Mapping[str, str]
     """Role by group; "*" is everybody."""
     oidc_networks: tuple[str, ...]
+    browser: str
+    postmortem_templates: Path | None
     origins: Mapping[str, str]
     """Where each came from: flag, environment, file or default."""
     files: Mapping[str, Path]
@@ -238,6 +242,8 @@ def _checked(values: Mapping[str, str], origins: dict[str, str], files: Mapping[
         oidc_groups_claim=values["OIDC_GROUPS_CLAIM"],
         oidc_roles=_roles(values["OIDC_ROLES"]),
         oidc_networks=_networks("OIDC_NETWORKS", values),
+        browser=values["BROWSER"],
+        postmortem_templates=Path(values["POSTMORTEM_TEMPLATES"]) if values["POSTMORTEM_TEMPLATES"] else None,
         origins=origins,
         files=files,
     )

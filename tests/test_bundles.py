@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from incidents import configured, deliveries, postmortem_revisions
 from incidents.acts import Acting, ConflictError, NotFoundError
-from incidents.bundles import bundle, evidence
+from incidents.bundles import bundle
 from incidents.bundles.bundle import MANIFEST, BundleError
 from incidents.configured import CONFIGURED
 from incidents.deliveries import DELIVERY
@@ -36,7 +36,7 @@ from incidents.views.incident_view import Asked
 from service import bundles, bundles_api, postmortems
 from tests import databases, golden
 from tests.conftest import StartBarograph
-from tests.test_bundle import forged, lived
+from tests.test_bundle import as_file, bundled, checked, evidence_in, exported, forged, lived, members_in, restored
 from tests.world import World, firing
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
@@ -86,13 +86,13 @@ def test_stories_go_from_sqlite_to_postgresql_and_back(
     there = incidents_in(sqlite_store)
     assert len(there) >= 1
     for incident in there:
-        first = bundles.export(sqlite_store, incident)
-        _, done = bundles.restore(postgresql_store, first, NOW)
+        first = exported(sqlite_store, incident)
+        done = restored(postgresql_store, first, NOW)
         assert done.entries > 0
-        second = bundles.export(postgresql_store, incident)
+        second = exported(postgresql_store, incident)
         assert second == first
-        bundles.restore(other, second, NOW)
-        assert bundles.export(other, incident) == first
+        restored(other, second, NOW)
+        assert exported(other, incident) == first
     assert incidents_in(postgresql_store) == incidents_in(other) == there
     assert folded(postgresql_store) == folded(other)
 
@@ -102,7 +102,7 @@ def test_an_incident_reads_the_same_where_it_was_brought(store: Store, other: St
     name = world.only().id
     before = world.timeline(name)
     assert "Deploy 7" in before
-    bundles.restore(other, bundles.export(store, name), NOW)
+    restored(other, exported(store, name), NOW)
     there = World(other, now=world.now)
     assert there.timeline(name) == before
     assert there.timeline(name, as_of="10:02") == world.timeline(name, as_of="10:02")
@@ -132,10 +132,10 @@ def with_postmortem(store: Store) -> str:
 
 def test_a_postmortem_goes_with_its_incident_and_back(store: Store, other: Store) -> None:
     name = with_postmortem(store)
-    content = bundles.export(store, name)
-    assert bundles.restore(other, content, NOW)[1].revisions == 5
-    assert bundles.restore(other, content, NOW)[1].is_nothing
-    assert bundles.export(other, name) == content
+    content = exported(store, name)
+    assert restored(other, content, NOW).revisions == 5
+    assert restored(other, content, NOW).is_nothing
+    assert exported(other, name) == content
     with other.reading() as connection:
         found = postmortem_revisions.listed(connection, name)
         assert [each.state for each in found] == ["draft", "published", "in_review", "draft", "draft"]
@@ -144,13 +144,13 @@ def test_a_postmortem_goes_with_its_incident_and_back(store: Store, other: Store
 
 def test_a_postmortem_that_is_here_with_other_words_is_refused(store: Store, other: Store) -> None:
     name = with_postmortem(store)
-    content = bundles.export(store, name)
-    bundles.restore(other, content, NOW)
+    content = exported(store, name)
+    restored(other, content, NOW)
     with other.writing() as connection:
         connection.execute(sa.update(REVISION).where(REVISION.c.number == 2).values(words={"summary": "other"}))
     before = rows_in(other)
     with pytest.raises(ConflictError, match="revision 2 of the postmortem"):
-        bundles.restore(other, content, NOW)
+        restored(other, content, NOW)
     assert rows_in(other) == before
 
 
@@ -167,28 +167,28 @@ def test_a_postmortem_that_is_here_with_other_words_is_refused(store: Store, oth
     ],
 )
 def test_a_postmortem_that_could_not_be_ours_is_refused(sqlite_store: Store, change: Any, why: str) -> None:
-    content = bundles.export(sqlite_store, with_postmortem(sqlite_store))
+    content = exported(sqlite_store, with_postmortem(sqlite_store))
     broken = forged(content, lambda found: change(found.postmortem))
     with pytest.raises(BundleError, match=why):
-        bundles.check(broken)
+        checked(broken)
 
 
 def test_a_bundle_of_the_first_version_is_whole_and_comes_in(store: Store, other: Store) -> None:
     name = lived(World(store)).only().id
-    members = bundle.read(bundles.export(store, name))
+    members = members_in(exported(store, name))
     manifest = orjson.loads(members[MANIFEST])
     del members["evidence/postmortem.jsonl"]
     del manifest["counts"]["postmortem"]
     manifest["version"] = 1
     manifest["members"] = [each for each in manifest["members"] if each["name"] != "evidence/postmortem.jsonl"]
-    first = bundle.write({**members, MANIFEST: orjson.dumps(manifest)})
-    assert not bundles.check(first).differs
-    assert bundles.restore(other, first, NOW)[1].entries
-    assert bundles.export(other, name) == bundles.export(store, name)
+    first = bundled({**members, MANIFEST: orjson.dumps(manifest)})
+    assert not checked(first).differs
+    assert restored(other, first, NOW).entries
+    assert exported(other, name) == exported(store, name)
 
 
 def test_one_changed_byte_is_found_in_every_member(sqlite_store: Store) -> None:
-    content = bundles.export(sqlite_store, with_postmortem(sqlite_store))
+    content = exported(sqlite_store, with_postmortem(sqlite_store))
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         members = [member for member in archive.infolist() if member.file_size]
     assert "evidence/postmortem.jsonl" in {member.filename for member in members}
@@ -196,29 +196,29 @@ def test_one_changed_byte_is_found_in_every_member(sqlite_store: Store) -> None:
         at = member.header_offset + 30 + len(member.filename) + member.file_size // 2
         broken = content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :]
         with pytest.raises(BundleError, match=re.escape(member.filename)):
-            bundles.check(broken)
+            checked(broken)
 
 
 def test_importing_twice_changes_nothing(store: Store, other: Store) -> None:
-    content = bundles.export(store, lived(World(store)).only().id)
-    assert not bundles.restore(other, content, NOW)[1].is_nothing
+    content = exported(store, lived(World(store)).only().id)
+    assert not restored(other, content, NOW).is_nothing
     before = rows_in(other)
-    assert bundles.restore(other, content, NOW)[1].is_nothing
+    assert restored(other, content, NOW).is_nothing
     assert rows_in(other) == before
-    assert bundles.restore(store, content, NOW)[1].is_nothing
+    assert restored(store, content, NOW).is_nothing
 
 
 def test_a_used_instance_takes_it_beside_its_own(other: Store, store: Store) -> None:
     """Its own rows come first: positions, not numbers of rows, are what a bundle tells."""
     name = lived(World(other)).only().id
-    content = bundles.export(other, name)
+    content = exported(other, name)
     own = World(store, _deliveries=100)
     own.at("+1 09:00").alertmanager(firing("web-1", site="iad"), source="am-2")
     own.act(lambda acting: acting.note(own.only().id, {"text": "ours"}))
     mine = own.only().id
     before = own.timeline(mine)
-    bundles.restore(store, content, NOW)
-    assert bundles.export(store, name) == content
+    restored(store, content, NOW)
+    assert exported(store, name) == content
     assert incidents_in(store) == sorted([name, mine])
     assert own.timeline(mine) == before
     folded(store)
@@ -230,12 +230,12 @@ def test_incidents_that_share_a_warning_and_an_alert_come_one_after_the_other(st
     names = [one.id for one in world.incidents()]
     assert len(names) == 2
     world.act(lambda acting: acting.regroup(names[0], [world.alert("web-9")], []))
-    made = {name: bundles.export(store, name) for name in names}
-    shared = [{row["subject"] for row in evidence.read(content)[0].events} for content in made.values()]
+    made = {name: exported(store, name) for name in names}
+    shared = [{row["subject"] for row in evidence_in(content)[0].events} for content in made.values()]
     assert shared[0] & shared[1]
     for content in made.values():
-        bundles.restore(other, content, NOW)
-    assert {name: bundles.export(other, name) for name in names} == made
+        restored(other, content, NOW)
+    assert {name: exported(other, name) for name in names} == made
     folded(other)
 
 
@@ -250,9 +250,9 @@ def test_what_left_was_superseded_or_withdrawn_is_carried(store: Store, other: S
         supersession = METADATA.tables["supersession"]
         connection.execute(sa.insert(supersession).values(event_id=event, recorded_at=world.now, adapter="generic@9"))
     world.rebuilt()
-    content = bundles.export(store, name)
-    bundles.restore(other, content, NOW)
-    assert bundles.export(other, name) == content
+    content = exported(store, name)
+    restored(other, content, NOW)
+    assert exported(other, name) == content
     assert World(other, now=world.now).timeline(name) == world.timeline(name)
     assert World(other).members(name) == ["db-1"]
     folded(other)
@@ -266,12 +266,12 @@ def test_a_subject_of_several_occurrences_comes_whole(store: Store, other: Store
     world.at("01:10").send("any", {**check, "status": "resolved", "severity": "info"})
     world.at("12:00").send("any", {**check, "status": "firing"})
     name = world.only().id
-    content = bundles.export(store, name)
-    found, _ = evidence.read(content)
+    content = exported(store, name)
+    found, _ = evidence_in(content)
     assert len({row["subject"] for row in found.events}) == 1
     assert len(found.events) == 3
-    bundles.restore(other, content, NOW)
-    assert bundles.export(other, name) == content
+    restored(other, content, NOW)
+    assert exported(other, name) == content
     assert len(World(other).occurrences()) == 2
 
 
@@ -281,32 +281,32 @@ def test_a_subject_of_several_occurrences_comes_whole(store: Store, other: Store
 def test_an_incident_that_is_there_with_other_content_is_refused(store: Store, other: Store) -> None:
     world = lived(World(store))
     name = world.only().id
-    content = bundles.export(store, name)
-    bundles.restore(other, content, NOW)
+    content = exported(store, name)
+    restored(other, content, NOW)
     world.act(lambda acting: acting.note(name, {"text": "one more"}))
-    later = bundles.export(store, name)
+    later = exported(store, name)
     before = rows_in(other)
     with pytest.raises(ConflictError, match="the first difference is entry"):
-        bundles.restore(other, later, NOW)
+        restored(other, later, NOW)
     assert rows_in(other) == before
 
 
 def test_statements_and_deliveries_that_are_there_with_other_content_are_refused(store: Store, other: Store) -> None:
-    content = bundles.export(store, lived(World(store)).only().id)
+    content = exported(store, lived(World(store)).only().id)
 
-    def other_time(found: evidence.Evidence) -> None:
+    def other_time(found: Any) -> None:
         found.incident = "another"
         for row in found.entries:
             row["decision"] = None
         found.events[0]["adapter"] = "generic@7"
 
-    def other_source(found: evidence.Evidence) -> None:
+    def other_source(found: Any) -> None:
         found.deliveries[0]["received_at"] = "2026-03-02T09:50:00.000001Z"
 
-    def other_decision(found: evidence.Evidence) -> None:
+    def other_decision(found: Any) -> None:
         found.incident = "another"
 
-    bundles.restore(other, content, NOW)
+    restored(other, content, NOW)
     before = rows_in(other)
     for change, why in (
         (other_time, "a statement of sky is here with other content"),
@@ -314,17 +314,17 @@ def test_statements_and_deliveries_that_are_there_with_other_content_are_refused
         (other_decision, "a decision of this incident has been taken here"),
     ):
         with pytest.raises(ConflictError, match=why):
-            bundles.restore(other, forged(content, change), NOW)
+            restored(other, forged(content, change), NOW)
     assert rows_in(other) == before
 
 
 def test_what_cannot_be_folded_writes_nothing(store: Store) -> None:
     name = lived(World(store)).only().id
-    content = bundles.export(store, name)
+    content = exported(store, name)
     databases_before = rows_in(store)
     hostile = forged(content, lambda found: found.entries[0].update(params={}))
     with pytest.raises(BundleError):
-        bundles.restore(store, hostile, NOW)
+        restored(store, hostile, NOW)
     assert rows_in(store) == databases_before
 
 
@@ -335,11 +335,11 @@ def test_missing_configuration_is_added_and_what_is_there_stays(store: Store, ot
     rule = {"name": "one-is-enough", "when": {"severity_at_least": "warning"}}
     world = World(store)
     world.config = replace(world.config, rules=(_rule(rule),))
-    content = bundles.export(store, lived(world).only().id)
+    content = exported(store, lived(world).only().id)
     with other.writing() as connection:
         key, spec = ("site", "smf"), {"name": "smf", "title": "Ours", "latitude": 1.0, "longitude": 2.0}
         configured.put(connection, key, spec, owner="file", now=NOW)
-    bundles.restore(other, content, NOW)
+    restored(other, content, NOW)
     with other.reading() as connection:
         rows = {(r.kind, r.name): r for r in connection.execute(sa.select(CONFIGURED))}
         config = configured.load(connection)
@@ -376,29 +376,29 @@ def with_secrets(store: Store) -> str:
 
 def test_deliveries_are_redacted_unless_asked(store: Store, other: Store) -> None:
     name = with_secrets(store)
-    content, raw = bundles.export(store, name), bundles.export(store, name, raw=True)
+    content, raw = exported(store, name), exported(store, name, raw=True)
     assert SECRET.encode() not in content
-    found, _ = evidence.read(content)
+    found, _ = evidence_in(content)
     (row,) = found.deliveries
     assert row["redacted"]
     assert row["headers"]["user-agent"] == "am"
     assert b"redacted" in found.bodies[row["body"]].lower()
-    as_it_came, _ = evidence.read(raw)
+    as_it_came, _ = evidence_in(raw)
     (whole,) = as_it_came.deliveries
     assert SECRET.encode() in gzip.decompress(as_it_came.bodies[whole["body"]])
     assert (whole["sha256"], whole["body"], whole["redacted"]) == (row["sha256"], row["sha256"], False)
-    bundles.restore(other, content, NOW)
-    assert bundles.export(other, name) == content
-    assert SECRET.encode() not in bundles.export(other, name, raw=True)
-    assert bundles.restore(store, content, NOW)[1].is_nothing
+    restored(other, content, NOW)
+    assert exported(other, name) == content
+    assert SECRET.encode() not in exported(other, name, raw=True)
+    assert restored(store, content, NOW).is_nothing
 
 
 def test_a_raw_bundle_restores_the_bytes_as_they_came(store: Store, other: Store) -> None:
     name = with_secrets(store)
-    raw = bundles.export(store, name, raw=True)
-    bundles.restore(other, raw, NOW)
-    assert bundles.export(other, name, raw=True) == raw
-    assert bundles.export(other, name) == bundles.export(store, name)
+    raw = exported(store, name, raw=True)
+    restored(other, raw, NOW)
+    assert exported(other, name, raw=True) == raw
+    assert exported(other, name) == exported(store, name)
 
 
 def test_a_redacted_body_is_not_read_again(store: Store, other: Store) -> None:
@@ -406,13 +406,13 @@ def test_a_redacted_body_is_not_read_again(store: Store, other: Store) -> None:
     world = World(store)
     name = lived(world).only().id
 
-    def redact(found: evidence.Evidence) -> None:
+    def redact(found: Any) -> None:
         found.bodies.clear()
         for row in found.deliveries:
             row["body"], row["redacted"] = bundle.digest(b"(redacted)"), True
             found.bodies[row["body"]] = b"(redacted)"
 
-    bundles.restore(other, forged(bundles.export(store, name), redact), NOW)
+    restored(other, forged(exported(store, name), redact), NOW)
     there = World(other, now=world.now)
     before = there.timeline(name)
     better = {n: replace(a, version=a.version + 1) for n, a in there.adapters.items()}
@@ -439,9 +439,9 @@ def test_an_incident_larger_than_a_bundle_is_told(store: Store, monkeypatch: pyt
     name = lived(World(store)).only().id
     monkeypatch.setattr("incidents.bundles.bundling.MOST_EVENTS", 3)
     with pytest.raises(ConflictError, match="a bundle holds at most 3"):
-        bundles.export(store, name)
+        exported(store, name)
     with pytest.raises(NotFoundError):
-        bundles.export(store, "nothing")
+        exported(store, "nothing")
 
 
 def test_bodies_of_repeats_are_left_out_above_a_bound(
@@ -449,15 +449,15 @@ def test_bodies_of_repeats_are_left_out_above_a_bound(
 ) -> None:
     name = lived(World(store)).only().id
     monkeypatch.setattr("incidents.bundles.bundling.REPEATS_BYTES", 100)
-    content = bundles.export(store, name)
-    found, _ = evidence.read(content)
+    content = exported(store, name)
+    found, _ = evidence_in(content)
     (left_out,) = [row for row in found.deliveries if row["body"] is None]
     (repeat,) = {receipt for row in found.events for receipt in row["sightings"]}
     assert left_out["receipt"] == repeat
-    bundles.restore(other, content, NOW)
-    assert bundles.export(other, name) == content
+    restored(other, content, NOW)
+    assert exported(other, name) == content
     monkeypatch.undo()
-    assert bundles.export(other, name) == content
+    assert exported(other, name) == content
     with other.reading() as connection:
         row = connection.execute(sa.select(DELIVERY).where(DELIVERY.c.id == int(repeat, 16))).one()
     assert (row.body, row.sha256) == (b"", left_out["sha256"])
@@ -533,11 +533,14 @@ def test_who_may(barograph: StartBarograph, role: str, plain: int, raw: int) -> 
 
 
 def test_one_bundle_is_made_at_a_time(store: Store) -> None:
-    """Each takes memory; whoever comes meanwhile is told to come back."""
+    """Each takes a disk and a processor; whoever comes meanwhile is told to come back."""
     name = lived(World(store)).only().id
-    with bundles_api._TURN:
-        assert bundles_api._made_alone(store, name, raw=False) is None
-    assert bundles_api._made_alone(store, name, raw=False) == bundles.export(store, name)
-    with pytest.raises(NotFoundError):
-        bundles_api._made_alone(store, "nothing", raw=False)
+    with as_file(b"") as file:
+        with bundles_api._TURN:
+            assert bundles_api._made_alone(store, name, file, raw=False) is None
+        made = bundles_api._made_alone(store, name, file, raw=False)
+        assert made is not None
+        assert made.whole == bundle.digest(exported(store, name))
+        with pytest.raises(NotFoundError):
+            bundles_api._made_alone(store, "nothing", file, raw=False)
     assert not bundles_api._TURN.locked()

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlencode
 
@@ -309,3 +310,62 @@ def test_typing_saves_by_itself_and_takes_in_what_others_wrote(barograph: StartB
     found = read(service, incident)
     assert found["state"] == "published"
     assert (found["sections"]["summary"], found["sections"]["was_hard"]) == ("Typed by hand", "Two at once")
+
+
+# --- templates ------------------------------------------------------------------------------------------------------
+
+OUTAGE = "# Outage\n\n## Summary\n> Short.\n{{ record.summary }}\n\n## What customers saw\n- Who:\n\n## Actions\n"
+
+
+@pytest.fixture
+def templates(tmp_path: Path) -> Path:
+    folder = tmp_path / "templates"
+    folder.mkdir()
+    (folder / "outage.md").write_text(OUTAGE)
+    (folder / "broken.md").write_text("# A\n## B\n{{ nonsense }}\n")
+    return folder
+
+
+def test_a_document_is_begun_with_a_template_and_keeps_it(
+    barograph: StartBarograph, templates: Path, chromium: Browser
+) -> None:
+    service = barograph(settings={"POSTMORTEM_TEMPLATES": str(templates)})
+    names = [
+        service.post(f"{API}/incidents", {"title": n, "severity": "error"}).json()["id"] for n in ("api", "page", "c")
+    ]
+    found = service.json(f"{API}/postmortem-templates")["items"]
+    assert [each["name"] for each in found if not each["fault"]] == ["standard", "outage"]
+    assert found[1]["fault"].startswith("broken.md, line 3: 'nonsense' is no place")
+    path = f"{API}/incidents/{names[0]}/postmortem"
+    for template, status in (("nothing", 404), ("../outage", 404), ("broken", 400), (7, 400)):
+        assert service.post(path, {"template": template}).status == status
+    answer = service.post(path, {"template": "outage"})
+    assert (answer.status, answer.json()["sections"]) == (201, {"own_what_customers_saw": "- Who:"})
+    assert service.post(path, {"template": "outage"}).status == 409
+    assert put(service, names[0], '"r1"', own_what_customers_saw="- Who: all").status == 200
+    assert put(service, names[0], "*", went_well="has no such section").status == 400
+
+    with window(chromium) as opened:
+        page = opened.open(f"{service.url}/incidents/{names[1]}/postmortem", token=ADMIN_TOKEN)
+        assert "broken.md, line 3" in page.inner_text(".begin")
+        page.select_option("#begin-template", "outage")
+        page.click(".begin button")
+        page.wait_for_selector("h2:has-text('What customers saw')")
+        page.fill("#s-own_what_customers_saw", "Nothing at all")
+        page.wait_for_selector("text=Revision 2 is saved")
+        assert opened.problems == []
+
+    (templates / "outage.md").write_text("# Other\n\n## Something else\n")
+    written = service.get(f"{path}.md").text
+    assert "## What customers saw" in written
+    assert "- Who: all" in written
+    assert "Something else" not in written
+
+    done = service.cli("postmortem", "new", names[2], "--template", "outage")
+    assert (done.returncode, done.stdout) == (0, "revision 1, Other: 2 sections\n"), done.stderr
+    assert service.cli("postmortem", "new", names[2]).returncode == 5
+    assert service.cli("postmortem", "new", names[2], "--template", "x").returncode == 3
+    done = service.cli("postmortem", "templates")
+    assert done.returncode == 1
+    assert "broken.md, line 3" in done.stderr
+    assert service.cli("postmortem", "template").stdout.startswith("# Standard\n")

@@ -55,6 +55,8 @@ def test_every_setting_can_be_given_by_the_environment_and_by_a_file(tmp_path: P
         "ASKED_ROWS": "50000",
         "EMBED_ORIGINS": "https://wiki.example",
         "REPORT_DIR": "/srv/reports",
+        "POSTMORTEM_TEMPLATES": "/srv/templates",
+        "BROWSER": "/usr/bin/chromium",
         "REPORT_EVERY": "quarter",
         "REPORT_FORMATS": "pdf, docx",
         "REPORT_ZONE": "Europe/London",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from array import array
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 from typing import Any
 
 import orjson
@@ -14,11 +16,11 @@ import sqlalchemy as sa
 
 from incidents import deliveries, instants
 from incidents.acts import ConflictError, NotFoundError
-from incidents.bulk import chunks
-from incidents.bundles.bundle import MOST_BYTES, MOST_LINES, digest
-from incidents.bundles.evidence import Evidence, event_place, sources_in
+from incidents.bulk import CHUNK, chunks
+from incidents.bundles.archive import MOST_BYTES
+from incidents.bundles.evidence import Evidence, sources_in
 from incidents.bundles.evidence_shapes import STAMP as STAMP_FIELDS
-from incidents.bundles.evidence_shapes import Row
+from incidents.bundles.lines import MOST_LINES, Room, Row, digest
 from incidents.config import Config, spec_of, value_of
 from incidents.configured import CONFIGURED
 from incidents.deliveries import DELIVERY, STAMP
@@ -34,10 +36,12 @@ from incidents.views import incident_view, series
 from incidents.views.incident_view import Asked
 from incidents.views.view import IncidentView
 
-MOST_EVENTS = 50_000
-"""Most statements of one bundle: it is made in memory, about 20 kB for each."""
+MOST_EVENTS = 1_000_000
+"""Most statements of one bundle: of each a few hundred bytes stay in memory while it is made."""
 REPEATS_BYTES = 64 * 1024 * 1024
 """Up to how many bytes of bodies those of mere repeats are carried too; above, they are told by their digests."""
+FETCHED = 5_000
+"""How many narrow rows are fetched at once where they are read one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,81 +54,102 @@ class Redaction:
 
 
 def gather(
-    connection: sa.Connection, config: Config, incident: str, sentence: Sentence, *, redaction: Redaction | None
+    connection: sa.Connection,
+    config: Config,
+    incident: str,
+    sentence: Sentence,
+    room: Room,
+    *,
+    redaction: Redaction | None,
 ) -> Evidence:
-    """The evidence of an incident; deliveries as they came where `redaction` is None.
+    """The evidence of an incident, in files of the room; deliveries as they came where `redaction` is None.
 
     Raises NotFoundError, and ConflictError for an incident that is larger than a bundle can be.
     """
-    entries = entry_rows(connection, incident)
-    if not entries:
+    entries, events = room.lines(), room.lines()
+    found = Evidence(incident, instants.EPOCH, entries=entries, events=events, is_raw=redaction is None)
+    told, linked = set[str](), set[str]()
+    for row in entry_rows(connection, incident):
+        entries.append(row)
+        linked |= {subject_of(str(row["params"][key])) for key in ("occurrence", "link") if row["params"].get(key)}
+        found.known_at = max(found.known_at, instants.parse(row["recorded_at"]) or instants.EPOCH)
+        told |= {str(row["params"]["story"])} if row["params"].get("story") else set()
+    if not len(entries):
         raise NotFoundError(f"there is no incident {incident[:80]}")
-    subjects = _subjects(entries)
-    last_said = _last_recorded(connection, sorted(subjects))
-    known_at = max([*(instants.parse(row["recorded_at"]) or instants.EPOCH for row in entries), *last_said])
-    view = incident_view.gather(connection, config, incident, Asked(known_at), sentence)
+    last_said = sa.select(sa.func.max(EVENT.c.recorded_at)).where(_spoken_of(connection, incident, linked))
+    found.known_at = max(found.known_at, connection.execute(last_said).scalar() or instants.EPOCH)
+    view = incident_view.gather(connection, config, incident, Asked(found.known_at), sentence)
     if view is None:
         raise NotFoundError(f"there is no incident {incident[:80]}")
-    subjects |= {subject_of(bar.occurrence.id) for bar in view.bars}
-    _check_size(connection, sorted(subjects))
-    found = Evidence(incident, known_at, entries=entries, is_raw=redaction is None)
-    found.events = event_rows(connection, sorted(subjects))
-    found.readings = _readings(connection, view, known_at)
+    about = _spoken_of(connection, incident, linked | {subject_of(bar.occurrence.id) for bar in view.bars})
+    _check_size(connection, about)
+    first, repeats = set[int](), set[int]()
+    for event in event_rows(connection, about):
+        events.append(event)
+        first.add(_number(event["delivery"]))
+        repeats.update(map(_number, event["sightings"]))
+    found.readings = _readings(connection, view, found.known_at)
+    first.update(_number(row["delivery"]) for row in found.readings)
     found.postmortem = postmortem_rows(connection, incident)
-    _gather_deliveries(connection, found, redaction)
-    found.configuration = _configuration(connection, found, view)
+    _gather_deliveries(connection, found, room, redaction, (first, repeats - first))
+    found.configuration = _configuration(connection, found, view, told)
     return found
+
+
+def _number(receipt: str) -> int:
+    number = delivery_id_of(receipt)
+    assert number is not None, "receipts are made of numbers"
+    return number
 
 
 # --- entries and their members --------------------------------------------------------------------------------------
 
 
-def entry_rows(connection: sa.Connection, incident: str) -> list[Row]:
+def entry_rows(connection: sa.Connection, incident: str) -> Iterator[Row]:
     """The entries of an incident in the order of its log, by their positions in it, each with its members."""
-    moved: dict[int, dict[bool, list[str]]] = defaultdict(lambda: {True: [], False: []})
-    for row in connection.execute(sa.select(MEMBER).where(MEMBER.c.incident_id == incident)):
-        moved[row.entry_id][bool(row.joined)].append(row.occurrence_id)
     positions: dict[int, int] = {}
-    found = []
+    moved = _moved(connection, incident)
+    ahead = next(moved, None)
     log = sa.select(ENTRY).where(ENTRY.c.incident_id == incident).order_by(ENTRY.c.id)
-    for position, row in enumerate(connection.execute(log), 1):
+    for position, row in enumerate(_streamed(connection, log), 1):
         positions[row.id] = position
-        found.append(
-            {
-                "position": position,
-                "kind": row.kind,
-                "params": row.params,
-                "actor": row.actor,
-                "happened_at": instants.text(row.happened_at),
-                "happened_until": _maybe_text(row.happened_until),
-                "recorded_at": instants.text(row.recorded_at),
-                "supersedes": positions.get(row.supersedes) if row.supersedes else None,
-                "decision": row.decision,
-                "joined": sorted(moved[row.id][True]),
-                "left": sorted(moved[row.id][False]),
-            }
-        )
-    return found
+        joined: dict[bool, list[str]] = {True: [], False: []}
+        while ahead is not None and ahead[0] < row.id:  # moved by an entry of another incident's log
+            ahead = next(moved, None)
+        if ahead is not None and ahead[0] == row.id:
+            joined, ahead = ahead[1], next(moved, None)
+        yield {
+            "position": position,
+            "kind": row.kind,
+            "params": row.params,
+            "actor": row.actor,
+            "happened_at": instants.text(row.happened_at),
+            "happened_until": _maybe_text(row.happened_until),
+            "recorded_at": instants.text(row.recorded_at),
+            "supersedes": positions.get(row.supersedes) if row.supersedes else None,
+            "decision": row.decision,
+            "joined": sorted(joined[True]),
+            "left": sorted(joined[False]),
+        }
+
+
+def _moved(connection: sa.Connection, incident: str) -> Iterator[tuple[int, dict[bool, list[str]]]]:
+    """Each entry that moved alerts, in the order of the log, with those that joined (True) and left."""
+    query = sa.select(MEMBER).where(MEMBER.c.incident_id == incident).order_by(MEMBER.c.entry_id)
+    for entry, rows in groupby(_streamed(connection, query), key=lambda row: row.entry_id):
+        moved: dict[bool, list[str]] = {True: [], False: []}
+        for row in rows:
+            moved[bool(row.joined)].append(row.occurrence_id)
+        yield entry, moved
+
+
+def _streamed(connection: sa.Connection, query: sa.Select[Any]) -> sa.CursorResult[Any]:
+    """The rows of a query as they come, and not all of them at once."""
+    return connection.execute(query, execution_options={"stream_results": True, "yield_per": FETCHED})
 
 
 def _maybe_text(at: datetime | None) -> str | None:
     return instants.text(at) if at else None
-
-
-def _subjects(entries: Iterable[Row]) -> set[str]:
-    """Subjects of all that ever was a member or linked."""
-    found = {name for row in entries for name in (*row["joined"], *row["left"])}
-    for row in entries:
-        found |= {str(row["params"][key]) for key in ("occurrence", "link") if row["params"].get(key)}
-    return {subject_of(name) for name in found}
-
-
-def _last_recorded(connection: sa.Connection, subjects: list[str]) -> list[datetime]:
-    found = [
-        connection.execute(sa.select(sa.func.max(EVENT.c.recorded_at)).where(EVENT.c.subject.in_(part))).scalar()
-        for part in chunks(subjects)
-    ]
-    return [at for at in found if at is not None]
 
 
 def postmortem_rows(connection: sa.Connection, incident: str) -> list[Row]:
@@ -147,37 +172,58 @@ def postmortem_rows(connection: sa.Connection, incident: str) -> list[Row]:
 # --- events and readings --------------------------------------------------------------------------------------------
 
 
-def _check_size(connection: sa.Connection, subjects: list[str]) -> None:
-    count = 0
-    for part in chunks(subjects):
-        query = sa.select(sa.func.count()).select_from(EVENT).where(EVENT.c.subject.in_(part))
-        count += connection.execute(query).scalar() or 0
+def _spoken_of(connection: sa.Connection, incident: str, others: Iterable[str]) -> sa.ColumnElement[bool]:
+    """Whether a statement is about what ever was a member of the incident, or about one of other subjects."""
+    members = sa.select(sa.func.substr(MEMBER.c.occurrence_id, 1, 32)).where(MEMBER.c.incident_id == incident)
+    found: sa.ColumnElement[bool] = EVENT.c.subject.in_(members.union(_values(connection, sorted(others))))
+    return found
+
+
+def _values(connection: sa.Connection, texts: list[str]) -> sa.Select[Any]:
+    """Texts as rows, in one parameter however many they are."""
+    if connection.dialect.name == "sqlite":
+        return sa.select(sa.func.json_each(orjson.dumps(texts).decode()).table_valued("value").c.value)
+    return sa.select(sa.func.unnest(sa.cast(texts, sa.ARRAY(sa.Text))))
+
+
+def _check_size(connection: sa.Connection, about: sa.ColumnElement[bool]) -> None:
+    count = connection.execute(sa.select(sa.func.count()).select_from(EVENT).where(about)).scalar() or 0
     if count > MOST_EVENTS:
         raise ConflictError(f"{count} statements speak of this incident; a bundle holds at most {MOST_EVENTS}")
 
 
-def event_rows(connection: sa.Connection, subjects: list[str]) -> list[Row]:
-    """All statements of these subjects, superseded ones too, in the order of a bundle."""
-    found: dict[int, Row] = {}
-    for part in chunks(subjects):
-        query = (
-            sa.select(EVENT, SUPERSESSION.c.recorded_at.label("gone_at"), SUPERSESSION.c.adapter.label("gone_by"))
-            .outerjoin(SUPERSESSION, SUPERSESSION.c.event_id == EVENT.c.id)
-            .where(EVENT.c.subject.in_(part))
-        )
-        for row in connection.execute(query):
-            found[row.id] = _event_row(row)
-        seen = sa.select(SIGHTING).join(EVENT, EVENT.c.id == SIGHTING.c.event_id).where(EVENT.c.subject.in_(part))
-        for row in connection.execute(seen):
-            found[row.event_id]["sightings"].append(receipt_of(row.delivery_id))
-    ordered = sorted(found.values(), key=event_place)
-    for position, event in enumerate(ordered, 1):
-        event["position"] = position
-        event["sightings"].sort()
-    return ordered
+def event_rows(connection: sa.Connection, about: sa.ColumnElement[bool]) -> Iterator[Row]:
+    """All statements that a condition names, superseded ones too, in the order of a bundle."""
+    # Only the keys are put in order by the database: of a million whole rows SQLite would keep a gigabyte.
+    order = (EVENT.c.recorded_at, EVENT.c.subject, EVENT.c.said_at, EVENT.c.digest)
+    numbers = array("q", _streamed(connection, sa.select(EVENT.c.id).where(about).order_by(*order)).scalars())
+    position = 0
+    for start in range(0, len(numbers), CHUNK):
+        part = numbers[start : start + CHUNK].tolist()
+        rows = {row.id: row for row in connection.execute(_whole_events().where(EVENT.c.id.in_(part)))}
+        sightings: dict[int, list[str]] = defaultdict(list)
+        for seen in connection.execute(sa.select(SIGHTING).where(SIGHTING.c.event_id.in_(part))):
+            sightings[seen.event_id].append(receipt_of(seen.delivery_id))
+        for number in part:
+            position += 1
+            yield {**event_row(rows[number]), "position": position, "sightings": sorted(sightings[number])}
 
 
-def _event_row(row: Any) -> Row:  # noqa: ANN401  # a row of EventRow's columns
+def _whole_events() -> sa.Select[Any]:
+    return sa.select(
+        EVENT, SUPERSESSION.c.recorded_at.label("gone_at"), SUPERSESSION.c.adapter.label("gone_by")
+    ).outerjoin(SUPERSESSION, SUPERSESSION.c.event_id == EVENT.c.id)
+
+
+def events_there(connection: sa.Connection, rows: Iterable[Row]) -> dict[tuple[str, str], Any]:
+    """Those of these statements that are in the store, by subject and digest."""
+    wanted = [(row["subject"], row["digest"]) for row in rows]
+    is_one = sa.tuple_(EVENT.c.subject, EVENT.c.digest).in_(wanted)
+    return {(row.subject, row.digest): row for row in connection.execute(_whole_events().where(is_one))}
+
+
+def event_row(row: Any) -> Row:  # noqa: ANN401  # a row of EventRow's columns
+    """A statement as a bundle tells it, but for where it stands and who repeated it."""
     gone = {"recorded_at": instants.text(row.gone_at), "adapter": row.gone_by} if row.gone_by is not None else None
     return {
         "position": 0,
@@ -235,26 +281,33 @@ def _readings(connection: sa.Connection, view: IncidentView, known_at: datetime)
 # --- deliveries -----------------------------------------------------------------------------------------------------
 
 
-def _gather_deliveries(connection: sa.Connection, found: Evidence, redaction: Redaction | None) -> None:
-    first = {row["delivery"] for row in (*found.events, *found.readings)}
-    repeats = {receipt for row in found.events for receipt in row["sightings"]} - first
-    numbers = sorted(n for receipt in first | repeats if (n := delivery_id_of(receipt)) is not None)
+def _gather_deliveries(
+    connection: sa.Connection,
+    found: Evidence,
+    room: Room,
+    redaction: Redaction | None,
+    came: tuple[set[int], set[int]],
+) -> None:
+    """Put the deliveries and their bodies into the room; `came` are those that said something first, and repeats."""
+    first, repeats = came
+    numbers = sorted(first | repeats)
     carried = first | repeats if _bytes_of(connection, numbers) <= REPEATS_BYTES else first
+    if len(numbers) > MOST_LINES:
+        raise ConflictError(f"{len(numbers)} deliveries speak of this incident; a bundle holds {MOST_LINES}")
+    found.deliveries, found.bodies = told_of, bodies = room.lines(), room.bodies()
     total = 0
     for part in chunks(numbers, 100):
         query = sa.select(DELIVERY, *(STAMP.c[name].label(f"stamp_{name}") for name in STAMP_FIELDS)).outerjoin(
             STAMP, STAMP.c.delivery_id == DELIVERY.c.id
         )
         for row in connection.execute(query.where(DELIVERY.c.id.in_(part)).order_by(DELIVERY.c.id)):
-            told, body = delivery_row(row, redaction, carried=receipt_of(row.id) in carried)
-            if body is not None and told["body"] not in found.bodies:
-                found.bodies[told["body"]] = body
+            told, body = delivery_row(row, redaction, carried=row.id in carried)
+            if body is not None and told["body"] not in bodies:
+                bodies.add(told["body"], body)
                 total += len(body)
-            found.deliveries.append(told)
+            told_of.append(told)
         if total > MOST_BYTES:
             raise ConflictError(f"the bodies behind this incident are larger than the {MOST_BYTES} bytes of a bundle")
-    if len(found.deliveries) > MOST_LINES:
-        raise ConflictError(f"{len(found.deliveries)} deliveries speak of this incident; a bundle holds {MOST_LINES}")
 
 
 def _bytes_of(connection: sa.Connection, numbers: list[int]) -> int:
@@ -313,12 +366,12 @@ def _stamp(row: Any) -> Row | None:  # noqa: ANN401  # a row with the columns of
 # --- configuration --------------------------------------------------------------------------------------------------
 
 
-def _configuration(connection: sa.Connection, found: Evidence, view: IncidentView) -> list[Row]:
+def _configuration(connection: sa.Connection, found: Evidence, view: IncidentView, stories: set[str]) -> list[Row]:
     """The sites, sources and rules concerned, and the story that was played."""
     wanted = {("site", site.name) for site in view.sites}
     wanted |= {("source", name) for name in sources_in(found)}
     wanted |= {("rule", name) for row in found.entries if (name := _rule_of(row["actor"]))}
-    wanted |= {("story", str(name)) for row in found.entries if (name := row["params"].get("story"))}
+    wanted |= {("story", name) for name in stories}
     specs = {(row.kind, row.name): row.spec for row in connection.execute(sa.select(CONFIGURED))}
     specs = {("rule", rule.name): spec_of(rule) for rule in DEFAULT_RULES} | specs
     return [

@@ -5,17 +5,19 @@ Rows are JSON as it is written, each of a known shape; nothing in them comes fro
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
-from typing import Any
+from typing import Any, BinaryIO
 
 import orjson
 
 from incidents import instants, postmortem
-from incidents.bundles import bundle
-from incidents.bundles.bundle import MANIFEST, BundleError, digest
+from incidents.bundles import archive, bundle, lines
+from incidents.bundles.archive import FIRST, BundleError, Member
+from incidents.bundles.bundle import MANIFEST
 from incidents.bundles.drawings import is_ours
 from incidents.bundles.evidence_shapes import (
     AREA,
@@ -23,19 +25,21 @@ from incidents.bundles.evidence_shapes import (
     SAID_ALWAYS,
     SOURCE_FIELDS,
     STATEMENT,
-    Row,
     check_fields,
     check_known,
     instant_of,
     is_text,
     lines_of,
 )
+from incidents.bundles.lines import Bodies, Marks, Row, Rows, digest
 from incidents.config import site_of, source_of, spec_of, value_of
 from incidents.fold import subject_id, subject_of
 from incidents.sums import ALERTS_DROPPED
 
-FORMAT, VERSION = "barograph-evidence", 2
-"""Version 2 carries the postmortem; bundles of version 1 are still read."""
+FORMAT, VERSION = "barograph-evidence", 3
+"""Version 2 carries the postmortem. Version 3 is of many bodies: their names are their digests, and no list of them."""
+LISTED = 10_000
+"""Up to how many bodies the manifest lists each, as before version 3; above it would be larger than all it lists."""
 README = "readme.txt"
 BODIES = "evidence/bodies/"
 DERIVED = ("derived/figure.json", "derived/figure.svg", "derived/links.json", "derived/timeline.json")
@@ -63,99 +67,152 @@ class Evidence:
 
     incident: str
     known_at: datetime
-    configuration: list[Row] = field(default_factory=list)
-    deliveries: list[Row] = field(default_factory=list)
-    entries: list[Row] = field(default_factory=list)
-    events: list[Row] = field(default_factory=list)
-    readings: list[Row] = field(default_factory=list)
-    postmortem: list[Row] = field(default_factory=list)
+    configuration: Rows = ()
+    deliveries: Rows = ()
+    entries: Rows = ()
+    events: Rows = ()
+    readings: Rows = ()
+    postmortem: Rows = ()
     """Every revision of the postmortem, in its order."""
-    bodies: dict[str, bytes] = field(default_factory=dict)
+    bodies: Mapping[str, bytes] | Bodies = field(default_factory=dict)
     """By their own SHA-256, hex."""
     is_raw: bool = False
     version: int = VERSION
 
-    def rows(self, member: str) -> list[Row]:
+    def rows(self, member: str) -> Rows:
         """The rows of one of the members of `LINES`."""
-        found: list[Row] = getattr(self, member.removeprefix("evidence/").removesuffix(".jsonl"))
+        found: Rows = getattr(self, _field_of(member))
         return found
 
     def counts(self) -> dict[str, int]:
         """How many lines and bodies there are, by what they are."""
-        names = {member: member.removeprefix("evidence/").removesuffix(".jsonl") for member in lines_of(self.version)}
+        names = {member: _field_of(member) for member in lines_of(self.version)}
         return {"bodies": len(self.bodies), **{name: len(self.rows(member)) for member, name in names.items()}}
 
 
-def members_of(evidence: Evidence, summary: Mapping[str, Any], revision: str, derived: Mapping[str, bytes]) -> bytes:
-    """The whole bundle. `summary` is what the manifest says of the incident, `derived` what was made of it all."""
-    members: dict[str, bytes] = {README: WORDS, **derived}
-    members |= {f"{BODIES}{name}": content for name, content in evidence.bodies.items()}
-    last = {}
-    for member in LINES:
-        members[member], last[member] = bundle.write_lines(evidence.rows(member))
-    manifest = {
-        "format": FORMAT,
-        "version": VERSION,
-        "incident": {"id": evidence.incident, **summary},
-        "revision": revision,
-        "known_at": instants.text(evidence.known_at),
-        "bodies": "raw" if evidence.is_raw else "redacted",
-        "counts": evidence.counts(),
-        "schema": {member: ["previous", *fields] for member, fields in LINES.items()},
-        "members": [
-            {"name": n, "bytes": len(members[n]), "sha256": digest(members[n])}
-            | ({"last": last[n]} if n in last else {})
-            for n in sorted(members)
-        ],
-    }
-    members[MANIFEST] = orjson.dumps(manifest)
-    return bundle.write(members)
+def _field_of(member: str) -> str:
+    return member.removeprefix("evidence/").removesuffix(".jsonl")
 
 
-def read(content: bytes) -> tuple[Evidence, dict[str, bytes]]:
-    """The evidence of a bundle, checked line by line, and its derived members. Raises BundleError."""
-    members = bundle.read(content)
-    manifest = _manifest(members)
+def write(
+    file: BinaryIO, evidence: Evidence, summary: Mapping[str, Any], revision: str, derived: Mapping[str, bytes]
+) -> str:
+    """Write the whole bundle into an empty file; its digest.
+
+    `summary` is what the manifest says of the incident, `derived` what was made of it all. Raises BundleError where it
+    is larger than a bundle can be.
+    """
+    evidence.version = VERSION if len(evidence.bodies) > LISTED else VERSION - 1
+    with closing(archive.Writer(file)) as writer:
+        rows = [_listed(writer.add(name, [derived[name]])) for name in sorted(derived)]
+        for name in sorted(evidence.bodies):
+            body = writer.add(f"{BODIES}{name}", [evidence.bodies[name]])
+            rows += [_listed(body)] if evidence.version < VERSION else []
+        for member in sorted(LINES):
+            rows.append(_write_lines(writer, member, evidence.rows(member)))
+        rows.append({"name": README, "bytes": len(WORDS), "sha256": digest(WORDS)})
+        manifest = {
+            "format": FORMAT,
+            "version": evidence.version,
+            "incident": {"id": evidence.incident, **summary},
+            "revision": revision,
+            "known_at": instants.text(evidence.known_at),
+            "bodies": "raw" if evidence.is_raw else "redacted",
+            "counts": evidence.counts(),
+            "schema": {member: ["previous", *fields] for member, fields in LINES.items()},
+            "members": rows,
+        }
+        writer.add(MANIFEST, [orjson.dumps(manifest)])
+        writer.add(README, [WORDS])
+        return writer.end()
+
+
+def _listed(member: Member) -> Row:
+    return {"name": member.name, "bytes": member.size, "sha256": member.sha256}
+
+
+def _write_lines(writer: archive.Writer, name: str, rows: Rows) -> Row:
+    last = FIRST
+
+    def told() -> Iterator[bytes]:
+        nonlocal last
+        for line in lines.chained(rows):
+            last = digest(line[:-1])
+            yield line
+
+    written = _listed(writer.add(name, told()))
+    return {**written, "last": last}
+
+
+def read(file: BinaryIO) -> tuple[Evidence, dict[str, Member]]:
+    """The evidence of a bundle, checked line by line, and its derived members. Raises BundleError.
+
+    The evidence is read from the file again each time that it is looked at: keep it open.
+    """
+    bodies, members = Bodies(file), dict[str, Member]()
+    for member in bundle.members(file):
+        if member.name.startswith(BODIES):
+            if member.name != f"{BODIES}{member.sha256}":
+                raise BundleError(f"{member.name}: is not of this digest")
+            bodies.place(member.sha256, member.offset, member.size)
+        else:
+            _check_known(member.name)
+            members[member.name] = member
+    manifest = _manifest(file, members, bodies)
     try:
         found = Evidence(str(manifest["incident"]["id"]), instant_of(str(manifest["known_at"])))
     except (LookupError, TypeError, ValueError):
         raise BundleError(f"{MANIFEST}: names no incident, or no moment of knowledge") from None
-    found.is_raw, found.version = manifest.get("bodies") == "raw", int(manifest["version"])
-    for member, fields in lines_of(found.version).items():
-        for number, row in enumerate(bundle.read_lines(member, members.get(member, b"")), 1):
-            check_fields(f"{member}, line {number}", row, fields)
-            found.rows(member).append(row)
-    found.bodies = {n.removeprefix(BODIES): content for n, content in members.items() if n.startswith(BODIES)}
+    found.is_raw, found.version, found.bodies = manifest.get("bodies") == "raw", int(manifest["version"]), bodies
+    for name, fields in lines_of(found.version).items():
+        count = 0
+        for count, row in enumerate(lines.Read(file, members[name]), 1):
+            check_fields(f"{name}, line {count}", row, fields)
+        setattr(found, _field_of(name), lines.Read(file, members[name], count))
     check(found)
     if manifest.get("counts") != found.counts():
         raise BundleError(f"{MANIFEST}: counts other lines than there are")
     return found, {name: members[name] for name in DERIVED}
 
 
-def _manifest(members: Mapping[str, bytes]) -> Row:
+def _check_known(name: str) -> None:
+    if name not in LINES and name not in DERIVED and name not in (README, MANIFEST):
+        raise BundleError(f"the member {name} is of no kind that is known here")
+
+
+def _manifest(file: BinaryIO, members: Mapping[str, Member], bodies: Bodies) -> Row:
+    """The manifest, checked against the members, and before version 3 against the bodies."""
     if MANIFEST not in members:
         raise BundleError(f"it has no {MANIFEST}")
-    found = bundle.read_object(MANIFEST, members[MANIFEST])
+    if members[MANIFEST].size > bundle.MANIFEST_BOUND:
+        raise BundleError(f"{MANIFEST}: larger than {bundle.MANIFEST_BOUND} bytes")
+    found = lines.read_object(MANIFEST, bundle.content(file, members[MANIFEST]))
     if found.get("format") != FORMAT:
         raise BundleError(f"{MANIFEST}: the format is not {FORMAT}")
     version = found.get("version")
     if not isinstance(version, int) or isinstance(version, bool) or not 1 <= version <= VERSION:
         raise BundleError(f"{MANIFEST}: version {str(version)[:20]} is not known here; 1 to {VERSION} are")
-    lines = lines_of(version)
-    listed = found.get("members")
-    rows = listed if isinstance(listed, list) else []
-    told = {row["name"]: row for row in rows if isinstance(row, dict) and isinstance(row.get("name"), str)}
-    for name in sorted({*told, *members} - {MANIFEST}):
-        if name not in members or name not in told:
-            raise BundleError(f"{MANIFEST}: the member {name[:80]} is {'not there' if name in told else 'not listed'}")
-        if told[name].get("sha256") != digest(members[name]) or told[name].get("bytes") != len(members[name]):
-            raise BundleError(f"the member {name} is not what {MANIFEST} says of it")
-        if name not in lines and name not in DERIVED and name != README and not name.startswith(BODIES):
-            raise BundleError(f"the member {name} is of no kind that is known here")
-    for name in (*lines, *DERIVED):
+    there = {name: (member.size, member.sha256) for name, member in members.items() if name != MANIFEST}
+    if version < VERSION:
+        if 100 * len(bodies) > members[MANIFEST].size:
+            raise BundleError(f"{MANIFEST}: the bodies are not listed")
+        there |= {f"{BODIES}{name}": (bodies.size(name), name) for name in bodies}
+    _check_listed(found.get("members"), there)
+    for name in (*lines_of(version), *DERIVED):
         if name not in members:
             raise BundleError(f"the member {name} is missing")
     return found
+
+
+def _check_listed(listed: object, there: Mapping[str, tuple[int, str]]) -> None:
+    """Raises BundleError where the manifest lists other members than there are, or of another content."""
+    rows = listed if isinstance(listed, list) else []
+    told = {row["name"]: row for row in rows if isinstance(row, dict) and isinstance(row.get("name"), str)}
+    for name in sorted({*told, *there}):
+        if name not in there or name not in told:
+            raise BundleError(f"{MANIFEST}: the member {name[:80]} is {'not there' if name in told else 'not listed'}")
+        if (told[name].get("bytes"), told[name].get("sha256")) != there[name]:
+            raise BundleError(f"the member {name} is not what {MANIFEST} says of it")
 
 
 # --- what the rows say of each other --------------------------------------------------------------------------------
@@ -163,16 +220,18 @@ def _manifest(members: Mapping[str, bytes]) -> Row:
 
 def check(evidence: Evidence) -> None:
     """Raises BundleError where rows are out of order, said twice, or speak of what is not there."""
-    _check_order("deliveries", [row["receipt"] for row in evidence.deliveries])
-    _check_order("events", [event_place(row) for row in evidence.events])
-    _check_order("readings", [row["digest"] for row in evidence.readings])
-    _check_order("configuration", [(row["kind"], row["name"]) for row in evidence.configuration])
+    _check_order("deliveries", (row["receipt"] for row in evidence.deliveries))
+    _check_order("events", (event_place(row) for row in evidence.events))
+    _check_order("readings", (row["digest"] for row in evidence.readings))
+    _check_order("configuration", ((row["kind"], row["name"]) for row in evidence.configuration))
     _check_deliveries(evidence)
+    subjects, said = Marks(), Marks()
     for number, row in enumerate(evidence.events, 1):
         _check_event(number, row)
-    if len({(row["subject"], row["digest"]) for row in evidence.events}) != len(evidence.events):
-        raise BundleError("evidence/events.jsonl: a statement is there twice")
-    _check_entries(evidence)
+        subjects.add(row["subject"])
+        if not said.add(f"{row['subject']} {row['digest']}"):
+            raise BundleError("evidence/events.jsonl: a statement is there twice")
+    _check_entries(evidence, subjects)
     _check_postmortem(evidence.postmortem)
     for number, row in enumerate(evidence.configuration, 1):
         _check_configured(f"evidence/configuration.jsonl, line {number}", row)
@@ -183,22 +242,24 @@ def event_place(row: Row) -> tuple[str, ...]:
     return row["recorded_at"], row["subject"], row["said_at"], row["digest"]
 
 
-def _check_order(name: str, places: Sequence[Any]) -> None:
+def _check_order(name: str, places: Iterable[Any]) -> None:
     for number, (a, b) in enumerate(pairwise(places), 2):
         if not a < b:
             raise BundleError(f"evidence/{name}.jsonl, line {number}: is out of order, or there twice")
 
 
 def _check_deliveries(evidence: Evidence) -> None:
-    for name, content in evidence.bodies.items():
-        if digest(content) != name:
-            raise BundleError(f"{BODIES}{name}: is not of this digest")
-    used = {row["body"] for row in evidence.deliveries} - {None}
-    if used != set(evidence.bodies):
-        raise BundleError(f"{BODIES}{min(used ^ set(evidence.bodies))}: a body without its delivery, or the reverse")
+    used = set[bytes]()
     for number, row in enumerate(evidence.deliveries, 1):
         if row["redacted"] != (row["body"] is not None and row["body"] != row["sha256"]):
             raise BundleError(f"evidence/deliveries.jsonl, line {number}: its body is not the one that came")
+        if row["body"] is not None:
+            if row["body"] not in evidence.bodies:
+                raise BundleError(f"{BODIES}{row['body']}: a delivery without its body")
+            used.add(bytes.fromhex(row["body"]))
+    if len(used) != len(evidence.bodies):
+        lone = next(name for name in evidence.bodies if bytes.fromhex(name) not in used)
+        raise BundleError(f"{BODIES}{lone}: a body without its delivery")
 
 
 def _check_event(number: int, row: Row) -> None:
@@ -216,9 +277,11 @@ def _check_event(number: int, row: Row) -> None:
         raise BundleError(f"{where}: subject: is not the one that its source and key name")
 
 
-def _check_entries(evidence: Evidence) -> None:
-    subjects = {row["subject"] for row in evidence.events}
-    dropped = {name for row in evidence.entries if row["kind"] == ALERTS_DROPPED for name in row["left"]}
+def _check_entries(evidence: Evidence, subjects: Marks) -> None:
+    is_opened, dropped = False, Marks()
+    for row in evidence.entries:
+        for name in row["left"] if row["kind"] == ALERTS_DROPPED else ():
+            dropped.add(name)
     for number, row in enumerate(evidence.entries, 1):
         where = f"evidence/entries.jsonl, line {number}"
         if row["position"] != number:
@@ -230,14 +293,16 @@ def _check_entries(evidence: Evidence) -> None:
             raise BundleError(f"{where}: its members are out of order, or there twice")
         if len(set(moved)) != len(moved):
             raise BundleError(f"{where}: an alert joined and left at once")
-        # Of what was dropped for its age only sums are left, and no bundle can hold more.
-        if missing := {subject_of(name) for name in moved if name not in dropped} - subjects:
-            raise BundleError(f"{where}: nothing is said of its member {min(missing)}")
-    if not any(row["kind"] == "opened" for row in evidence.entries):
+        for name in moved:
+            # Of what was dropped for its age only sums are left, and no bundle can hold more.
+            if subject_of(name) not in subjects and name not in dropped:
+                raise BundleError(f"{where}: nothing is said of its member {subject_of(name)}")
+        is_opened = is_opened or row["kind"] == "opened"
+    if not is_opened:
         raise BundleError("evidence/entries.jsonl: the incident was never opened")
 
 
-def _check_postmortem(rows: Sequence[Row]) -> None:
+def _check_postmortem(rows: Iterable[Row]) -> None:
     """Revisions one after the other, of words as people write them; a published one with facts and drawings of ours."""
     for number, row in enumerate(rows, 1):
         where = f"evidence/postmortem.jsonl, line {number}"
@@ -284,5 +349,5 @@ def _judge(kind: str, spec: Row) -> None:
 
 def sources_in(evidence: Evidence) -> set[str]:
     """The names of the sources that anything was heard from."""
-    rows: Iterable[Row] = (*evidence.deliveries, *evidence.events, *evidence.readings)
-    return {row["source"] for row in rows}
+    heard = (evidence.deliveries, evidence.events, evidence.readings)
+    return {row["source"] for rows in heard for row in rows}

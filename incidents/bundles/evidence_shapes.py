@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from incidents import instants
-from incidents.bundles.bundle import BundleError
+from incidents.bundles.archive import BundleError
+from incidents.bundles.lines import Row
 from incidents.model import Severity
 from incidents.postmortem import STATES
 
@@ -17,7 +18,6 @@ _KINDS = ("alert", "hazard", "provider_incident", "change")
 _BASES = ("observed", "modelled", "reconstructed")
 _STATES = ("read", "quarantined")
 
-Row = dict[str, Any]
 Check = Callable[[Any], bool]
 
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice, zip_longest
 from typing import Any
 
 import orjson
@@ -12,10 +13,11 @@ import sqlalchemy as sa
 
 from incidents import configured, stamp_counts
 from incidents.acts import ConflictError
-from incidents.bulk import chunks, insert
-from incidents.bundles.bundling import entry_rows, event_rows, postmortem_rows, reading_row
+from incidents.bulk import CHUNK, chunks, insert
+from incidents.bundles.bundling import entry_rows, event_row, events_there, postmortem_rows, reading_row
 from incidents.bundles.evidence import Evidence, sources_in
-from incidents.bundles.evidence_shapes import Row, instant_of
+from incidents.bundles.evidence_shapes import instant_of
+from incidents.bundles.lines import Row
 from incidents.config import spec_of
 from incidents.configured import CONFIGURED
 from incidents.deliveries import DELIVERY, STAMP
@@ -94,7 +96,7 @@ def _fold(connection: sa.Connection, evidence: Evidence, now: datetime, *, anew:
     if anew:
         rebuild_within(connection, config, now)
     else:
-        refold(connection, config, [row["subject"] for row in evidence.events], [evidence.incident], now)
+        refold(connection, config, list({row["subject"] for row in evidence.events}), [evidence.incident], now)
 
 
 def _insert(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -116,33 +118,43 @@ def _number(receipt: str) -> int:
 
 
 def _add_deliveries(connection: sa.Connection, evidence: Evidence) -> int:
-    wanted = {_number(row["receipt"]): row for row in evidence.deliveries}
+    return sum(_add_some_deliveries(connection, evidence, part) for part in _parts(evidence.deliveries, 100))
+
+
+def _parts(rows: Iterable[Row], size: int = CHUNK) -> Iterator[list[Row]]:
+    """The rows in lists of at most `size`, however many there are."""
+    each = iter(rows)
+    while part := list(islice(each, size)):
+        yield part
+
+
+def _add_some_deliveries(connection: sa.Connection, evidence: Evidence, part: Sequence[Row]) -> int:
+    wanted = {_number(row["receipt"]): row for row in part}
     known: set[int] = set()
-    for part in chunks(sorted(wanted)):
-        columns = (DELIVERY.c.id, DELIVERY.c.source, DELIVERY.c.received_at, DELIVERY.c.size, DELIVERY.c.sha256)
-        for row in connection.execute(sa.select(*columns).where(DELIVERY.c.id.in_(part))):
-            told = wanted[row.id]
-            came = (told["source"], instant_of(told["received_at"]), told["size"], told["sha256"])
-            if tuple(row[1:]) != came:
-                raise ConflictError(f"the delivery {receipt_of(row.id)} is here with other content")
-            known.add(row.id)
+    columns = (DELIVERY.c.id, DELIVERY.c.source, DELIVERY.c.received_at, DELIVERY.c.size, DELIVERY.c.sha256)
+    for row in connection.execute(sa.select(*columns).where(DELIVERY.c.id.in_(wanted))):
+        told = wanted[row.id]
+        came = (told["source"], instant_of(told["received_at"]), told["size"], told["sha256"])
+        if tuple(row[1:]) != came:
+            raise ConflictError(f"the delivery {receipt_of(row.id)} is here with other content")
+        known.add(row.id)
     fresh = {number: row for number, row in wanted.items() if number not in known}
-    rows = [
-        {
-            "id": number,
-            "source": row["source"],
-            "received_at": instant_of(row["received_at"]),
-            "headers": row["headers"],
-            "encoding": row["encoding"],
-            "body": evidence.bodies[row["body"]] if row["body"] else b"",
-            "size": row["size"],
-            "sha256": row["sha256"],
-            "refused": row["refused"],
-        }
-        for number, row in fresh.items()
-    ]
-    for some in chunks(rows, 50):
-        connection.execute(sa.insert(DELIVERY), some)
+    for some in chunks(list(fresh.items()), 20):
+        rows = [
+            {
+                "id": number,
+                "source": row["source"],
+                "received_at": instant_of(row["received_at"]),
+                "headers": row["headers"],
+                "encoding": row["encoding"],
+                "body": evidence.bodies[row["body"]] if row["body"] else b"",
+                "size": row["size"],
+                "sha256": row["sha256"],
+                "refused": row["refused"],
+            }
+            for number, row in some
+        ]
+        connection.execute(sa.insert(DELIVERY), rows)
     stamps = [
         {"delivery_id": number, "source": row["source"], **row["stamp"], **_instants(row["stamp"], "stamped_at")}
         for number, row in fresh.items()
@@ -150,27 +162,31 @@ def _add_deliveries(connection: sa.Connection, evidence: Evidence) -> int:
     ]
     _insert(connection, STAMP, stamps)
     stamp_counts.add(connection, stamp_counts.counted(stamps))
-    return len(rows)
+    return len(fresh)
 
 
 # --- events and readings --------------------------------------------------------------------------------------------
 
 
-def _add_events(connection: sa.Connection, events: Sequence[Row]) -> int:
-    subjects = sorted({row["subject"] for row in events})
-    known = {(row["subject"], row["digest"]): row for row in event_rows(connection, subjects)}
+def _add_events(connection: sa.Connection, events: Iterable[Row]) -> int:
+    return sum(_add_some_events(connection, part) for part in _parts(events))
+
+
+def _add_some_events(connection: sa.Connection, part: Sequence[Row]) -> int:
+    known = events_there(connection, part)
     fresh = []
-    for row in events:
+    for row in part:
         there = known.get((row["subject"], row["digest"]))
         if there is None:
             fresh.append(row)
-        elif _said(there) != _said(row):
+        elif _said(event_row(there)) != _said(row):
             raise ConflictError(
                 f"a statement of {row['source']} is here with other content: {row['statement']['key'][:80]}, "
                 f"said at {row['said_at']}"
             )
     _insert(connection, EVENT, [_event_values(row) for row in fresh])
-    ids = _event_ids(connection, subjects)
+    ids = {key: row.id for key, row in known.items()}
+    ids |= {key: row.id for key, row in events_there(connection, fresh).items()} if fresh else {}
     superseded = [
         {
             "event_id": ids[row["subject"], row["digest"]],
@@ -183,11 +199,11 @@ def _add_events(connection: sa.Connection, events: Sequence[Row]) -> int:
     _insert(connection, SUPERSESSION, superseded)
     seen = [
         {"event_id": ids[row["subject"], row["digest"]], "delivery_id": _number(receipt)}
-        for row in events
+        for row in part
         for receipt in row["sightings"]
     ]
-    for part in chunks(seen):
-        connection.execute(insert(connection, SIGHTING).on_conflict_do_nothing(), part)
+    for some in chunks(seen):
+        connection.execute(insert(connection, SIGHTING).on_conflict_do_nothing(), some)
     return len(fresh)
 
 
@@ -208,24 +224,17 @@ def _event_values(row: Row) -> dict[str, Any]:
     }
 
 
-def _event_ids(connection: sa.Connection, subjects: list[str]) -> dict[tuple[str, str], int]:
-    return {
-        (row.subject, row.digest): row.id
-        for part in chunks(subjects)
-        for row in connection.execute(
-            sa.select(EVENT.c.id, EVENT.c.subject, EVENT.c.digest).where(EVENT.c.subject.in_(part))
-        )
-    }
+def _add_readings(connection: sa.Connection, readings: Iterable[Row]) -> int:
+    return sum(_add_some_readings(connection, part) for part in _parts(readings))
 
 
-def _add_readings(connection: sa.Connection, readings: Sequence[Row]) -> int:
-    wanted = {row["digest"]: row for row in readings}
+def _add_some_readings(connection: sa.Connection, part: Sequence[Row]) -> int:
+    wanted = {row["digest"]: row for row in part}
     known: set[str] = set()
-    for part in chunks(sorted(wanted)):
-        for row in connection.execute(sa.select(READING).where(READING.c.digest.in_(part))):
-            if reading_row(row) != wanted[row.digest]:
-                raise ConflictError(f"a reading of {row.source} is here with other content: {row.variable}, {row.at}")
-            known.add(row.digest)
+    for row in connection.execute(sa.select(READING).where(READING.c.digest.in_(wanted))):
+        if reading_row(row) != wanted[row.digest]:
+            raise ConflictError(f"a reading of {row.source} is here with other content: {row.variable}, {row.at}")
+        known.add(row.digest)
     fresh = [
         {
             **{name: value for name, value in row.items() if name != "delivery"},
@@ -244,12 +253,10 @@ def _add_readings(connection: sa.Connection, readings: Sequence[Row]) -> int:
 
 
 def _add_entries(connection: sa.Connection, evidence: Evidence) -> int:
-    there = entry_rows(connection, evidence.incident)
-    if there == evidence.entries:
+    if _are_there(connection, evidence):
         return 0
-    if there:
-        raise ConflictError(f"the incident {evidence.incident} is here with other content; {_first(evidence, there)}")
-    _check_decisions(connection, evidence.entries)
+    for part in _parts(evidence.entries):
+        _check_decisions(connection, part)
     ids: dict[int, int] = {}
     for row in evidence.entries:
         values = {
@@ -270,22 +277,28 @@ def _add_entries(connection: sa.Connection, evidence: Evidence) -> int:
     return len(ids)
 
 
+def _are_there(connection: sa.Connection, evidence: Evidence) -> bool:
+    """Whether the incident's log is here, entry for entry. Raises ConflictError where it is here and another."""
+    there = entry_rows(connection, evidence.incident)
+    for number, (theirs, mine) in enumerate(zip_longest(evidence.entries, there), 1):
+        if mine is None and number == 1:
+            return False
+        if mine != theirs:
+            said = f"the first difference is entry {number}"
+            raise ConflictError(f"the incident {evidence.incident} is here with other content; {said}")
+    return True
+
+
 def _add_postmortem(connection: sa.Connection, evidence: Evidence) -> int:
     """Add the revisions that are not there; those that are there must be the same."""
     there = postmortem_rows(connection, evidence.incident)
     for mine, theirs in zip(there, evidence.postmortem, strict=False):
         if mine != theirs:
             raise ConflictError(f"revision {mine['number']} of the postmortem is here with other content")
-    fresh = evidence.postmortem[len(there) :]
+    fresh = islice(evidence.postmortem, len(there), None)
     rows = [{**row, **_instants(row, "recorded_at"), "incident_id": evidence.incident} for row in fresh]
     _insert(connection, REVISION, rows)
     return len(rows)
-
-
-def _first(evidence: Evidence, there: Sequence[Row]) -> str:
-    pairs = enumerate(zip(evidence.entries, there, strict=False), 1)
-    at = next((n for n, (a, b) in pairs if a != b), min(len(evidence.entries), len(there)) + 1)
-    return f"the first difference is entry {at}"
 
 
 def _check_decisions(connection: sa.Connection, entries: Iterable[Row]) -> None:
@@ -300,7 +313,7 @@ def _check_decisions(connection: sa.Connection, entries: Iterable[Row]) -> None:
 # --- configuration --------------------------------------------------------------------------------------------------
 
 
-def _add_configuration(connection: sa.Connection, rows: Sequence[Row], now: datetime) -> tuple[str, ...]:
+def _add_configuration(connection: sa.Connection, rows: Iterable[Row], now: datetime) -> tuple[str, ...]:
     """Add what no row names; what is configured here stays as it is."""
     known = {(row.kind, row.name) for row in connection.execute(sa.select(CONFIGURED.c.kind, CONFIGURED.c.name))}
     known |= {("rule", rule.name) for rule in DEFAULT_RULES if _is_told(rule.name, spec_of(rule), rows)}

@@ -30,6 +30,7 @@ ROUNDS: dict[str, Callable[[Path, float], dict[str, Any]]] = {
     "backup": rounds.backup,
     "replicas": replicated.troubles,
     "lasting": lasting.lasting,
+    "bundle": rounds.bundle,
 }
 
 
