@@ -14,7 +14,7 @@ OFFERED = timedelta(minutes=10)
 """For how long a page offers to undo what its reader did last; an entry can be withdrawn at any time."""
 WITHDRAWABLE = ("note", "status_changed", "field_changed", "link_judged", "correction", "retraction")
 """The kinds that a retraction undoes; the others moved something."""
-MOVES = ("alerts_joined", "alerts_left", "merged", "merged_from", "unmerged", "split")
+MOVES = ("alerts_joined", "alerts_left", "merged", "merged_from", "unmerged", "split", "privacy_changed")
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,8 @@ class Identity:
     expires_at: datetime | None = None
     parent: str | None = None
     """Id of the token that a session was made from."""
+    groups: tuple[str, ...] = ()
+    """Of an account, as it stands now; tokens have none."""
 
     def may(self, least: Role) -> bool:
         """Whether the role is at least this one."""

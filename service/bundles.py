@@ -22,6 +22,7 @@ from incidents.bundles.bundling import Redaction
 from incidents.bundles.evidence import Evidence
 from incidents.bundles.restoring import Restored
 from incidents.config import Config
+from incidents.privacy import ALL, Asker
 from incidents.store import Store
 from incidents.tables import METADATA
 from incidents.views.incident_view import Asked, gather
@@ -58,9 +59,9 @@ class Checked:
     differs: tuple[str, ...] = ()
 
 
-def export(store: Store, incident: str, *, raw: bool = False) -> bytes:
+def export(store: Store, incident: str, *, raw: bool = False, asker: Asker = ALL) -> bytes:
     """The bundle of an incident, deliveries redacted unless asked `raw`. Raises NotFoundError and ConflictError."""
-    with store.reading() as connection:
+    with store.reading(asker) as connection:
         config = configured.load(connection)
         found = bundling.gather(connection, config, incident, words.sentence, redaction=None if raw else REDACTION)
     evidence.check(found)

@@ -8,9 +8,10 @@ import threading
 from aiohttp import web
 
 from incidents.bundles import bundle
+from incidents.privacy import Asker
 from incidents.store import Store
 from service import bundles
-from service.asking import choice_of, compute, identity
+from service.asking import asker_of, choice_of, compute, identity
 from service.auditing import record
 from service.keys import STORE
 from service.problem import problem
@@ -24,8 +25,8 @@ async def get_bundle(request: web.Request) -> web.Response:
     raw = choice_of(request, "raw", ("0", "1"), "0") == "1"
     if raw and not identity(request).may("admin"):
         return problem("forbidden", "the role admin is needed for deliveries as they came")
-    name, store = request.match_info["incident"], request.app[STORE]
-    content = await compute(request, lambda: _made_alone(store, name, raw=raw))
+    name, store, asker = request.match_info["incident"], request.app[STORE], asker_of(request)
+    content = await compute(request, lambda: _made_alone(store, name, asker, raw=raw))
     if content is None:
         return problem("overloaded", "another bundle is being made; come back soon", headers={"Retry-After": "10"})
     who, how = identity(request), "with deliveries as they came" if raw else "redacted"
@@ -43,11 +44,11 @@ async def get_bundle(request: web.Request) -> web.Response:
     )
 
 
-def _made_alone(store: Store, incident: str, *, raw: bool) -> bytes | None:
+def _made_alone(store: Store, incident: str, asker: Asker, *, raw: bool) -> bytes | None:
     """The bundle, or None while another one is being made."""
     if not _TURN.acquire(blocking=False):
         return None
     try:
-        return bundles.export(store, incident, raw=raw)
+        return bundles.export(store, incident, raw=raw, asker=asker)
     finally:
         _TURN.release()

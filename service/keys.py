@@ -38,3 +38,5 @@ INSTRUMENTS = web.AppKey("instruments", Instruments)
 HUB = web.AppKey("hub", Hub)
 DEMO = web.AppKey("demo", bool)
 IDENTITY = web.RequestKey("identity", Identity)
+PROVED = web.RequestKey("proved", str)
+"""The incident of a shared link whose proof holds: who has shown it sees that one, whoever it is private to."""

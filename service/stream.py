@@ -7,6 +7,8 @@ import asyncio
 import orjson
 from aiohttp import web
 
+from incidents.privacy import Asker
+from service.asking import asker_of
 from service.hub import Hub, Pulse, Subscriber
 from service.keys import HUB
 
@@ -17,7 +19,7 @@ WRITE_SECONDS = 10.0
 
 async def stream(request: web.Request) -> web.StreamResponse:
     """One event a change, its id the cursor for `Last-Event-ID`; `resync` where the cursor is too old."""
-    hub = request.app[HUB]
+    hub, asker = request.app[HUB], asker_of(request)
     subscriber = hub.subscribe()
     answer = web.StreamResponse(
         headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
@@ -25,8 +27,8 @@ async def stream(request: web.Request) -> web.StreamResponse:
     try:
         await answer.prepare(request)
         await _write(answer, b"retry: 3000\n\n")
-        sent = await _catch_up(answer, hub, request.headers.get("Last-Event-ID", ""))
-        await _follow(answer, hub, subscriber, sent)
+        sent = await _catch_up(answer, hub, request.headers.get("Last-Event-ID", ""), asker)
+        await _follow(answer, hub, subscriber, sent, asker)
     except (ConnectionError, TimeoutError):
         pass  # the client is gone, or does not read: it comes back with its cursor
     finally:
@@ -34,7 +36,7 @@ async def stream(request: web.Request) -> web.StreamResponse:
     return answer
 
 
-async def _catch_up(answer: web.StreamResponse, hub: Hub, cursor: str) -> int:
+async def _catch_up(answer: web.StreamResponse, hub: Hub, cursor: str, asker: Asker) -> int:
     if not cursor.isdecimal() or len(cursor) > 18:
         return hub.last
     last = int(cursor)
@@ -43,12 +45,12 @@ async def _catch_up(answer: web.StreamResponse, hub: Hub, cursor: str) -> int:
         return hub.last
     while missed := await asyncio.to_thread(hub.since, last):
         for pulse in missed:
-            await _write(answer, event_text(pulse))
+            await _write(answer, event_text(pulse, asker))
         last = missed[-1].id
     return last
 
 
-async def _follow(answer: web.StreamResponse, hub: Hub, subscriber: Subscriber, sent: int) -> None:
+async def _follow(answer: web.StreamResponse, hub: Hub, subscriber: Subscriber, sent: int, asker: Asker) -> None:
     while not hub.draining:
         try:
             async with asyncio.timeout(HEARTBEAT_SECONDS):
@@ -60,7 +62,7 @@ async def _follow(answer: web.StreamResponse, hub: Hub, subscriber: Subscriber, 
             await _write(answer, b"event: resync\ndata: {}\n\n")
             return
         if pulse.id > sent:
-            await _write(answer, event_text(pulse))
+            await _write(answer, event_text(pulse, asker))
 
 
 async def _write(answer: web.StreamResponse, text: bytes) -> None:
@@ -68,6 +70,9 @@ async def _write(answer: web.StreamResponse, text: bytes) -> None:
         await answer.write(text)
 
 
-def event_text(pulse: Pulse) -> bytes:
-    """A pulse as a server-sent event."""
-    return b"id: %d\nevent: change\ndata: %s\n\n" % (pulse.id, orjson.dumps({"topics": pulse.topics}))
+def event_text(pulse: Pulse, asker: Asker) -> bytes:
+    """A pulse as a server-sent event; a comment where all of it is private to others, so that nobody counts it."""
+    topics = pulse.shown_to(asker)
+    if pulse.topics and not topics:
+        return b": still here\n\n"
+    return b"id: %d\nevent: change\ndata: %s\n\n" % (pulse.id, orjson.dumps({"topics": topics}))

@@ -27,6 +27,14 @@ ACTS: Mapping[str, str] = {
     "bundle_read": "an evidence bundle was made ({raw})",
     "bundle_brought_in": "an evidence bundle was brought in",
     "audit_exported": "the audit log was exported as {format}",
+    "share_made": "a link with a preview of incident {incident} was made, to end at {until}",
+    "share_revoked": "a link with a preview of incident {incident} was revoked",
+    "view_saved": "the view {name} was saved, shared: {shared}",
+    "view_removed": "the view {name} was taken out",
+    "view_brought_back": "the view {name} was brought back",
+    "notice_sent_again": "a notice about incident {incident} was to be sent again to {destination}",
+    "destination_tested": "notice {number}, a test, was to be sent to {subject}",
+    "privacy_changed": "incident {subject} was made {state}, seen by {seen_by}",
     "role_refused": "{subject} needs the role {least}; refused {count} times to {role}",
 }
 """Every act with its sentence; braces name a param, the subject or the actor."""
