@@ -52,11 +52,11 @@ def test_a_row_names_what_shows_it_or_says_why_nothing_does(row: tuple[str, str,
 
 
 @cache
-def tests_in(path: str) -> frozenset[str]:
+def known_in(path: str) -> frozenset[str]:
     tree = ast.parse((ROOT / path).read_text())
     return frozenset(node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
 
 
 @pytest.mark.parametrize(("path", "name"), NAMED)
 def test_a_test_that_is_named_exists(path: str, name: str) -> None:
-    assert name in tests_in(path)
+    assert name in known_in(path)
