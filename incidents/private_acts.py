@@ -48,11 +48,11 @@ def undo(acting: Acting, incident: str, entry: Entry) -> None:
     now = acting.seen(incident)
     if now.seen_by != _of(entry.params):
         raise ConflictError("who may see it was changed since")
-    _set(acting, now, _of(entry.params["was"]), None)
+    _set(acting, now, _of(entry.params.get("was", {})), None)
 
 
 def _of(params: Mapping[str, Any]) -> tuple[str, ...] | None:
-    return tuple(params["seen_by"]) if params["private"] else None
+    return tuple(params.get("seen_by", ())) if params.get("private") else None
 
 
 def _params(seen_by: Sequence[str] | None) -> dict[str, Any]:
