@@ -162,7 +162,8 @@ def json_export(view: IncidentView) -> bytes:
         "dropped": dropped_words(view) or None,
         "revision": view.revision,
     }
-    return orjson.dumps(whole, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    text = orjson.dumps(whole, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
+    return words.escaped(text).encode()
 
 
 def incident_fields(incident: Incident, measurements: Iterable[Measurement] = ()) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from dashboards.paper import render, signed_in
 from incidents.model import Incident
 from incidents.views.view import Viewer
 
+PRIVATE_SHARED = "This incident is private. Whoever has a link sees its title and its picture all the same."
+
 
 @dataclass(frozen=True, slots=True)
 class Shared:
@@ -37,4 +39,6 @@ def share_page(
     incident: Incident, rows: Sequence[tuple[Any, str | None]], viewer: Viewer, *, now: datetime, days: int, most: int
 ) -> str:
     """`rows` are links with their addresses, None for one that has ended."""
-    return signed_in("share.html", viewer, now, incident=incident, rows=rows, now=now, days=days, most=most)
+    warning = PRIVATE_SHARED if incident.seen_by is not None else ""
+    shown = {"incident": incident, "rows": rows, "now": now, "days": days, "most": most, "warning": warning}
+    return signed_in("share.html", viewer, now, **shown)

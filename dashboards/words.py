@@ -22,14 +22,27 @@ NOTE = 2000
 _UNSEEN = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
 )
+_BREAKS = re.compile("\r\n|[\r\x85\u2028\u2029]")
+"""What a terminal, an editor or a parser of some format takes for the end of a line."""
+_TURNING = re.compile(f"{_UNSEEN.pattern}|[\x85\u2028\u2029]")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _SPACES = re.compile("[\\s\x85\u2028\u2029]+")
 
 
 def clean(text: str) -> str:
     """The text without control, bidirectional and invisible characters; line breaks stay."""
-    seen = _UNSEEN.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+    seen = _UNSEEN.sub("", _BREAKS.sub("\n", text))
     return unicodedata.normalize("NFC", _SURROGATES.sub("\ufffd", seen))
+
+
+def escaped(json_text: str) -> str:
+    """A JSON text whose strings have escapes for what would turn the text around or move a cursor where it is shown."""
+    return _TURNING.sub(_as_escapes, json_text)
+
+
+def _as_escapes(found: re.Match[str]) -> str:
+    units = found[0].encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[n : n + 2].hex()}" for n in range(0, len(units), 2))
 
 
 def plain(text: str, limit: int | None = None) -> str:
@@ -396,6 +409,11 @@ def _dropped(params: Mapping[str, Any]) -> str:
     return f"Detail of {what} dropped by the retention of {count(int(params.get('days') or 0), 'day')}; sums kept"
 
 
+def _privacy(params: Mapping[str, Any]) -> str:
+    """Without the names: a timeline is read by others than those who look after them."""
+    return _with("Made private" if params.get("private") else "Made public", _text(params, "reason"))
+
+
 _SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "opened": _opened,
     "alerts_joined": _joined,
@@ -415,4 +433,5 @@ _SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "split": _split,
     "unmerged": _unmerged,
     "postmortem_state_changed": _postmortem,
+    "privacy_changed": _privacy,
 }

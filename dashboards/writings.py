@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from dashboards import chartfiles
+from dashboards import chartfiles, words
 from dashboards.audiences import Version, is_for
 from dashboards.blocks import Block, Bullets, Document, Paragraph, Picture, Quote, Table
 from dashboards.documents import md
@@ -113,4 +113,5 @@ def fields(version: Version, standing: Standing) -> dict[str, Any]:
 
 def json_text(version: Version, standing: Standing) -> bytes:
     """As `fields`, as a file."""
-    return orjson.dumps(fields(version, standing), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    text = orjson.dumps(fields(version, standing), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
+    return words.escaped(text).encode()

@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from incidents import amendments, counting, entries, instants, remains
+from incidents import amendments, counting, entries, instants, privacy, remains
 from incidents.amendments import WITHDRAWABLE
 from incidents.bulk import chunks
 from incidents.config import Config
@@ -20,6 +20,7 @@ from incidents.incident_fold import MILESTONES, STATUSES
 from incidents.linker.linking import Linking
 from incidents.linker.mechanisms import is_telling
 from incidents.model import Entry, Incident, Moment, Occurrence, Severity
+from incidents.privacy import Asker
 from incidents.records import entry_of, occurrence_of
 from incidents.redaction import redact
 
@@ -37,6 +38,7 @@ INSTEAD = {
     "unmerged": "merge the incidents again instead",
     "split": "merge the incidents again instead",
     "postmortem_state_changed": "change the state of the postmortem instead",
+    "privacy_changed": "change who may see the incident instead",
 }
 """What undoes an entry that moved something, by its kind: withdrawing it would leave what it moved where it is."""
 
@@ -50,10 +52,10 @@ class ConflictError(Exception):
 
 
 class Acting:
-    """One person's acts within one transaction."""
+    """One person's acts within one transaction. To the asker what is private to others is not there."""
 
-    def __init__(self, config: Config, changes: Changes, actor: str) -> None:
-        self.config, self.changes, self.actor = config, changes, actor
+    def __init__(self, config: Config, changes: Changes, actor: str, asker: Asker = privacy.ALL) -> None:
+        self.config, self.changes, self.actor, self.asker = config, changes, actor, asker
         self.connection, self.now = changes.connection, changes.now
 
     def open(self, fields: Mapping[str, Any], *, story: str | None = None) -> Incident:
@@ -257,6 +259,8 @@ class Acting:
         source, target = self._hold([incident, into], members_of=incident, linking=True)
         if incident == into or source.merged_into or target.merged_into:
             raise ConflictError("an incident merges into another one that is not merged itself")
+        if source.seen_by != target.seen_by:
+            raise ConflictError("one of them is private to others: let the same people see both, then merge")
         guests = sa.select(INCIDENT.c.id).where(INCIDENT.c.merged_into == incident).order_by(INCIDENT.c.id)
         guest = self.connection.execute(guests.limit(1)).scalar()
         if guest:
@@ -319,6 +323,9 @@ class Acting:
             entries.name_base(first.starts_at, was.group, was.sites),
         )
         assert name is not None
+        if was.seen_by is not None:
+            private = {"private": True, "seen_by": list(was.seen_by), "was": {"private": False, "seen_by": []}}
+            self.changes.append(Draft(name, privacy.CHANGED, private, self.actor, self.now))
         self.changes.append(
             Draft(incident, "split", {"into": name, "alerts": len(moving), **told}, self.actor, self.now)
         )
@@ -327,6 +334,10 @@ class Acting:
         return self._done(name, relink=True)
 
     # ----------------------------------------------------------------------------------------------------------------
+
+    def seen_together(self, incidents: Sequence[str]) -> list[Incident]:
+        """Several incidents, all their groups locked at once, in the order that every transaction keeps."""
+        return self._hold(incidents)
 
     def seen(self, incident: str, *, expected: int | None = None) -> Incident:
         """The incident, its group locked; ConflictError when its version is not the expected one."""
@@ -350,8 +361,9 @@ class Acting:
         """
         query = sa.select(INCIDENT.c.id, INCIDENT.c.group_key).where(INCIDENT.c.id.in_(incidents))
         groups = {row.id: row.group_key for row in self.connection.execute(query)}
+        hidden = privacy.hidden_among(self.connection, self.asker, groups)
         for name in incidents:
-            if name not in groups:
+            if name not in groups or name in hidden:
                 raise NotFoundError(f"there is no incident {name[:80]}")
         senders = self._senders(alerts, members_of)
         while True:

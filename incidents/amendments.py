@@ -14,8 +14,10 @@ OFFERED = timedelta(minutes=10)
 """For how long a page offers to undo what its reader did last; an entry can be withdrawn at any time."""
 WITHDRAWABLE = ("note", "status_changed", "field_changed", "link_judged", "correction", "retraction")
 """The kinds that a retraction undoes; the others moved something."""
-MOVES = ("alerts_joined", "alerts_left", "merged", "merged_from", "unmerged", "split", "link_proposed")
-"""The kinds that are undone by moving back what they moved."""
+MOVES = (
+    "alerts_joined", "alerts_left", "merged", "merged_from", "unmerged", "split", "link_proposed", "privacy_changed",
+)  # fmt: skip
+"""The kinds that are undone by moving back what they moved, or by letting in again who was let in."""
 
 
 @dataclass(frozen=True, slots=True)

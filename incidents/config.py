@@ -277,7 +277,8 @@ def destination_of(row: Any, where: str = "destinations") -> Destination:  # noq
     if severity is Severity.UNKNOWN and least != "unknown":
         raise table.error("severity_at_least", f"{least[:60]!r} is not a severity")
     host = _host(table, given["url"]) if given["url"] else ""
-    destination = Destination(name, kind, host, what, severity, table.names("sites"))
+    private = table.take("private", bool)
+    destination = Destination(name, kind, host, what, severity, table.names("sites"), private)
     table.done()
     return destination
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from incidents import counting, incident_fold, remains, rules
+from incidents import counting, incident_fold, privacy, remains, rules
 from incidents.bulk import chunks, insert, insert_many
 from incidents.counting import current_members
 from incidents.model import Entry, Incident, Members, Moment, Occurrence, Severity
@@ -262,6 +262,7 @@ class Changes:
             log = decisions(self.connection, [row.id])[row.id]
             incident = incident_fold.incident(log, sums, version=row.version + self.touched[row.id])
         write_incident(self.connection, incident, names, by_rule=incident_fold.is_status_of_rule(log), now=self.now)
+        privacy.keep(self.connection, incident, log)
         opened = row.id in self.opened - self.told
         outbox.tell(self.connection, self.destinations, incident, row.status, self.now, opened=opened)
         self.told.add(row.id)

@@ -159,6 +159,7 @@ def incident(entries: Iterable[Entry], sums: Members, *, version: int | None = N
         members=sums,
         links=links(live),
         merged_into=str(merges[-1].params["into"]) if merges and merges[-1].kind == "merged" else None,
+        seen_by=_seen_by(live),
         version=len(log) if version is None else version,
         **_milestones(opened, statuses, fields, status),
     )
@@ -173,6 +174,12 @@ def _fields(live: Sequence[Entry]) -> dict[str, Any]:
         if entry.kind == "field_changed":
             set_by_hand[str(entry.params["field"])] = entry.params["now"]
     return set_by_hand
+
+
+def _seen_by(live: Sequence[Entry]) -> tuple[str, ...] | None:
+    """Who may see a private incident; None where it is not private."""
+    last = next((entry for entry in reversed(live) if entry.kind == "privacy_changed"), None)
+    return tuple(last.params.get("seen_by", ())) if last and last.params.get("private") else None
 
 
 def _milestones(

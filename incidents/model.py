@@ -444,3 +444,5 @@ class Incident:
     version: int = 0
     set_by_hand_at: datetime | None = None
     """Since when, in happened time, its status is one that a person set; None where a rule or nobody did."""
+    seen_by: tuple[str, ...] | None = None
+    """Who may see it beside admins, `user:NAME` or `group:NAME`, where it is private; None: everybody."""

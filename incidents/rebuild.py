@@ -9,7 +9,7 @@ from itertools import groupby
 
 import sqlalchemy as sa
 
-from incidents import configured, counting, entries, fold, incident_fold
+from incidents import configured, counting, entries, fold, incident_fold, privacy
 from incidents.bulk import chunks
 from incidents.config import Config
 from incidents.counting import COUNT
@@ -21,6 +21,7 @@ from incidents.linker import reach, reading_counts
 from incidents.linker.reach import REACH
 from incidents.linker.reading_counts import READING_COUNT
 from incidents.model import Occurrence
+from incidents.privacy import VIEWER
 from incidents.records import occurrence_of, occurrence_row, said_of
 from incidents.statements import EVENT, holds
 from incidents.store import Store
@@ -172,6 +173,7 @@ def _incidents(connection: sa.Connection, now: datetime) -> int:
         ).scalars()
     )
     connection.execute(sa.delete(INCIDENT))
+    connection.execute(sa.delete(VIEWER))
     for name in names:
         _fold_incident(connection, name, now)
     return len(names)
@@ -189,6 +191,7 @@ def _fold_incident(connection: sa.Connection, name: str, now: datetime) -> None:
         version=len(log),
     )
     counting.keep_afresh(connection, name)
+    privacy.keep(connection, incident, log)
     entries.write_incident(connection, incident, heard, by_rule=incident_fold.is_status_of_rule(log), now=now)
 
 
@@ -198,7 +201,7 @@ def state_digest(connection: sa.Connection) -> str:
     counted = sa.select(COUNT).where(COUNT.c.alerts != 0).order_by(*COUNT.primary_key.columns)
     for row in connection.execute(counted):
         seen.update(repr(tuple(row)).encode())
-    for table in (OCCURRENCE, GROUP, INCIDENT, REACH, READING_COUNT):
+    for table in (OCCURRENCE, GROUP, INCIDENT, REACH, READING_COUNT, VIEWER):
         keys = list(table.primary_key.columns)
         for row in connection.execute(sa.select(table).order_by(*keys)):
             seen.update(repr(tuple(row)).encode())

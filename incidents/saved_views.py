@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
-from typing import Any
+from urllib.parse import unquote
 
 import sqlalchemy as sa
 
+from incidents import audit, privacy
+from incidents.privacy import Asker
 from incidents.store import Store
 from incidents.tables import SavedViewRow
 from incidents.views.saved_view import SavedView
 
 VIEW = SavedViewRow.__table__  # type: ignore[attr-defined]  # SQLModel adds it
 NAME_BOUND = 100
+_NAMES = re.compile(r"[a-zA-Z0-9_-]+")
+"""What an id of an incident may be within an address."""
 ADDRESS_BOUND = 2000
 MOST = 200
 """How many views one owner may keep."""
@@ -35,36 +40,52 @@ def save(store: Store, owner: str, name: str, address: str, *, shared: bool, now
                 raise ValueError(f"name: {MOST} views are kept already; take one out first")
             row = sa.insert(VIEW).values(owner=owner, name=name, **content).returning(VIEW.c.id)
             number = connection.execute(row).scalar_one()
+        told = "yes" if shared else "no"
+        audit.append(connection, "view_saved", by=owner, of=f"view {number}", now=now, name=name, shared=told)
     return SavedView(int(number), owner, name, address, shared, now)
 
 
-def read_views(connection: sa.Connection, owner: str, *, removed_since: datetime | None = None) -> list[SavedView]:
-    """The owner's own views and those that are shared, by name; with `removed_since` what was taken out since then."""
+def read_views(
+    connection: sa.Connection, owner: str, asker: Asker, *, removed_since: datetime | None = None
+) -> list[SavedView]:
+    """The owner's own views and those that are shared, by name; with `removed_since` what was taken out since then.
+
+    One that leads to an incident which is hidden from the asker is left out: its name tells of it too.
+    """
     query = sa.select(VIEW).where((VIEW.c.owner == owner) | VIEW.c.shared.is_(True))
     if removed_since is None:
         query = query.where(VIEW.c.removed_at.is_(None))
     else:
         query = query.where(VIEW.c.removed_at >= removed_since)
     rows = connection.execute(query.order_by(VIEW.c.name, VIEW.c.id).limit(1000))
-    return [SavedView(r.id, r.owner, r.name, r.address, r.shared, r.saved_at, r.removed_at) for r in rows]
+    found = [SavedView(r.id, r.owner, r.name, r.address, r.shared, r.saved_at, r.removed_at) for r in rows]
+    named = {view.id: set(_NAMES.findall(unquote(view.address))) for view in found}
+    hidden = privacy.hidden_among(connection, asker, {name for names in named.values() for name in names})
+    return [view for view in found if not named[view.id] & hidden]
 
 
 def take_out(store: Store, owner: str, number: int, now: datetime, *, may_share: bool) -> bool:
     """Take out a view of one's own, or with `may_share` a shared one; whether there was such a one."""
-    return _mark(store, owner, number, VIEW.c.removed_at.is_(None), now, may_share=may_share)
+    return _mark(store, owner, number, now, is_kept=False, may_share=may_share)
 
 
-def bring_back(store: Store, owner: str, number: int, *, may_share: bool) -> bool:
+def bring_back(store: Store, owner: str, number: int, now: datetime, *, may_share: bool) -> bool:
     """Undo `take_out`; whether there was such a view."""
-    return _mark(store, owner, number, VIEW.c.removed_at.is_not(None), None, may_share=may_share)
+    return _mark(store, owner, number, now, is_kept=True, may_share=may_share)
 
 
-def _mark(store: Store, owner: str, number: int, now: Any, at: datetime | None, *, may_share: bool) -> bool:  # noqa: ANN401  # a condition
-    theirs = VIEW.c.owner == owner
-    allowed = theirs | VIEW.c.shared.is_(True) if may_share else theirs
+def _mark(store: Store, owner: str, number: int, now: datetime, *, is_kept: bool, may_share: bool) -> bool:
+    allowed = VIEW.c.owner == owner
+    if may_share:
+        allowed |= VIEW.c.shared.is_(True)
+    is_other = VIEW.c.removed_at.is_not(None) if is_kept else VIEW.c.removed_at.is_(None)
+    change = sa.update(VIEW).where(VIEW.c.id == number, allowed, is_other)
     with store.writing() as connection:
-        done = connection.execute(sa.update(VIEW).where(VIEW.c.id == number, allowed, now).values(removed_at=at))
-    return bool(done.rowcount)
+        done = connection.execute(change.values(removed_at=None if is_kept else now).returning(VIEW.c.name)).scalar()
+        if done is not None:
+            act = "view_brought_back" if is_kept else "view_removed"
+            audit.append(connection, act, by=owner, of=f"view {number}", now=now, name=done)
+    return done is not None
 
 
 def _name(name: str) -> str:

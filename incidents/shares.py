@@ -9,6 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from incidents import audit, instants
 from incidents.tables import IncidentRow, ShareRow
 
 SHARE = ShareRow.__table__  # type: ignore[attr-defined]  # SQLModel adds it
@@ -34,7 +35,9 @@ class Share:
         return self.revoked_at is None and now < self.expires_at
 
 
-def make(connection: sa.Connection, incident: str, by: str, now: datetime, lasts: timedelta) -> Share | None:
+def make(
+    connection: sa.Connection, incident: str, by: str, now: datetime, lasts: timedelta, *, address: str | None = None
+) -> Share | None:
     """Make a link; None where there is no such incident."""
     if connection.execute(sa.select(INCIDENT.c.id).where(INCIDENT.c.id == incident)).first() is None:
         return None
@@ -42,6 +45,17 @@ def make(connection: sa.Connection, incident: str, by: str, now: datetime, lasts
     share = Share(secrets.token_hex(8), incident, now, by, (now + lasts).replace(microsecond=0))
     connection.execute(
         sa.insert(SHARE).values(id=share.id, incident_id=incident, made_at=now, made_by=by, expires_at=share.expires_at)
+    )
+    until = instants.text(share.expires_at)
+    audit.append(
+        connection,
+        "share_made",
+        by=by,
+        of=f"share {share.id}",
+        now=now,
+        address=address,
+        incident=incident,
+        until=until,
     )
     return share
 
@@ -62,10 +76,22 @@ def _share(r: Any) -> Share:  # noqa: ANN401  # a row of ShareRow's columns
     return Share(r.id, r.incident_id, r.made_at, r.made_by, r.expires_at, r.revoked_at, r.revoked_by)
 
 
-def revoke(connection: sa.Connection, incident: str, name: str, by: str, now: datetime) -> bool:
+def revoke_all(connection: sa.Connection, incident: str, by: str, now: datetime) -> None:
+    """End every link of an incident that holds."""
+    where = (SHARE.c.incident_id == incident) & SHARE.c.revoked_at.is_(None) & (SHARE.c.expires_at > now)
+    for name in list(connection.execute(sa.select(SHARE.c.id).where(where)).scalars()):
+        revoke(connection, incident, name, by, now)
+
+
+def revoke(
+    connection: sa.Connection, incident: str, name: str, by: str, now: datetime, *, address: str | None = None
+) -> bool:
     """End a link; whether there was one. One that was revoked stays as it was."""
     known = one(connection, incident, name)
     if known is not None and known.revoked_at is None:
         where = (SHARE.c.id == name) & (SHARE.c.incident_id == incident) & SHARE.c.revoked_at.is_(None)
         connection.execute(sa.update(SHARE).where(where).values(revoked_at=now, revoked_by=by))
+        audit.append(
+            connection, "share_revoked", by=by, of=f"share {name}", now=now, address=address, incident=incident
+        )
     return known is not None

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 import sqlalchemy.exc
 
-from incidents import schema
+from incidents import privacy, schema
+from incidents.privacy import Asker
 from incidents.write_gate import WriteGate
 
 if TYPE_CHECKING:
@@ -64,6 +65,8 @@ class Store:
                 connect_args={"connect_timeout": 10, "application_name": "barograph"},
             )
 
+        sa.event.listen(self._read, "before_execute", privacy.narrowed, retval=True)
+
     def close(self) -> None:
         """Give back every connection."""
         self._write.dispose()
@@ -90,12 +93,17 @@ class Store:
             connection.exec_driver_sql(f"SET LOCAL idle_in_transaction_session_timeout = '{seconds}s'")
 
     @contextmanager
-    def reading(self) -> Iterator[sa.Connection]:
-        """A read transaction: what it sees does not change while it lasts."""
+    def reading(self, asker: Asker | None = None) -> Iterator[sa.Connection]:
+        """A read transaction: what it sees does not change while it lasts.
+
+        With an asker no query in it finds anything of an incident that is private to others.
+        """
         with self._read.connect() as connection:
             if not self.is_sqlite:
                 connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             with connection.begin():
+                if asker is not None:
+                    privacy.narrow(connection, asker)
                 yield connection
 
     def lock(self, connection: sa.Connection, names: Iterable[str]) -> None:

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
-from incidents import amendments, entries
+from incidents import amendments, entries, private_acts
 from incidents.acts import Acting, ConflictError, NotFoundError
 from incidents.entries import ENTRY, MEMBER
 from incidents.model import Entry
+from incidents.privacy import CHANGED
 from incidents.records import entry_of
 
 
@@ -67,6 +68,8 @@ def _moved_back(acting: Acting, incident: str, act: Sequence[Entry]) -> bool:
         acting.merge(incident, str(by_kind["opened"].params["split_from"]))
     elif "alerts_left" in by_kind and by_kind["alerts_left"].params.get("unmerged"):
         acting.merge(str(by_kind["alerts_left"].params["unmerged"]), incident)
+    elif CHANGED in by_kind:
+        private_acts.undo(acting, incident, by_kind[CHANGED])
     elif "alerts_left" in by_kind or "alerts_joined" in by_kind:
         _regrouped_back(acting, incident, act)
     else:

@@ -307,6 +307,7 @@ def _page_routes(app: web.Application) -> None:
     for path, form, role in (
         ("/incidents", people.open_form, "responder"),
         ("/incidents/{incident}/status", people.status_form, "responder"),
+        ("/incidents/{incident}/privacy", incident_forms.privacy, "responder"),
         ("/incidents/{incident}/milestone", incident_forms.milestone, "responder"),
         ("/incidents/{incident}/windows", incident_forms.windows, "responder"),
         ("/incidents/{incident}/undo", incident_forms.undone, "responder"),

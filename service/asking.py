@@ -16,15 +16,16 @@ import sqlalchemy as sa
 from aiohttp import web
 from sqlalchemy.exc import SQLAlchemyError
 
-from incidents import clock_words
-from incidents.acts import Acting
-from incidents.entries import Changes
+from incidents import clock_words, privacy
+from incidents.acts import Acting, NotFoundError
+from incidents.entries import INCIDENT, Changes
 from incidents.model import Site
+from incidents.privacy import ALL, STRANGER, Asker
 from incidents.pulses import pulse
 from incidents.tables import instant, micros
 from service import clock
 from service.access import Identity
-from service.keys import CONFIG, HUB, IDENTITY, READERS, STANDBY, STORE, WORKER
+from service.keys import CONFIG, HUB, IDENTITY, PROVED, READERS, STANDBY, STORE, WORKER
 from service.standby import Standby
 
 T = TypeVar("T")
@@ -52,20 +53,38 @@ def identity(request: web.Request) -> Identity:
     return request[IDENTITY]
 
 
+def asker_of(request: web.Request) -> Asker:
+    """To whom what is read is shown. Whoever is not known is a stranger, unless a shared link was shown."""
+    if PROVED in request:
+        return ALL
+    who = request.get(IDENTITY)
+    return asker_for(who) if who else STRANGER
+
+
+def asker_for(who: Identity) -> Asker:
+    """The names under which a private incident may be shown to somebody; an admin sees every one."""
+    if who.role == "admin":
+        return ALL
+    return Asker(frozenset({who.actor, *(f"group:{name}" for name in who.groups)}))
+
+
 async def read(request: web.Request, query: Callable[[sa.Connection], T]) -> T:
-    """Run a query in a read transaction on the thread pool: on the standby where there is one and it will do."""
-    store, standby = request.app[STORE], request.app[STANDBY]
+    """Run a query in a read transaction on the thread pool, in which what is private to others is not there.
+
+    It runs on the standby where there is one and it will do.
+    """
+    store, standby, asker = request.app[STORE], request.app[STANDBY], asker_of(request)
     chosen = standby if standby and _may_be_late(request, standby) else None
 
     def run() -> T:
         if chosen:
             try:
-                with chosen.reading() as connection:
+                with chosen.reading(asker) as connection:
                     return query(connection)
             except SQLAlchemyError as error:
                 if not chosen.gave_up(error):
                     raise
-        with store.reading() as connection:
+        with store.reading(asker) as connection:
             return query(connection)
 
     return await asyncio.get_running_loop().run_in_executor(request.app[READERS], run)
@@ -91,6 +110,32 @@ def note_write(request: web.Request, answer: web.StreamResponse) -> None:
         answer.set_cookie(WROTE_COOKIE, str(micros(clock.now())), max_age=300, httponly=True, samesite="Lax", path="/")
 
 
+async def write(request: web.Request, deed: Callable[[sa.Connection], T]) -> T:
+    """Run what writes in a transaction of its own on the thread pool; 404 for an incident that is private to others."""
+    store, asker, name = request.app[STORE], asker_of(request), request.match_info.get("incident")
+
+    def run() -> T:
+        with store.writing() as connection:
+            _let_in(connection, asker, name)
+            return deed(connection)
+
+    return await compute(request, run)
+
+
+def _let_in(connection: sa.Connection, asker: Asker, incident: str | None) -> None:
+    """Raises NotFoundError, in the same words for an incident that there is not and for one that is hidden."""
+    if incident is None:
+        return
+    known = connection.execute(sa.select(INCIDENT.c.id).where(INCIDENT.c.id == incident)).first()
+    if known is None or not privacy.sees(connection, asker, incident):
+        raise no_incident(incident)
+
+
+def no_incident(name: str) -> NotFoundError:
+    """What is told of an incident that there is not, or not for this asker: the same."""
+    return NotFoundError(f"there is no incident {name[:80]}")
+
+
 async def compute(request: web.Request, work: Callable[[], T]) -> T:
     """Run what takes more than a few milliseconds on the thread pool."""
     return await asyncio.get_running_loop().run_in_executor(request.app[READERS], work)
@@ -98,13 +143,15 @@ async def compute(request: web.Request, work: Callable[[], T]) -> T:
 
 async def act(request: web.Request, deed: Callable[[Acting], T], *, is_told: bool = True) -> T:
     """Let somebody act, in one write transaction that streams are told of unless nothing they show changes."""
-    store, config, actor = request.app[STORE], request.app[CONFIG].now, identity(request).actor
+    store, config, who = request.app[STORE], request.app[CONFIG].now, identity(request)
 
     def run() -> T:
         now = clock.now()
         with store.writing() as connection:
+            asker = asker_for(who)
+            _let_in(connection, asker, request.match_info.get("incident"))
             changes = Changes(store, connection, now, destinations=config.destinations)
-            acting = Acting(config, changes, actor)
+            acting = Acting(config, changes, who.actor, asker)
             done = deed(acting)
             topics = (
                 [f"incident:{request.match_info['incident']}"] if "incident" in request.match_info else ["incidents"]

@@ -24,6 +24,7 @@ from incidents.bundles.evidence import Evidence
 from incidents.bundles.lines import Room, digest
 from incidents.bundles.restoring import Restored
 from incidents.config import Config
+from incidents.privacy import ALL, Asker
 from incidents.store import Store
 from incidents.tables import METADATA
 from incidents.views.incident_view import Asked, gather
@@ -69,13 +70,13 @@ class Made:
     size: int
 
 
-def export(store: Store, incident: str, file: BinaryIO, *, raw: bool = False) -> Made:
+def export(store: Store, incident: str, file: BinaryIO, *, raw: bool = False, asker: Asker = ALL) -> Made:
     """Write the bundle of an incident into an empty file, deliveries redacted unless asked `raw`.
 
     Raises NotFoundError, and ConflictError for what is larger than a bundle can be.
     """
     with Room() as room:
-        with store.reading() as connection:
+        with store.reading(asker) as connection:
             config, cleared = configured.load(connection), None if raw else REDACTION
             found = bundling.gather(connection, config, incident, words.sentence, room, redaction=cleared)
         evidence.check(found)

@@ -10,9 +10,10 @@ from typing import BinaryIO
 
 from aiohttp import web
 
+from incidents.privacy import Asker
 from incidents.store import Store
 from service import bundles
-from service.asking import choice_of, compute, identity
+from service.asking import asker_of, choice_of, compute, identity
 from service.auditing import record
 from service.bundles import Made
 from service.keys import READERS, STORE
@@ -28,9 +29,9 @@ async def get_bundle(request: web.Request) -> web.StreamResponse:
     raw = choice_of(request, "raw", ("0", "1"), "0") == "1"
     if raw and not identity(request).may("admin"):
         return problem("forbidden", "the role admin is needed for deliveries as they came")
-    name, store = request.match_info["incident"], request.app[STORE]
+    name, store, asker = request.match_info["incident"], request.app[STORE], asker_of(request)
     with tempfile.TemporaryFile() as file:
-        made = await compute(request, lambda: _made_alone(store, name, file, raw=raw))
+        made = await compute(request, lambda: _made_alone(store, name, file, asker, raw=raw))
         if made is None:
             told = "another bundle is being made; come back soon"
             return problem("overloaded", told, headers={"Retry-After": "10"})
@@ -60,11 +61,11 @@ async def _sent(request: web.Request, file: BinaryIO, made: Made, name: str) -> 
     return response
 
 
-def _made_alone(store: Store, incident: str, file: BinaryIO, *, raw: bool) -> Made | None:
+def _made_alone(store: Store, incident: str, file: BinaryIO, asker: Asker, *, raw: bool) -> Made | None:
     """What was written into the file, or None while another bundle is being made."""
     if not _TURN.acquire(blocking=False):
         return None
     try:
-        return bundles.export(store, incident, file, raw=raw)
+        return bundles.export(store, incident, file, raw=raw, asker=asker)
     finally:
         _TURN.release()

@@ -127,6 +127,33 @@ def incident_status(id_: str, status: str, happened_at: str | None, note: str | 
     click.echo(acted(actor, lambda acting: acting.status(id_, fields).status))
 
 
+@incident.command("private")
+@click.argument("id_", metavar="ID")
+@click.option("--to", "seen_by", multiple=True, metavar="NAME", help="Who may see it; group:NAME for a group.")
+@click.option("--reason", help="Why.")
+@click.option("--actor", default="cli", help="Who says so.")
+def incident_private(id_: str, seen_by: tuple[str, ...], reason: str | None, actor: str) -> None:
+    """Make an incident private to those named and to admins; its links with a preview are revoked."""
+    changed_sight(id_, actor, {"private": True, "seen_by": list(seen_by), "reason": reason})
+
+
+@incident.command("public")
+@click.argument("id_", metavar="ID")
+@click.option("--reason", help="Why.")
+@click.option("--actor", default="cli", help="Who says so.")
+def incident_public(id_: str, reason: str | None, actor: str) -> None:
+    """Let everybody who may sign in see an incident again."""
+    changed_sight(id_, actor, {"private": False, "reason": reason})
+
+
+def changed_sight(id_: str, actor: str, fields: Mapping[str, Any]) -> None:
+    """Change who may see an incident, and print who does."""
+    from incidents import private_acts
+
+    done = acted(actor, lambda acting: private_acts.change(acting, id_, fields))
+    click.echo(plain(", ".join((*done.seen_by, "admins")) if done.seen_by is not None else "everybody"))
+
+
 @incident.command("import")
 @click.argument("id_", metavar="ID")
 @click.argument("file", type=click.File("rb"))

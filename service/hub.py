@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
+from incidents import privacy
+from incidents.privacy import Asker
 from incidents.pulses import PULSE
 from incidents.store import Store
 from service.standby import Standby
@@ -24,12 +27,21 @@ STANDBY_SECONDS = 0.5
 """How often a standby is asked: the database tells of a change before its standby shows it."""
 
 
+OF_INCIDENT = "incident:"
+
+
 @dataclass(frozen=True, slots=True)
 class Pulse:
     """One change: its cursor and what it touched (`incident:ID`, `hazards`, …)."""
 
     id: int
     topics: tuple[str, ...]
+    private: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Those topics that are private, with who may see them."""
+
+    def shown_to(self, asker: Asker) -> tuple[str, ...]:
+        """The topics that this asker is told of."""
+        return tuple(topic for topic in self.topics if asker.may_see(self.private.get(topic)))
 
 
 @dataclass(eq=False, slots=True)
@@ -126,7 +138,9 @@ class Hub:
             rows = connection.execute(
                 sa.select(PULSE.c.id, PULSE.c.topics).where(PULSE.c.id > last).order_by(PULSE.c.id).limit(limit)
             ).all()
-        return [Pulse(row.id, tuple(row.topics)) for row in rows]
+            named = {topic.removeprefix(OF_INCIDENT) for row in rows for topic in row.topics if OF_INCIDENT in topic}
+            private = {f"{OF_INCIDENT}{name}": seen for name, seen in privacy.viewers(connection, named).items()}
+        return [Pulse(row.id, tuple(row.topics), {t: private[t] for t in row.topics if t in private}) for row in rows]
 
     def knows(self, last: int) -> bool:
         """Whether every pulse after this cursor is still kept."""

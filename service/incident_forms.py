@@ -8,7 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from dashboards.lines_shown import local_input
-from incidents import entries, incident_fold, instants
+from incidents import entries, incident_fold, instants, private_acts
 from incidents.acts import Acting, NotFoundError
 from incidents.incident_fold import MILESTONES
 from incidents.undoing import undo
@@ -85,6 +85,15 @@ async def patch(request: web.Request) -> web.StreamResponse:
         acting.patch(name, change | _reason(form))
 
     await act(request, deed)
+    return back(name)
+
+
+async def privacy(request: web.Request) -> web.StreamResponse:
+    """Make the incident private to those who are named, or public again."""
+    name, form = request.match_info["incident"], await form_of(request)
+    named = [one.strip() for one in form.get("seen_by", "").split(",") if one.strip()]
+    change = {"private": form.get("private") == "yes", "seen_by": named, **_reason(form)}
+    await act(request, lambda acting: private_acts.change(acting, name, change))
     return back(name)
 
 

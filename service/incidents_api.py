@@ -14,7 +14,7 @@ from aiohttp import web
 from dashboards import documents, words
 from dashboards.figure import incident_figure
 from dashboards.tokens import Theme
-from incidents import acts, entries, instants, measurements
+from incidents import acts, entries, instants, measurements, private_acts
 from incidents.acts import ConflictError, NotFoundError
 from incidents.incident_fold import STATUSES
 from incidents.model import Incident, Occurrence, Severity
@@ -81,12 +81,19 @@ def incident_filter(request: web.Request, zone: str | None = None) -> overview.I
 
 def incident_json(incident: Incident) -> dict[str, Any]:
     """An incident as the API gives it."""
-    return documents.incident_fields(incident, measurements.measure(incident))
+    seen_by = {"private": incident.seen_by is not None, "seen_by": list(incident.seen_by or ())}
+    return documents.incident_fields(incident, measurements.measure(incident)) | seen_by
 
 
 async def open_incident(request: web.Request) -> web.Response:
     fields = await fields_of(request)
-    incident = await act(request, lambda acting: acting.open(fields))
+
+    def deed(acting: acts.Acting) -> Incident:
+        incident = acting.open(fields)
+        # In the transaction that opens it: nobody is told meanwhile.
+        return private_acts.change(acting, incident.id, fields) if "private" in fields else incident
+
+    incident = await act(request, deed)
     return answer(
         incident_json(incident),
         status=201,
@@ -124,6 +131,12 @@ async def patch_incident(request: web.Request) -> web.Response:
     incident = await act(request, change)
     if incident is None:
         return problem("moved-on", "read the incident again and repeat the change")
+    return answer(incident_json(incident), headers={"ETag": etag(incident)})
+
+
+async def set_privacy(request: web.Request) -> web.Response:
+    name, fields = request.match_info["incident"], await fields_of(request)
+    incident = await act(request, lambda acting: private_acts.change(acting, name, fields))
     return answer(incident_json(incident), headers={"ETag": etag(incident)})
 
 

@@ -44,3 +44,5 @@ TRACING: web.AppKey[Tracing] = web.AppKey("tracing")
 DEMO = web.AppKey("demo", bool)
 RATES = web.AppKey("rates", Rates)
 IDENTITY = web.RequestKey("identity", Identity)
+PROVED = web.RequestKey("proved", str)
+"""The incident of a shared link whose proof holds: who has shown it sees that one, whoever it is private to."""

@@ -104,7 +104,7 @@ def _ask(connection: sa.Connection, config: Config, store: Store) -> Told:
 def _size(connection: sa.Connection, store: Store) -> int | None:
     """Bytes of the database, its write-ahead log on SQLite included."""
     if not store.is_sqlite:
-        return int(connection.execute(sa.text("SELECT pg_database_size(current_database())")).scalar_one())
+        return int(connection.execute(sa.select(sa.func.pg_database_size(sa.func.current_database()))).scalar_one())
     path = store.url.database or ""
     return sum(file.stat().st_size for file in (Path(path), Path(f"{path}-wal")) if file.exists())
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import sqlalchemy as sa
 from aiohttp import web
 
 from dashboards.notices import destinations_page
-from incidents import instants
+from incidents import instants, privacy
 from incidents.acts import ConflictError, NotFoundError
 from incidents.notices import outbox
 from incidents.notices.destinations import STATES, Attempt, Destination, DestinationHealth, Notice
@@ -15,15 +16,16 @@ from service import clock
 from service.asking import (
     AskingError,
     answer,
-    compute,
+    asker_of,
     cursor_of,
     cursor_text,
     identity,
     limit_of,
     page,
     read,
+    write,
 )
-from service.keys import CONFIG, STORE
+from service.keys import CONFIG
 from service.people import form_of, html, viewer_of
 
 ROWS = 50
@@ -112,11 +114,17 @@ async def _send_again(request: web.Request) -> Notice:
     text, by, now = request.match_info["notice"], identity(request).actor, clock.now()
     number = int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else MOST_NUMBER
 
-    def write() -> Notice | None:
-        with request.app[STORE].writing() as connection:
-            return outbox.send_again(connection, number, by, now)
+    asker, told = asker_of(request), {one.name for one in request.app[CONFIG].now.destinations if one.private}
 
-    notice = await compute(request, write)
+    def deed(connection: sa.Connection) -> Notice | None:
+        known = next(iter(outbox.listed(connection, number=number)), None)
+        if known is None or not privacy.sees(connection, asker, known.incident):
+            return None
+        if known.destination not in told and not privacy.sees(connection, privacy.STRANGER, known.incident):
+            raise ConflictError(outbox.WITHHELD)
+        return outbox.send_again(connection, number, by, now, address=request.remote)
+
+    notice = await write(request, deed)
     if notice is None:
         raise NotFoundError(f"there is no notice {text[:40]}")
     if notice.state == "sent":
@@ -135,11 +143,7 @@ async def _test(request: web.Request) -> int:
     if found is None:
         raise NotFoundError(f"there is no destination {name[:60]}")
 
-    def write() -> int:
-        with request.app[STORE].writing() as connection:
-            return outbox.tell_test(connection, name, by, now)
-
-    return await compute(request, write)
+    return await write(request, lambda c: outbox.tell_test(c, name, by, now, address=request.remote))
 
 
 # --- the page -------------------------------------------------------------------------------------------------------

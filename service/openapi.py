@@ -94,6 +94,8 @@ SCHEMAS: dict[str, Any] = {
         alerts=_COUNT,
         merged_into=_MAYBE_TEXT,
         version=_COUNT,
+        private=_FLAG,
+        seen_by=_list(_TEXT),
     ),
     "Measurement": _object(
         ("name", "outcome"),
@@ -104,8 +106,16 @@ SCHEMAS: dict[str, Any] = {
         reason=_TEXT,
     ),
     "IncidentOpening": _object(
-        ("title", "severity"), title=_TEXT, severity=_SEVERITY, site=_TEXT, impact_started_at=_MOMENT
+        ("title", "severity"),
+        title=_TEXT,
+        severity=_SEVERITY,
+        site=_TEXT,
+        impact_started_at=_MOMENT,
+        private=_FLAG,
+        seen_by=_list(_TEXT),
+        reason=_TEXT,
     ),
+    "PrivacyChange": _object(("private",), private=_FLAG, seen_by=_list(_TEXT), reason=_TEXT),
     "IncidentChange": _object(
         (),
         title=_TEXT,

@@ -20,6 +20,7 @@ from incidents import configured, periods, written_reports
 from incidents.config import Config
 from incidents.model import Site
 from incidents.periods import Every, Period
+from incidents.privacy import STRANGER
 from incidents.store import Store
 from incidents.views.review import ReviewAsked, read_review
 from incidents.views.series import source_credit
@@ -136,7 +137,8 @@ def _write_one(store: Store, plan: Plan, wanted: Wanted, form: str, now: datetim
         if not written_reports.claim(connection, slot, now):
             return None
     try:
-        with store.reading() as connection:
+        # A file in a folder is for everybody: it tells of nothing private.
+        with store.reading(STRANGER) as connection:
             config = configured.load(connection)
             report = read(connection, config, wanted, now)
         name, content = export(report, form)

@@ -97,6 +97,15 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(
         "POST",
+        "/incidents/{incident}/privacy",
+        incidents_api.set_privacy,
+        "responder",
+        "Make it private to some people and groups, or public again",
+        body="PrivacyChange",
+        gives="Incident",
+    ),
+    Route(
+        "POST",
         "/incidents/{incident}/entries",
         incidents_api.add_entries,
         "responder",

@@ -13,7 +13,7 @@ from incidents import instants, saved_views
 from incidents.acts import NotFoundError
 from incidents.views.saved_view import SavedView
 from service import clock
-from service.asking import AskingError, answer, compute, fields_of, identity, page, read
+from service.asking import AskingError, answer, asker_of, compute, fields_of, identity, page, read
 from service.keys import STORE
 from service.people import form_of, html, inside, viewer_of
 from service.problem import problem
@@ -24,10 +24,14 @@ OFFERED = timedelta(minutes=10)
 
 async def show(request: web.Request) -> web.Response:
     """The page."""
-    viewer, now, owner = viewer_of(request), clock.now(), identity(request).actor
+    viewer, now, owner, asker = viewer_of(request), clock.now(), identity(request).actor, asker_of(request)
+    since = now - OFFERED
     kept, removed = await read(
         request,
-        lambda c: (saved_views.read_views(c, owner), saved_views.read_views(c, owner, removed_since=now - OFFERED)),
+        lambda c: (
+            saved_views.read_views(c, owner, asker),
+            saved_views.read_views(c, owner, asker, removed_since=since),
+        ),
     )
     return html(views_page(kept, [view for view in removed if view.owner == owner], viewer, now=now))
 
@@ -71,7 +75,7 @@ async def _mark(request: web.Request, *, is_kept: bool) -> None:
 
     def deed() -> bool:
         if is_kept:
-            return saved_views.bring_back(store, who.actor, number, may_share=may_share)
+            return saved_views.bring_back(store, who.actor, number, now, may_share=may_share)
         return saved_views.take_out(store, who.actor, number, now, may_share=may_share)
 
     if not await compute(request, deed):
@@ -91,8 +95,9 @@ def view_fields(view: SavedView) -> dict[str, Any]:
 
 
 async def list_views(request: web.Request) -> web.Response:
-    owner = identity(request).actor
-    return page([view_fields(v) for v in await read(request, lambda c: saved_views.read_views(c, owner))], None)
+    owner, asker = identity(request).actor, asker_of(request)
+    found = await read(request, lambda c: saved_views.read_views(c, owner, asker))
+    return page([view_fields(view) for view in found], None)
 
 
 async def save_view(request: web.Request) -> web.Response:

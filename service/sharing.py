@@ -13,15 +13,15 @@ from aiohttp import web
 
 from dashboards import chartfiles
 from dashboards.card import HIGH, WIDE, card_svg
-from dashboards.share_page import Shared, share_page, shared_page
-from incidents import entries, instants, shares
+from dashboards.share_page import PRIVATE_SHARED, Shared, share_page, shared_page
+from incidents import entries, instants, privacy, shares
 from incidents.acts import NotFoundError
 from incidents.shares import Share
 from incidents.views.incident_view import Asked
 from service import clock
-from service.asking import AskingError, answer, compute, fields_of, identity, page, read
+from service.asking import AskingError, answer, asker_for, compute, fields_of, identity, no_incident, page, read, write
 from service.incidents_api import gather, public_url
-from service.keys import SETTINGS, STORE
+from service.keys import PROVED, SETTINGS
 from service.people import form_of, html, viewer_of
 from service.seal import secret_key
 from service.shell import identify
@@ -59,6 +59,8 @@ async def _held(request: web.Request) -> Share:
     expected = _signature(key, incident, found["id"], int(found["until"]))
     if not hmac.compare_digest(expected, found["signature"]) or int(found["until"]) <= clock.now().timestamp():
         raise web.HTTPNotFound
+    # The signature is ours and of this incident: from here on it may be read.
+    request[PROVED] = incident
     share = await read(request, lambda c: shares.one(c, incident, found["id"]))
     if share is None or not share.holds(clock.now()):
         raise web.HTTPNotFound
@@ -68,7 +70,10 @@ async def _held(request: web.Request) -> Share:
 async def shared(request: web.Request) -> web.StreamResponse:
     """What an unfurler sees: title and picture. Who is signed in goes on to the incident."""
     share = await _held(request)
-    if await identify(request):
+    who = await identify(request)
+    asker = asker_for(who) if who else privacy.STRANGER
+    may_see = await read(request, lambda c: privacy.sees(c, asker, share.incident))
+    if who and may_see:
         return web.Response(status=303, headers={"Location": f"/incidents/{share.incident}", **_PRIVATE})
     incident = await read(request, lambda c: entries.read_incident(c, share.incident))
     if incident is None:
@@ -131,26 +136,16 @@ def lasting(days: Any) -> timedelta:  # noqa: ANN401  # JSON, or a form's text
 
 async def _make(request: web.Request, lasts: timedelta) -> Share:
     name, by, now = request.match_info["incident"], identity(request).actor, clock.now()
-
-    def write() -> Share | None:
-        with request.app[STORE].writing() as connection:
-            return shares.make(connection, name, by, now, lasts)
-
-    share = await compute(request, write)
+    share = await write(request, lambda c: shares.make(c, name, by, now, lasts, address=request.remote))
     if share is None:
-        raise NotFoundError(f"there is no incident {name[:80]}")
+        raise no_incident(name)
     return share
 
 
 async def _revoke(request: web.Request) -> None:
     name, share = request.match_info["incident"], request.match_info["share"]
     by, now = identity(request).actor, clock.now()
-
-    def write() -> bool:
-        with request.app[STORE].writing() as connection:
-            return shares.revoke(connection, name, share, by, now)
-
-    if not await compute(request, write):
+    if not await write(request, lambda c: shares.revoke(c, name, share, by, now, address=request.remote)):
         raise NotFoundError(f"the incident has no shared link {share[:40]}")
 
 
@@ -160,11 +155,17 @@ def _fields(request: web.Request, share: Share) -> dict[str, Any]:
 
 async def make_share(request: web.Request) -> web.Response:
     fields = await fields_of(request)
-    return answer(_fields(request, await _make(request, lasting(fields.get("days")))), status=201)
+    share = await _make(request, lasting(fields.get("days")))
+    incident = await read(request, lambda c: entries.read_incident(c, share.incident))
+    warned = {"warning": PRIVATE_SHARED} if incident and incident.seen_by is not None else {}
+    return answer(_fields(request, share) | warned, status=201)
 
 
 async def list_shares(request: web.Request) -> web.Response:
-    found = await read(request, lambda c: shares.listed(c, request.match_info["incident"]))
+    name = request.match_info["incident"]
+    found = await read(request, lambda c: shares.listed(c, name) if entries.read_incident(c, name) else None)
+    if found is None:
+        raise no_incident(name)
     return page([_fields(request, share) for share in found], None)
 
 
@@ -178,7 +179,7 @@ async def show(request: web.Request) -> web.Response:
     name = request.match_info["incident"]
     incident = await read(request, lambda c: entries.read_incident(c, name))
     if incident is None:
-        raise NotFoundError(f"there is no incident {name[:80]}")
+        raise no_incident(name)
     found = await read(request, lambda c: shares.listed(c, name))
     rows = [(share, _fields(request, share)["url"]) for share in found]
     viewer = viewer_of(request)

@@ -17,6 +17,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
+from incidents.privacy import Asker
 from incidents.store import Store, is_away
 from service import clock
 
@@ -71,9 +72,9 @@ class Standby:
         return self.is_read and (self.is_alone or (self.shows is not None and self.shows >= at))
 
     @contextmanager
-    def reading(self) -> Iterator[sa.Connection]:
-        """A read transaction on the standby, or on the database itself where it is not to be read."""
-        with (self._standby if self.is_read else self._store).reading() as connection:
+    def reading(self, asker: Asker | None = None) -> Iterator[sa.Connection]:
+        """A read transaction on the standby, or on the database itself where it is not to be read; see `Store`."""
+        with (self._standby if self.is_read else self._store).reading(asker) as connection:
             yield connection
 
     def gave_up(self, error: Exception) -> bool:

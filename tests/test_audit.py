@@ -16,14 +16,16 @@ from sqlalchemy.exc import DBAPIError
 
 from dashboards.audit_page import csv as as_csv
 from dashboards.audit_page import json_lines
-from incidents import audit
+from incidents import audit, saved_views, shares
 from incidents.audit import AUDIT
+from incidents.notices import outbox
 from incidents.store import Store
 from incidents.views.audit_view import ACTS, Act, Filter, sentence
 from service.auditing import MOST_KEPT, Auditing
 from tests.conftest import StartBarograph
 from tests.servers import ADMIN_TOKEN, Barograph
 from tests.test_docs import section
+from tests.world import World
 
 NOW = datetime(2026, 3, 2, 10, tzinfo=UTC)
 KEY = "an-ingest-key-of-32-or-more-characters"
@@ -122,6 +124,35 @@ def test_starts_keys_and_sign_ins_are_written_down(service: Barograph) -> None:
     for secret in (token, made, link, KEY, ADMIN_TOKEN, "a-signature-secret-nobody-may-read"):
         assert secret not in text
     assert "'=cmd" not in service.get("/audit").text
+
+
+def test_shares_views_and_notices_sent_by_hand_are_written_down(store: Store) -> None:
+    world = World(store)
+    incident = world.at("10:00").act(lambda acting: acting.open({"title": "x", "severity": "error"})).id
+    with store.writing() as connection:
+        share = shares.make(connection, incident, "user:alice", world.now, shares.LASTS, address="::1")
+        number = outbox.tell_test(connection, "wall", "user:alice", world.now)
+        outbox.send_again(connection, number, "user:bob", world.now)
+    assert share
+    with store.writing() as connection:
+        for _ in range(2):
+            assert shares.revoke(connection, incident, share.id, "user:bob", world.now)
+    view = saved_views.save(store, "user:alice", "Mine", "/incidents", shared=True, now=world.now)
+    assert saved_views.take_out(store, "user:bob", view.id, world.now, may_share=True)
+    assert not saved_views.take_out(store, "user:bob", view.id, world.now, may_share=True)
+    assert saved_views.bring_back(store, "user:alice", view.id, world.now, may_share=False)
+    with store.reading() as connection:
+        found = [(act.act, act.actor, sentence(act)) for act in audit.read(connection, Filter(), limit=20)][::-1]
+    preview = f"a link with a preview of incident {incident}"
+    assert found == [
+        ("share_made", "user:alice", f"{preview} was made, to end at 2026-03-16T10:00:00.000000Z"),
+        ("destination_tested", "user:alice", f"notice {number}, a test, was to be sent to wall"),
+        ("notice_sent_again", "user:bob", "a notice about incident none was to be sent again to wall"),
+        ("share_revoked", "user:bob", f"{preview} was revoked"),
+        ("view_saved", "user:alice", "the view Mine was saved, shared: yes"),
+        ("view_removed", "user:bob", "the view Mine was taken out"),
+        ("view_brought_back", "user:alice", "the view Mine was brought back"),
+    ]  # fmt: skip
 
 
 def test_raw_bytes_and_refusals_are_written_down(service: Barograph) -> None:

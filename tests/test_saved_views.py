@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 import pytest
 
 from incidents import saved_views
+from incidents.privacy import ALL
 from incidents.store import Store
 from incidents.views.finding import found_by
 from tests.senders import served
@@ -116,7 +117,7 @@ def test_no_more_than_a_bound_is_kept(store: Store, monkeypatch: pytest.MonkeyPa
         saved_views.save(store, "user:a", "Two", "/", shared=False, now=now)
     saved_views.save(store, "user:a", "One", "/sites", shared=False, now=now)
     with store.reading() as connection:
-        assert [v.address for v in saved_views.read_views(connection, "user:a")] == ["/sites"]
+        assert [v.address for v in saved_views.read_views(connection, "user:a", ALL)] == ["/sites"]
 
 
 @pytest.mark.parametrize(

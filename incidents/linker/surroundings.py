@@ -21,6 +21,7 @@ from incidents.linker.extremes import Extreme
 from incidents.linker.links import Known
 from incidents.linker.mechanisms import Family, family_of
 from incidents.model import BaseRate, Incident, Occurrence, Site
+from incidents.privacy import STRANGER, hidden_from
 from incidents.records import entry_of
 from incidents.redaction import redact
 
@@ -121,6 +122,8 @@ class Surroundings:
             INCIDENT.c.opened_at.between(earliest - TOGETHER, earliest + TOGETHER),
             INCIDENT.c.id != self.incident.id,
             INCIDENT.c.merged_into.is_(None),
+            # A reason is read by everybody who sees this incident: what is private counts in none.
+            INCIDENT.c.id.not_in(hidden_from(STRANGER)),
         )
         rows = self.connection.execute(query.order_by(INCIDENT.c.opened_at, INCIDENT.c.id).limit(MOST_ROWS)).scalars()
         return len({tuple(names) for names in rows if names and all(self._is_far(name) for name in names)})

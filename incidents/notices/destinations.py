@@ -42,6 +42,8 @@ class Destination:
     severity_at_least: Severity | None = None
     sites: tuple[str, ...] = ()
     """Whose incidents it wants; empty means all, those of no site among them."""
+    private: bool | None = None
+    """Whether it is told of private incidents too; it is not unless somebody says so."""
 
     @property
     def sealed_as(self) -> str:
@@ -51,6 +53,8 @@ class Destination:
     def wants(self, what: str, incident: Incident) -> bool:
         """Whether it is to be told this of an incident."""
         if self.what and what not in self.what:
+            return False
+        if incident.seen_by is not None and not self.private:
             return False
         if self.severity_at_least and incident.severity.rank < self.severity_at_least.rank:
             return False

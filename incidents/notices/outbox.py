@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from incidents import instants
+from incidents import audit, instants
 from incidents.bulk import chunks, insert
 from incidents.model import Incident, Moment
 from incidents.notices.destinations import (
@@ -36,6 +36,7 @@ FORGOTTEN = timedelta(minutes=5)
 """How long a notice waits for a destination that no process knows, before it is given up."""
 UNKNOWN = "the destination is not configured any more"
 RESTORED = "restored from a backup"
+WITHHELD = "the incident was made private, and this destination is not told of private ones"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,9 @@ def facts_of(incident: Incident) -> dict[str, Any]:
     }
 
 
-def tell_test(connection: sa.Connection, destination: str, by: str, now: datetime) -> int:
+def tell_test(
+    connection: sa.Connection, destination: str, by: str, now: datetime, *, address: str | None = None
+) -> int:
     """Write a notice that says only that it is a test; its id."""
     row = {
         "name": f"msg_{secrets.token_hex(16)}",
@@ -123,7 +126,9 @@ def tell_test(connection: sa.Connection, destination: str, by: str, now: datetim
         **_waiting(now),
         "again_by": by,
     }
-    return int(connection.execute(sa.insert(NOTICE).values(row).returning(NOTICE.c.id)).scalar_one())
+    number = int(connection.execute(sa.insert(NOTICE).values(row).returning(NOTICE.c.id)).scalar_one())
+    audit.append(connection, "destination_tested", by=by, of=destination, now=now, address=address, number=number)
+    return number
 
 
 # --- turns ----------------------------------------------------------------------------------------------------------
@@ -209,6 +214,12 @@ def end_restored(connection: sa.Connection, now: datetime) -> int:
     return _end(connection, NOTICE.c.state == "waiting", RESTORED, now)
 
 
+def withhold(connection: sa.Connection, incident: str, told: Iterable[str], now: datetime) -> int:
+    """Give up what waits of an incident that was made private, but for these destinations; how many."""
+    mine = (NOTICE.c.incident_id == incident) & NOTICE.c.destination.not_in(list(told))
+    return _end(connection, (NOTICE.c.state == "waiting") & mine, WITHHELD, now)
+
+
 def _end(connection: sa.Connection, which: sa.ColumnElement[bool], reason: str, now: datetime) -> int:
     found = list(connection.execute(sa.select(NOTICE.c.id).where(which)).scalars())
     for number in found:
@@ -219,15 +230,23 @@ def _end(connection: sa.Connection, which: sa.ColumnElement[bool], reason: str, 
     return len(found)
 
 
-def send_again(connection: sa.Connection, number: int, by: str, now: datetime) -> Notice | None:
+def send_again(
+    connection: sa.Connection, number: int, by: str, now: datetime, *, address: str | None = None
+) -> Notice | None:
     """Let a notice that was not sent be tried anew from the first attempt on; None where there is no such notice.
 
     One that was sent stays sent: its receiver has it.
     """
     again = sa.update(NOTICE).where(NOTICE.c.id == number, NOTICE.c.state != "sent")
     # With a new turn: an attempt that is under way does not decide of the new one.
-    connection.execute(again.values(state="waiting", due_at=now, failures=0, turn=NOTICE.c.turn + 1, again_by=by))
-    return next(iter(listed(connection, number=number)), None)
+    done = connection.execute(
+        again.values(state="waiting", due_at=now, failures=0, turn=NOTICE.c.turn + 1, again_by=by)
+    )
+    notice = next(iter(listed(connection, number=number)), None)
+    if notice and done.rowcount:
+        told = {"incident": notice.incident, "destination": notice.destination}
+        audit.append(connection, "notice_sent_again", by=by, of=f"notice {number}", now=now, address=address, **told)
+    return notice
 
 
 # --- what was sent --------------------------------------------------------------------------------------------------

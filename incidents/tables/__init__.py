@@ -20,6 +20,7 @@ from incidents.tables.logs import DeliveryRow, EntryRow, EventRow, ReadingRow
 from incidents.tables.notices import NoticeAttemptRow, NoticeRow
 from incidents.tables.polls import AskedRow, LinkedRow, PollHostRow, PollRow
 from incidents.tables.postmortems import PostmortemRevisionRow
+from incidents.tables.privacy import PrivateViewerRow
 from incidents.tables.proofs import SeenProofRow
 from incidents.tables.reach import ReachRow, ReadingCountRow
 from incidents.tables.recovery import RecoveryRow
@@ -58,6 +59,7 @@ __all__ = [
     "PollHostRow",
     "PollRow",
     "PostmortemRevisionRow",
+    "PrivateViewerRow",
     "PulseRow",
     "ReachRow",
     "ReadingCountRow",

@@ -1,0 +1,149 @@
+"""The gate before private incidents: a reading transaction has an asker, and every query in it is narrowed to them.
+
+A query that touches a table which names incidents gets the condition that none of them is hidden from the asker; it
+need not know of it, so none can forget it. What is written asks `sees` before it acts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.sql import visitors
+
+from incidents.bulk import chunks
+from incidents.model import Entry, Incident
+from incidents.tables import METADATA, PrivateViewerRow
+
+VIEWER = PrivateViewerRow.__table__  # type: ignore[attr-defined]  # SQLModel adds it
+CHANGED = "privacy_changed"
+"""The kind of the entry that makes an incident private, or public again."""
+NOBODY = ""
+"""The row that says that an incident is private, whoever may see it."""
+_OPTION = "barograph_asker"
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who reads, by the names under which a private incident may be shown: `user:alice`, `group:sre`."""
+
+    names: frozenset[str] = frozenset()
+    sees_all: bool = False
+
+    def may_see(self, seen_by: Collection[str] | None) -> bool:
+        """Whether an incident that these may see is shown; None is everybody."""
+        return seen_by is None or self.sees_all or not self.names.isdisjoint(seen_by)
+
+
+STRANGER = Asker()
+"""Somebody of whom nothing is known, and what is written for everybody."""
+ALL = Asker(sees_all=True)
+"""An admin, and whoever has shown another proof."""
+
+
+def hidden_from(asker: Asker) -> sa.Select[Any]:
+    """The ids of the incidents that are hidden, as a query to be put into others."""
+    own = VIEWER.alias("own_viewer")
+    shown = sa.select(own.c.incident_id).where(own.c.viewer.in_(sorted(asker.names - {NOBODY}))).correlate(None)
+    return (
+        sa.select(VIEWER.c.incident_id)
+        .where(VIEWER.c.viewer == NOBODY, VIEWER.c.incident_id.not_in(shown))
+        .correlate(None)
+    )
+
+
+def narrow(connection: sa.Connection, asker: Asker) -> None:
+    """Hide from this asker, for as long as this transaction lasts, whatever belongs to incidents private to others."""
+    # One look at an index, so that nobody pays for the gate from whom nothing is hidden.
+    if not asker.sees_all and connection.execute(hidden_from(asker).limit(1)).first():
+        connection.execution_options(**{_OPTION: asker})
+
+
+def narrowed(
+    _connection: sa.Connection,
+    statement: Any,  # noqa: ANN401  # here and below as SQLAlchemy's event gives them
+    many: Any,  # noqa: ANN401
+    params: Any,  # noqa: ANN401
+    options: Mapping[str, Any],
+) -> tuple[Any, Any, Any]:
+    """Every statement on its way to the database, narrowed where its transaction has an asker."""
+    asker = options.get(_OPTION)
+    if asker is None:
+        return statement, many, params
+    if isinstance(statement, sa.TextClause):
+        raise TypeError("a query that is text cannot be narrowed: write it with the tables")
+
+    def narrow_one(select: sa.Select[Any]) -> None:
+        more = [_shown(column, asker) for column in _incidents_in(select)]
+        # In place: the traversal has copied it already.
+        select._where_criteria += tuple(more)  # noqa: SLF001
+
+    return visitors.cloned_traverse(statement, {}, {"select": narrow_one}), many, params
+
+
+def _shown(column: sa.ColumnElement[Any], asker: Asker) -> sa.ColumnElement[bool]:
+    return column.is_(None) | column.not_in(hidden_from(asker))
+
+
+def _incidents_in(select: sa.Select[Any]) -> Iterator[sa.ColumnElement[Any]]:
+    """The columns of a query's tables that hold ids of incidents."""
+    names = naming()
+    for source in _surface(select.get_final_froms()):
+        table = source.element if isinstance(source, sa.Alias) else source
+        if isinstance(table, sa.Table) and table.name in names:
+            yield source.c[names[table.name]]
+
+
+def _surface(sources: Iterable[sa.FromClause]) -> Iterator[sa.FromClause]:
+    for source in sources:
+        if isinstance(source, sa.Join):
+            yield from _surface((source.left, source.right))
+        else:
+            yield source
+
+
+@cache
+def naming() -> dict[str, str]:
+    """The tables that name incidents, each with its column: found in the tables, so that a new one is among them."""
+    named = {table.name: "incident_id" for table in METADATA.tables.values() if "incident_id" in table.c}
+    # Not the gate's own table: what it hides it must be able to ask.
+    return {name: column for name, column in named.items() if name != VIEWER.name} | {"incident": "id"}
+
+
+def hidden_among(connection: sa.Connection, asker: Asker, incidents: Iterable[str]) -> set[str]:
+    """Those of these incidents that are hidden from the asker."""
+    if asker.sees_all:
+        return set()
+    query = hidden_from(asker)
+    return {
+        name
+        for part in chunks(sorted(set(incidents)))
+        for name in connection.execute(query.where(VIEWER.c.incident_id.in_(part))).scalars()
+    }
+
+
+def sees(connection: sa.Connection, asker: Asker, incident: str | None) -> bool:
+    """Whether the asker may see an incident, or what belongs to none."""
+    return incident is None or not hidden_among(connection, asker, [incident])
+
+
+def viewers(connection: sa.Connection, incidents: Iterable[str]) -> dict[str, frozenset[str]]:
+    """Who may see those of these incidents that are private; public ones are left out."""
+    found: dict[str, set[str]] = {}
+    for part in chunks(sorted(set(incidents))):
+        for row in connection.execute(sa.select(VIEWER).where(VIEWER.c.incident_id.in_(part))):
+            found.setdefault(row.incident_id, set()).update({row.viewer} - {NOBODY})
+    return {name: frozenset(names) for name, names in found.items()}
+
+
+def keep(connection: sa.Connection, incident: Incident, log: Iterable[Entry]) -> None:
+    """Write who may see an incident, in the transaction that folds it. Most never were private: that costs nothing."""
+    if not any(entry.kind == CHANGED for entry in log):
+        return
+    connection.execute(sa.delete(VIEWER).where(VIEWER.c.incident_id == incident.id))
+    if incident.seen_by is not None:
+        rows = [{"incident_id": incident.id, "viewer": name} for name in {NOBODY, *incident.seen_by}]
+        connection.execute(sa.insert(VIEWER), rows)
