@@ -22,6 +22,7 @@ PROBLEMS = {
     "too-large": (413, "The body is too large"),
     "precondition-needed": (428, "If-Match is needed"),
     "too-many-requests": (429, "Too many requests; come back after Retry-After"),
+    "not-made": (500, "The file could not be made"),
     "fault": (500, "The service failed; the request id leads to its log"),
     "overloaded": (503, "Not now; come back after Retry-After"),
 }

@@ -378,6 +378,11 @@ def quarantine_rows(rows: Sequence[Any]) -> tuple[QuarantineRow, ...]:
     return tuple(QuarantineRow(receipt_of(r.id), r.source, r.received_at, r.reason or "", r.size) for r in rows)
 
 
+def alerts_in(connection: sa.Connection, incident: str) -> int | None:
+    """How many alerts an incident has; None where there is none of this id."""
+    return connection.execute(sa.select(INCIDENT.c.alerts).where(INCIDENT.c.id == incident)).scalar()
+
+
 def alerts_of(connection: sa.Connection, incident: str, *, after: str, limit: int) -> list[Occurrence]:
     """The alerts of an incident, a page in the order of their ids."""
     return entries.member_alerts(connection, incident, limit=limit, after=after)
