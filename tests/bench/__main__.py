@@ -11,11 +11,40 @@ from functools import partial
 import orjson
 
 from service import clock
-from tests.bench import answering, burst, feeds, figures, intake, linking, quality, reading, replicated, report, zooming
+from tests.bench import (
+    answering,
+    burst,
+    exports,
+    feeds,
+    figures,
+    intake,
+    linking,
+    pages,
+    paint,
+    quality,
+    reading,
+    replicated,
+    report,
+    zooming,
+)
 from tests.bench.measured import FULL, QUICK, Plan, Row
 from tests.databases import Cluster, cluster
 
-PARTS = ("intake", "feeds", "answering", "burst", "figures", "zoom", "reading", "links", "quality", "replicas")
+PARTS = (
+    "intake",
+    "feeds",
+    "answering",
+    "burst",
+    "figures",
+    "zoom",
+    "exports",
+    "pages",
+    "paint",
+    "reading",
+    "links",
+    "quality",
+    "replicas",
+)
 
 
 def run(plan: Plan, parts: tuple[str, ...], show: Callable[[str], None]) -> list[Row]:
@@ -45,6 +74,9 @@ _MEASURES: dict[str, Callable[[Plan], list[Row]]] = {
     "burst": burst.measure,
     "figures": figures.measure,
     "zoom": zooming.measure,
+    "exports": exports.measure,
+    "pages": pages.measure,
+    "paint": paint.measure,
     "reading": reading.measure,
     "links": linking.measure,
     "quality": quality.measure,
