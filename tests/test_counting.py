@@ -8,9 +8,11 @@ from random import Random
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config as AlembicConfig
 
 from incidents import instants
-from incidents.counting import COUNT, current_members, members_at
+from incidents.counting import COUNT, current_members, members_at, standing
 from incidents.entries import OCCURRENCE
 from incidents.model import Severity
 from incidents.store import Store
@@ -106,3 +108,56 @@ def world_of_nothing(store: Store) -> World:
 
 def test_nothing_is_counted_where_there_is_nothing(world_of_nothing: World) -> None:
     assert binned(world_of_nothing, instant("09:00"), instant("12:00"), None)[1] == Counter()
+
+
+def ended_crowd(store: Store) -> World:
+    """The crowd of `crowd`, of which half have ended at odd seconds, one of them when it began."""
+    world, chance = crowd(store), Random(SEED)
+    for n, seen in enumerate(world.occurrences()):
+        if n % 2 and seen.ends_at is None:
+            since = f"{seen.starts_at:%H:%M:%S}"
+            until = since if n == 1 else f"10:{chance.randrange(0, 3):02d}:{chance.randrange(60):02d}"
+            labels, severity = seen.rest["labels"], str(Severity.of_rank(seen.severity))
+            told = resolved(labels["instance"], severity, name=labels["alertname"], since=since, until=until)
+            world.at("10:30").alertmanager(told)
+    return world
+
+
+def standing_by_hand(world: World, at: datetime) -> Counter[str]:
+    with world.store.reading() as connection:
+        rows = connection.execute(
+            sa.select(OCCURRENCE).where(OCCURRENCE.c.id.in_(members_at(connection, world.only().id, None)))
+        ).all()
+    return Counter(row.lane for row in rows if row.starts_at < at and (row.ends_at is None or row.ends_at > at))
+
+
+def test_what_stands_at_an_instant_is_what_began_before_it_and_has_not_ended(store: Store) -> None:
+    world, chance = ended_crowd(store), Random(SEED)
+    instants_ = [instant("09:00") + timedelta(seconds=chance.randrange(2400, 4800)) for _ in range(60)]
+    with store.reading() as connection:
+        for row in connection.execute(sa.select(OCCURRENCE)).all()[:20]:
+            instants_ += [row.starts_at, row.ends_at or row.starts_at, row.starts_at + timedelta(microseconds=1)]
+    found = set()
+    for at in instants_:
+        with store.reading() as connection:
+            told = standing(connection, world.only().id, at)
+        assert told == dict(standing_by_hand(world, at)), at
+        found.add(sum(told.values()))
+    assert len(found) > 10
+
+
+def test_a_migration_counts_the_ends_that_are_stored(store: Store) -> None:
+    world = ended_crowd(store)
+    counted_rows = sa.select(COUNT).where((COUNT.c.alerts != 0) | (COUNT.c.ended != 0)).order_by(*COUNT.primary_key)
+    with store.reading() as connection:
+        before = [tuple(row) for row in connection.execute(counted_rows)]
+    config = AlembicConfig()
+    config.set_main_option("script_location", "incidents:migrations")
+    for step, to in ((command.downgrade, "0015"), (command.upgrade, "head")):
+        with store.writing() as connection:
+            config.attributes["connection"] = connection
+            step(config, to)
+    with store.reading() as connection:
+        assert [tuple(row) for row in connection.execute(counted_rows)] == before
+    assert sum(row[-1] for row in before) > 20
+    assert world.only().members.alerts == sum(row[-2] for row in before)
