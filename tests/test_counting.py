@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import datetime, timedelta
+from itertools import groupby
 from random import Random
 
 import pytest
@@ -17,6 +18,7 @@ from incidents.entries import OCCURRENCE
 from incidents.model import Severity
 from incidents.store import Store
 from incidents.views import crowds
+from incidents.views.view import Line
 from tests.world import World, firing, instant, resolved
 
 SEED = 20261123
@@ -161,3 +163,55 @@ def test_a_migration_counts_the_ends_that_are_stored(store: Store) -> None:
         assert [tuple(row) for row in connection.execute(counted_rows)] == before
     assert sum(row[-1] for row in before) > 20
     assert world.only().members.alerts == sum(row[-2] for row in before)
+
+
+def run_texts(world: World, as_of: datetime | None) -> list[tuple[str, str, int]]:
+    """First alert, name and number of each unbroken run of one name, from each alert by itself."""
+    with world.store.reading() as connection:
+        query = sa.select(OCCURRENCE).where(OCCURRENCE.c.id.in_(members_at(connection, world.only().id, as_of)))
+        rows = connection.execute(query.order_by(OCCURRENCE.c.starts_at, OCCURRENCE.c.id)).all()
+    known = [row for row in rows if as_of is None or row.recorded_at <= as_of]
+    runs = [list(alike) for _, alike in groupby(known, key=lambda row: row.name)]
+    return sorted((f"r{min(row.id for row in run)}", run[0].name, len(run)) for run in runs)
+
+
+def lines(world: World, as_of: datetime | None) -> list[Line]:
+    with world.store.reading() as connection:
+        return crowds.runs(connection, world.only().id, as_of)
+
+
+def test_unbroken_runs_of_a_name_are_lines_whoever_else_has_alerts_then(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(crowds, "_AT_ONCE", 2)
+    world = ended_crowd(store)
+    for as_of in (None, instant("10:01:30"), instant("10:15")):
+        found = lines(world, as_of)
+        told = [(one.id, one.text.partition(" × ")[2].partition(",")[0] or one.text, one.count) for one in found]
+        expected = run_texts(world, as_of)
+        assert sorted((name, count) for name, _, count in told) == sorted((name, count) for name, _, count in expected)
+        assert all(said.startswith(name) for (_, said, _), (_, name, _) in zip(sorted(told), expected, strict=True))
+        assert [one.happened_at for one in found] == sorted(one.happened_at for one in found)
+        assert any(", " in one.text for one in found) == (as_of is None)
+
+
+@pytest.mark.parametrize("others", [False, True])
+def test_one_incidents_alerts_alone_are_counted_in_its_lines(store: Store, *, others: bool) -> None:
+    world = World(store).at("10:00").alertmanager(*(firing(f"h-{n}", since=f"09:5{n}:00") for n in range(6)))
+    incident = world.only()
+    if others:
+        world.at("10:00").alertmanager(firing("else-1", site=None, since="09:53:30", name="Elsewhere"))
+    with store.reading() as connection:
+        (line,) = crowds.runs(connection, incident.id, None)
+    assert (line.count, line.text) == (6, "6 × Down")
+
+
+def test_alternating_names_are_counted_by_stretch_and_lane(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = ended_crowd(store)
+    monkeypatch.setattr(crowds, "MARKS", 5)
+    found = lines(world, None)
+    assert sum(line.count for line in found) == world.only().members.alerts
+    assert all(line.happened_until is None or line.happened_until - line.happened_at <= timedelta(minutes=1)
+               for line in found)  # fmt: skip
+    assert len({(line.happened_at.replace(second=0), line.lane) for line in found}) == len(found)
+    assert any(" names, " in line.text for line in found)

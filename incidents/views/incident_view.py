@@ -41,6 +41,8 @@ MANY = 1000
 """Above that a figure is drawn from the caches, and holds what its window shows alone."""
 
 _RUNS: Kept[Sequence[Line]] = Kept(8)
+_FIRST: Kept[Sequence[Occurrence]] = Kept(32)
+"""What is derived from all of a crowd, by its incident and the mark of that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -355,12 +357,7 @@ class _Gathering:
     ) -> Cascade:
         """The steps of the whole incident; `alerts` is None where they are a crowd."""
         if alerts is None:
-            names = cascades.first_alerts(self.connection, row)
-            alerts = (
-                crowd_window.occurrences(self.connection, row.id, names)
-                if self.asked.as_of is None
-                else [item.occurrence for item in self._known(names)]
-            )
+            alerts = self._first_alerts(row)
         linked = {link.id for link in incident.links if link.state != "rejected"}
         others = [(lane_of(item.occurrence), item.occurrence) for item in context if item.occurrence.id in linked]
         weather = [
@@ -381,6 +378,16 @@ class _Gathering:
             providers=[one for lane, one in others if lane == "providers"],
         )
         return cascade_of(incident, found)
+
+    def _first_alerts(self, row: Any) -> Sequence[Occurrence]:  # noqa: ANN401  # IncidentRow's columns
+        """Of a crowd the alerts that may be steps."""
+        if self.asked.as_of is not None:
+            return [item.occurrence for item in self._known(cascades.first_alerts(self.connection, row))]
+
+        def found() -> Sequence[Occurrence]:
+            return crowd_window.occurrences(self.connection, row.id, cascades.first_alerts(self.connection, row))
+
+        return _FIRST.get((row.id, row.mark), found) if row.mark else found()
 
     def _series(self, site: Site, since: datetime, until: datetime) -> list[Series]:
         near = series(self.connection, site, since, until, as_of=self.as_of, config=self.config)
