@@ -221,8 +221,9 @@ class Jobs:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "service.job_process", cwd=ROOT,
                 stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-                # Of its own, so that what ends the service by the terminal lets it end its jobs itself.
-                start_new_session=True,
+                # Of its own, so that what ends the service by the terminal lets it end its jobs itself. A session of
+                # its own would have its own share of the cores, whatever its niceness.
+                process_group=0,
             )  # fmt: skip
             await _send(self._process, self._setup)
         return self._process
