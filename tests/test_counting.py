@@ -155,7 +155,7 @@ def test_a_migration_counts_the_ends_that_are_stored(store: Store) -> None:
         before = [tuple(row) for row in connection.execute(counted_rows)]
     config = AlembicConfig()
     config.set_main_option("script_location", "incidents:migrations")
-    for step, to in ((command.downgrade, "0015"), (command.upgrade, "head")):
+    for step, to in ((command.downgrade, "0020"), (command.upgrade, "head")):
         with store.writing() as connection:
             config.attributes["connection"] = connection
             step(config, to)

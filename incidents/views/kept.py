@@ -18,15 +18,25 @@ class Kept(Generic[T]):
         self._lock = Lock()
         self._values: OrderedDict[Hashable, T] = OrderedDict()
 
-    def get(self, key: Hashable, make: Callable[[], T]) -> T:
-        """The value of a key, made where it is not there. Two that ask at once may both make it."""
+    def find(self, key: Hashable) -> T | None:
+        """The value of a key, or None where it is not there."""
         with self._lock:
-            if key in self._values:
-                self._values.move_to_end(key)
-                return self._values[key]
-        value = make()
+            if key not in self._values:
+                return None
+            self._values.move_to_end(key)
+            return self._values[key]
+
+    def keep(self, key: Hashable, value: T) -> None:
+        """Keep a value, and drop those that were not asked for the longest beyond the bound."""
         with self._lock:
             self._values[key] = value
             while len(self._values) > self._most:
                 self._values.popitem(last=False)
-        return value
+
+    def get(self, key: Hashable, make: Callable[[], T]) -> T:
+        """The value of a key, made where it is not there. Two that ask at once may both make it."""
+        found = self.find(key)
+        if found is None:
+            found = make()
+            self.keep(key, found)
+        return found

@@ -32,6 +32,7 @@ from incidents.statements import READING
 from incidents.tables import KeyRow, instant, micros
 from incidents.views.crowds import bin_seconds
 from incidents.views.finding import found_by
+from incidents.views.folded import read_folded
 from incidents.views.now_view import NowView, SiteStrip
 from incidents.views.series import WEATHER, credits_of, series
 from incidents.views.source_view import QuarantineRow, SourceHealth
@@ -82,7 +83,7 @@ def list_incidents(connection: sa.Connection, wanted: IncidentFilter, limit: int
     names = list(
         connection.execute(query.order_by(INCIDENT.c.opened_at.desc(), INCIDENT.c.id.desc()).limit(limit)).scalars()
     )
-    found = entries.read_incidents(connection, names)
+    found = read_folded(connection, names)
     return [found[name] for name in names]
 
 

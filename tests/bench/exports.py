@@ -29,7 +29,7 @@ from tests.bench.measured import Plan, Row, median
 from tests.servers import ADMIN_TOKEN
 from tests.test_review import many
 
-PART = "11. Files of {marks:,} marks, in process, CPU time"
+PART = "12. Files of {marks:,} marks, in process, CPU time"
 MOST_MS = {"svg": 150.0, "png": 400.0}
 PAGES = 20
 MOST_REPORT_SECONDS = 10.0
@@ -88,7 +88,7 @@ def _report(plan: Plan) -> Row:
             took.append(time.perf_counter() - began)
         stalls.append(beat.longest * 1000)
     return Row(
-        "12. A report", f"{pages} pages as PDF", median(took), "s", most_value=MOST_REPORT_SECONDS,
+        "13. A report", f"{pages} pages as PDF", median(took), "s", most_value=MOST_REPORT_SECONDS,
         cpu=f"another thread waited {median(stalls):.0f} ms at most", rounds={"s": took, "stall ms": stalls},
     )  # fmt: skip
 
@@ -147,7 +147,7 @@ def _beside_intake(plan: Plan) -> list[Row]:
                 files += exporting.files
                 seen[f"{when} p99"].append(load.p99)
                 seen[f"{when} p50"].append(load.latencies_ms[len(load.latencies_ms) // 2])
-    part = f"13. Acknowledgement of a paced sender while {AT_ONCE} exports run, SQLite"
+    part = f"14. Acknowledgement of a paced sender while {AT_ONCE} exports run, SQLite"
     return [
         Row(part, word, median(seen[f"exporting {word}"]), "ms", median(seen[f"alone {word}"]), "without exports",
             most_ratio=MOST_RATIO if word == "p99" else None, cpu=f"{files} files were made meanwhile",

@@ -80,7 +80,7 @@ def paths(names: list[str]) -> Mapping[str, str]:
 def _row(what: str, took: list[float], cost: list[float], events: int, incidents: int, *, held: bool) -> Row:
     """The 95th percentile, beside the median."""
     return Row(
-        f"14. Pages, 95 of 100 answers, {events:,} events and {incidents:,} incidents, SQLite",
+        f"15. Pages, 95 of 100 answers, {events:,} events and {incidents:,} incidents, SQLite",
         what,
         statistics.quantiles(took, n=20)[-1],
         "ms",

@@ -77,7 +77,7 @@ def _paints(plan: Plan, browser: Browser, running: Barograph, bare: str, inciden
         seen["figure"].append(drawn)
     cost = (cpu_seconds(running.pid) - spent) * 1000 / times
     beside = statistics.median(seen["bare"])
-    part = "15. First useful paint, Chromium, nothing cached"
+    part = "16. First useful paint, Chromium, nothing cached"
     named = {
         "/": "/, what is open is there to read",
         "incident": f"an incident of {alerts:,} alerts, its facts are there to read",
@@ -109,7 +109,7 @@ def _drawn_bare(browser: Browser, url: str) -> float:
 
 
 def _weights(browser: Browser, running: Barograph, path: str, alerts: int) -> list[Row]:
-    part = "16. What comes over the wire, compressed"
+    part = "17. What comes over the wire, compressed"
     wide, phone = weighed(browser, running, path, 1440), weighed(browser, running, path, 390)
     scripts = sum(size for name, size in wide.items() if name.endswith(".js") and "/vendor/" not in name)
     return [
