@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Literal
@@ -15,6 +16,8 @@ Paint = Ink | Literal["page"]
 FACE = "Inter, 'Helvetica Neue', Arial, sans-serif"
 MONO = "'IBM Plex Mono', Menlo, Consolas, monospace"
 _HATCH = 5
+_ILLEGAL = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What XML 1.0 may not hold."""
 _BASELINE = 0.36
 """Where a line's middle lies above its baseline, in em: half of Inter's cap height."""
 BANDS = {"impact-band": "critical", "mitigated-band": "error"}
@@ -23,16 +26,13 @@ BANDS = {"impact-band": "critical", "mitigated-band": "error"}
 
 def number(value: float) -> str:
     """A length with at most two decimals and no idle zeros."""
-    rounded = round(value, 2)
-    return f"{rounded:.2f}".rstrip("0").rstrip(".") if rounded else "0"
+    text = f"{value:.2f}".rstrip("0").rstrip(".")
+    return text if text != "-0" else "0"
 
 
 def xml(text: str) -> str:
     """Text for XML 1.0: escaped, without the characters that XML may not hold."""
-    legal = "".join(
-        c for c in text if c in "\t\n\r" or " " <= c <= "\ud7ff" or "\ue000" <= c <= "\ufffd" or c > "\uffff"
-    )
-    return escape(legal)
+    return escape(text if text.isprintable() and text.isascii() else _ILLEGAL.sub("", text))
 
 
 class Canvas:

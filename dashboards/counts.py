@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from dashboards.axis import DASH, clock, moment
-from dashboards.items import Item
 from dashboards.marks import Box, Frame, Rule, Scene, Sizes, Text
 from dashboards.typeface import longest, width
 from incidents.instants import length
@@ -35,6 +34,10 @@ PLURALS = {
 }
 
 
+Begun = tuple[float, Severity]
+"""When something began, in seconds since the epoch, and how grave it is."""
+
+
 @dataclass(frozen=True, slots=True)
 class Counts:
     """Stacked counts of one lane: per bin the number of each severity, and the words that tell what they are."""
@@ -53,9 +56,9 @@ class Counts:
 
 
 def count(
-    items: Sequence[Item], density: Density | None, frame: Frame, *, kind: str, left_out: int, standing: int = 0
+    begun: Iterable[Begun], density: Density | None, frame: Frame, *, kind: str, left_out: int, standing: int = 0
 ) -> Counts:
-    """The stacked counts of a lane: the view's bins where it has them, else all items that begin in the window.
+    """The stacked counts of a lane: the view's bins where it has them, else all that began in the window.
 
     `standing` more were on from before the window and are not drawn.
     """
@@ -65,7 +68,7 @@ def count(
         own = max(1, density.seconds)
         seconds = -(-max(seconds, own) // own) * own
     bins: dict[int, dict[Severity, int]] = {}
-    for at, severity, number in _begun(items, density, frame):
+    for at, severity, number in _begun(begun, density, frame):
         counts = bins.setdefault(int(at // seconds), {})
         counts[severity] = counts.get(severity, 0) + number
     if density is not None:
@@ -82,16 +85,15 @@ def count(
     return Counts(seconds, bins, words, brief, {severity: own_ink or str(severity) for severity in Severity})
 
 
-def _begun(items: Sequence[Item], density: Density | None, frame: Frame) -> Iterator[tuple[float, Severity, int]]:
+def _begun(begun: Iterable[Begun], density: Density | None, frame: Frame) -> Iterator[tuple[float, Severity, int]]:
     """When things began within the known part of the window, in seconds since the epoch, how grave, and how many."""
     if density is not None:
         for bin_ in density.bins:
             if frame.left <= frame.x(bin_.at) <= frame.edge:
                 yield bin_.at.timestamp(), bin_.severity, bin_.count
         return
-    for item in items:
-        if not item.begins_before:
-            yield frame.at(item.x).timestamp(), Severity.of_rank(item.rank), 1
+    for at, severity in begun:
+        yield at, severity, 1
 
 
 def height(counts: Counts, sizes: Sizes) -> float:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Literal
@@ -97,8 +95,7 @@ def of_bar(bar: Bar, frame: Frame, as_of: datetime, beside: str = "") -> Item | 
     What has no end reaches up to now and no further. `beside` tells it apart from others of its title.
     """
     said = bar.occurrence
-    x = frame.x(said.starts_at)
-    end = max(frame.now, x) if said.ends_at is None else frame.x(said.ends_at)
+    x, end = ends_of(said, frame)
     if x > frame.edge or max(end, x) < frame.left:
         return None
     title = title_of(bar)
@@ -122,6 +119,12 @@ def of_bar(bar: Bar, frame: Frame, as_of: datetime, beside: str = "") -> Item | 
     if said.kind == "provider_incident":
         item.posts = _posts(said, frame)
     return item
+
+
+def ends_of(said: Occurrence, frame: Frame) -> Extent:
+    """Where it begins and ends, also beyond the frame; what has no end reaches up to now."""
+    x = frame.x(said.starts_at)
+    return x, max(frame.now, x) if said.ends_at is None else frame.x(said.ends_at)
 
 
 def of_mark(mark: Mark, frame: Frame) -> Item | None:
@@ -286,23 +289,6 @@ def title_of(bar: Bar) -> str:
     return clean(bar.occurrence.title) or clean(key_of(bar.occurrence.key)) or "untitled"
 
 
-def told_apart(bars: Sequence[Bar], frame: Frame) -> dict[str, str]:
-    """By occurrence, what stands behind the title of those that share theirs with another: when each began.
-
-    One check that fails twice makes two bars of one name. Where the minute is one too, the seconds stand there.
-    """
-    titles = Counter(title_of(bar) for bar in bars)
-    alike = [bar for bar in bars if titles[title_of(bar)] > 1]
-    minutes = Counter((title_of(bar), moment(bar.occurrence.starts_at, frame.zone, frame.since)) for bar in alike)
-    found: dict[str, str] = {}
-    for bar in alike:
-        at = bar.occurrence.starts_at
-        words = moment(at, frame.zone, frame.since)
-        seconds = f"{clock(at, frame.zone, seconds=True)[5:]}" if minutes[title_of(bar), words] > 1 else ""
-        found[bar.occurrence.id] = f", {words}{seconds}"
-    return found
-
-
 def _tails(said: Occurrence, frame: Frame) -> tuple[str, ...]:
     if said.ends_at is None:
         return ("still on",)
@@ -348,8 +334,3 @@ def _shorter(words: str) -> tuple[str, ...]:
     parts = words.split()
     shorter = tuple(" ".join(parts[:count]).rstrip(".,;:") + "\u2026" for count in (4, 3, 2) if count < len(parts))
     return (words, *shorter) if len(words) <= _WHOLE_POST else shorter or (words,)
-
-
-def usual_order(items: Sequence[Item]) -> list[int]:
-    """Indexes of the items, pinned before grave before early."""
-    return sorted(range(len(items)), key=lambda index: (not items[index].pinned, -items[index].rank, items[index].x))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from dashboards import counts as counting
 from dashboards import gaps as gapping
 from dashboards.gaps import Hatch
-from dashboards.items import Item, of_post, settle, settle_posts, tip_of, usual_order
+from dashboards.items import Item, tip_of
+from dashboards.lane_items import LaneItems
 from dashboards.marks import Box, Frame, Glyph, Line, Scene, Sizes, Text
 from dashboards.packing import TRIED, Row, by_rank, first_fit, in_order
 from dashboards.typeface import clean, width
@@ -17,7 +18,7 @@ from incidents.views.view import Density, Gap
 
 @dataclass(slots=True)
 class Packed:
-    """A lane ready to be drawn."""
+    """A lane ready to be drawn, in any sizes."""
 
     gaps: list[Hatch]
     rows: list[list[Item]]
@@ -33,48 +34,58 @@ class Packed:
         return max(sizes.least, tall + 2 * sizes.pad)
 
 
-def pack(
-    items: Sequence[Item], gaps: Sequence[Gap], frame: Frame, *, most: int, kind: str, silence: str,
-    density: Density | None = None, by_service: bool = False, feeds: Collection[str] = (),
-    insists: bool = False, standing: int = 0,
-) -> Packed:  # fmt: skip
-    """Chooses rows for the items of one lane; those that find none are counted in stacked bars instead.
+class Packing:
+    """One lane over one frame, packed for as many rows as are asked for; what was packed once is kept."""
 
-    `feeds` are those that would tell of the lane, of which the gaps are some. With `insists`, `silence` has a row of
-    its own beside gaps that say whose they are. `standing` are those that were on from before the window and are not
-    among the items.
-    """
-    merged = gapping.merge(gaps, frame, feeds)
-    order = usual_order(items)
-    for index in order[:TRIED]:
-        settle(items[index], frame)
-    spilled = [
-        of_post(note, items[index].rank) for index in order[:TRIED] for note in settle_posts(items[index], frame)
-    ]
-    chosen: tuple[list[Row], Sequence[int | None]] | None = None
-    if density is None and not standing and len(items) <= TRIED:
-        chosen = _rows_for_all(items, merged, most, by_service=by_service)
-    counts = None
-    if chosen is None:
-        rows = _rows_with(merged)
-        chosen = rows, by_rank([item.extent for item in items], order, rows, max(1, most - 1))
-        left_out = sum(1 for row in chosen[1] if row is None)
-        counts = counting.count(items, density, frame, kind=kind, left_out=left_out, standing=standing)
-    rows, found = chosen
-    placed: list[list[Item]] = [[] for _ in rows]
-    for item, row in zip(items, found, strict=True):
-        if row is not None:
-            placed[row].append(item)
-    _spill(spilled, placed, rows, most if counts is None else most - 1, frame)
-    packed = Packed(merged, _in_order(placed, keep=1 if merged else 0), counts)
-    if not items and counts is None and silence:
-        _say_silence(packed, rows, clean(silence, 80), frame, insists=insists)
-    return packed
+    def __init__(
+        self, items: LaneItems, gaps: Sequence[Gap], frame: Frame, *, kind: str, silence: str,
+        density: Density | None = None, by_service: bool = False, feeds: Collection[str] = (),
+        insists: bool = False, standing: int = 0,
+    ) -> None:  # fmt: skip
+        """`feeds` are those that would tell of the lane, of which the gaps are some.
+
+        With `insists`, `silence` has a row of its own beside gaps that say whose they are. `standing` are those that
+        were on from before the window and are not among the items.
+        """
+        self.items, self.frame, self.kind, self.density = items, frame, kind, density
+        self.gaps = gapping.merge(gaps, frame, feeds)
+        self._silence, self._insists = silence, insists
+        self._by_service, self._standing = by_service, standing
+        self._packed: dict[int, Packed] = {}
+
+    def pack(self, most: int) -> Packed:
+        """Chooses at most so many rows; those that find none are counted in stacked bars instead."""
+        if most not in self._packed:
+            self._packed[most] = self._pack(most)
+        return self._packed[most]
+
+    def _pack(self, most: int) -> Packed:
+        items = self.items
+        chosen: tuple[list[Row], Mapping[int, int]] | None = None
+        if self.density is None and not self._standing and len(items) <= TRIED:
+            chosen = _rows_for_all(items.all(), self.gaps, most, by_service=self._by_service)
+        counts = None
+        if chosen is None:
+            rows = _rows_with(self.gaps)
+            chosen = rows, by_rank(items, rows, max(1, most - 1))
+            counts = counting.count(
+                items.begun, self.density, self.frame,
+                kind=self.kind, left_out=len(items) - len(chosen[1]), standing=self._standing,
+            )  # fmt: skip
+        rows, found = chosen
+        placed: list[list[Item]] = [[] for _ in rows]
+        for number in sorted(found):
+            placed[found[number]].append(items.item(number))
+        _spill(items.spilled, placed, rows, most if counts is None else most - 1)
+        packed = Packed(self.gaps, _in_order(placed, keep=1 if self.gaps else 0), counts)
+        if not len(items) and counts is None and self._silence:
+            _say_silence(packed, rows, clean(self._silence, 80), self.frame, insists=self._insists)
+        return packed
 
 
 def _rows_for_all(
     items: Sequence[Item], gaps: Sequence[Hatch], most: int, *, by_service: bool
-) -> tuple[list[Row], Sequence[int | None]] | None:
+) -> tuple[list[Row], Mapping[int, int]] | None:
     """Rows that hold every item, one service a row where that is possible; None when there are too many."""
     if by_service:
         rows = _rows_with(gaps)
@@ -83,7 +94,7 @@ def _rows_for_all(
             return rows, found
     rows = _rows_with(gaps)
     starts = in_order([item.extent for item in items], _from_left(items), rows, most)
-    return None if starts is None else (rows, starts)
+    return None if starts is None else (rows, dict(enumerate(starts)))
 
 
 def draw(scene: Scene, packed: Packed, top: float) -> None:
@@ -105,7 +116,9 @@ def draw(scene: Scene, packed: Packed, top: float) -> None:
 def draw_item(scene: Scene, item: Item, y: float) -> None:
     """Draws one item centred on `y`."""
     top, bottom = y - scene.sizes.bar / 2, y + scene.sizes.bar / 2
-    tip = item.tip or (tip_of(item.bar, scene.frame.zone) if item.bar else "")
+    if not item.tip and item.bar:
+        item.tip = tip_of(item.bar, scene.frame.zone)
+    tip = item.tip
     if item.tint:
         scene.boxes.append(Box(item.x, top, max(item.end, item.x + 1), bottom, item.tint, tip))
     if item.tint and item.shape is None and not item.begins_before:
@@ -160,9 +173,9 @@ def _rows_with(gaps: Sequence[Hatch]) -> list[Row]:
     return [row]
 
 
-def _rows_by_service(items: Sequence[Item], rows: list[Row], most: int) -> list[int | None] | None:
+def _rows_by_service(items: Sequence[Item], rows: list[Row], most: int) -> dict[int, int] | None:
     """Rows such that each holds one service alone; None when that takes too many."""
-    found: list[int | None] = [None] * len(items)
+    found: dict[int, int] = {}
     begun = len(rows)
     services = dict.fromkeys(items[index].service for index in _from_left(items))
     if len(services) + begun > most:
@@ -184,9 +197,8 @@ def _from_left(items: Sequence[Item]) -> list[int]:
     return sorted(range(len(items)), key=lambda index: items[index].x)
 
 
-def _spill(spilled: Sequence[Item], placed: list[list[Item]], rows: list[Row], most: int, frame: Frame) -> None:
+def _spill(spilled: Sequence[Item], placed: list[list[Item]], rows: list[Row], most: int) -> None:
     for item in spilled:
-        settle(item, frame)
         row = first_fit(item.extent, rows, max(most, len(rows)))
         if row is not None:
             if row == len(placed):

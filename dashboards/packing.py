@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Sequence
+from typing import Protocol
 
 from dashboards.marks import Extent
 
@@ -32,6 +33,14 @@ class Row:
         insort(self._taken, extent)
 
 
+class Extended(Protocol):
+    """What knows how far it reaches."""
+
+    @property
+    def extent(self) -> Extent:
+        """Its two ends in pixels."""
+
+
 def first_fit(extent: Extent, rows: list[Row], most: int) -> int | None:
     """The row that took the extent; a new one is begun while there are fewer than `most`; None when all are full."""
     for number, row in enumerate(rows):
@@ -56,9 +65,29 @@ def in_order(extents: Sequence[Extent], order: Sequence[int], rows: list[Row], m
     return found
 
 
-def by_rank(extents: Sequence[Extent], order: Sequence[int], rows: list[Row], most: int) -> list[int | None]:
-    """The row of each extent, or None for those that are left out; `order` is the gravest first."""
-    found: list[int | None] = [None] * len(extents)
-    for index in order[:TRIED]:
-        found[index] = first_fit(extents[index], rows, most)
+class Ranked(Protocol):
+    """Things to be packed the gravest first, each measured only where it may find room at all."""
+
+    @property
+    def order(self) -> Sequence[int]:
+        """Their numbers, the gravest first."""
+
+    def least(self, number: int) -> Extent:
+        """A part of its extent that is known without measuring its words."""
+
+    def item(self, number: int) -> Extended:
+        """What has the whole extent."""
+
+
+def by_rank(items: Ranked, rows: list[Row], most: int) -> dict[int, int]:
+    """The row of each that found one, by its number."""
+    found: dict[int, int] = {}
+    for number in items.order:
+        # Measuring words takes far longer than to see that a crowded lane has no room for the bar alone.
+        least = items.least(number)
+        if len(rows) >= most and not any(row.has_room(least) for row in rows):
+            continue
+        row = first_fit(items.item(number).extent, rows, most)
+        if row is not None:
+            found[number] = row
     return found

@@ -10,6 +10,7 @@ from dashboards.axis import ticks, zone_letters
 from dashboards.canvas import Canvas, inline
 from dashboards.counts import bins_of
 from dashboards.items import Item, of_bar, of_mark, tip_of
+from dashboards.lane_items import begun_of
 from dashboards.marks import SHAPE_SIZES, Box, Glyph, Line, Rule, Scene, Text
 from dashboards.scene import LANES, frame_of, silence_of
 from dashboards.tokens import PHASE_TINTS, Paint
@@ -162,7 +163,8 @@ def _crowd(
     scene: Scene, drawn: Sequence[Item], density: Density | None, top: float, *, name: str, standing: int
 ) -> float:
     """A lane of more than has room: how many in words, and the stacked counts beneath."""
-    counts = counting.count(drawn, density, scene.frame, kind="alert", left_out=0, standing=standing)
+    begun = begun_of(drawn, scene.frame)
+    counts = counting.count(begun, density, scene.frame, kind="alert", left_out=0, standing=standing)
     said = longest((f"{name}: {counts.words}", f"{name}: {counts.brief}"), WIDTH)
     scene.texts.append(Text(0, top + 10, said, "ink"))
     if counts.bins:

@@ -9,8 +9,8 @@ from dashboards import grid, intervals, weather
 from dashboards.axis import Tick, clock, clock_changes, day, ticks, zone_letters, zone_of, zone_words
 from dashboards.counts import bins_of
 from dashboards.gaps import feeds_of
-from dashboards.items import Item, of_bar, of_mark, told_apart
-from dashboards.lanes import draw, pack
+from dashboards.lane_items import items_of
+from dashboards.lanes import Packing, draw
 from dashboards.marks import USUAL, Box, Frame, Line, Rule, Scene, Sizes, Text
 from dashboards.tokens import PHASE_TINTS
 from dashboards.typeface import clean, longest, width, wrap
@@ -57,37 +57,94 @@ _GRID_APART = 90
 """Ticks further apart than this have fainter lines between them."""
 
 
+class Layout:
+    """A view over an axis of one width: scenes of it in any sizes and rows, for which each mark is measured once."""
+
+    def __init__(self, view: IncidentView, width: int) -> None:
+        self.view, self.width = view, width
+        gutter = NARROW_GUTTER if width < NARROW else GUTTER
+        self.frame = frame_of(view, gutter, width - RIGHT)
+        self._bars, self._gaps = _by_lane(view)
+        self._packings: dict[Lane, Packing] = {}
+        self._ticks = ticks(self.frame.since, self.frame.until, self.frame.zone, self.frame.right - gutter)
+
+    def scene(
+        self, *, rows: int | Mapping[str, int] = 4, sizes: Sizes = USUAL, track: bool = False,
+        lane_heights: Mapping[str, float] | None = None, cascade: bool = True,
+    ) -> Scene:  # fmt: skip
+        """Lays the view out with at most `rows` rows a lane; `track` adds the known-at track.
+
+        `rows` is one number for all lanes, or one for each by its name.
+        `lane_heights` keeps lanes at least so high, by name: those of another moment of the same view.
+        """
+        view, scene = self.view, self._empty(sizes)
+        heights = lane_heights or {}
+        top = _AXIS
+        scene.top_axis = 9
+        y = float(top + _STRIP + 4)
+        most = dict.fromkeys(LANES, rows) if isinstance(rows, int) else rows
+        for lane in LANES:
+            bottom = self._lane(scene, lane, y, rows=most[lane])
+            y = _close(scene, lane, bottom, heights)
+        scene.body = (top + _STRIP, y)
+        y = _close(scene, "intervals", _intervals(scene, view, y), heights)
+        if cascade and view.cascade is not None:
+            y = _close(scene, "cascade", _cascade(scene, view, y), heights)
+        _phases(scene, view, top)
+        _axis(scene, view, top + _STRIP, y)
+        scene.bottom_axis = y + 12
+        y = _name_zone(scene, view, y + 36)
+        if track:
+            y = _known_at(scene, view, y)
+        scene.height = y
+        return scene
+
+    def _empty(self, sizes: Sizes) -> Scene:
+        frame, wide = self.frame, self.width
+        scene = Scene(frame, wide, frame.left, sizes)
+        for tick in self._ticks:
+            if frame.x(tick.at) + _half(tick.words, 600) <= wide:
+                fits = frame.x(tick.at) + _half(tick.beneath, 400) <= wide
+                scene.ticks.append(tick if fits else Tick(tick.at, tick.words, "", tick.level))
+        return scene
+
+    def _lane(self, scene: Scene, lane: Lane, top: float, *, rows: int) -> float:
+        """Draws one lane and returns where it ends."""
+        view, bars = self.view, self._bars[lane]
+        if lane == "weather" and weather.drawn_series(view):
+            return _weather(scene, view, top)
+        curves = grid.height(view, scene.sizes.weather * grid.HIGH) if lane == "grid" else 0
+        if lane not in self._packings:
+            self._packings[lane] = self._packing(lane, silence="" if curves else silence_of(view, lane))
+        packing = self._packings[lane]
+        packed = packing.pack(rows)
+        draw(scene, packed, top)
+        is_empty = not len(packing.items) and not self._gaps[lane]
+        bottom = top + (packed.height(scene.sizes) if not (is_empty and curves) else 0)
+        if curves:
+            scene.lanes[lane] = (top, bottom + curves)
+            grid.draw(scene, view, bottom, scene.sizes.weather * grid.HIGH)
+            return _noted(scene, lane, grid.note(view), top, bottom + curves)
+        _gutter(scene, lane, _note(lane, bars), top, bottom, room=scene.gutter - 10)
+        return bottom
+
+    def _packing(self, lane: Lane, *, silence: str) -> Packing:
+        view, bars = self.view, self._bars[lane]
+        kind = bars[0].occurrence.kind if bars else "entry" if lane == "people" else "alert"
+        items = items_of(bars, view.marks if lane == "people" else (), self.frame, view.as_of)
+        return Packing(
+            items, self._gaps[lane], self.frame, kind=kind, silence=silence,
+            density=bins_of(view.density, lane), by_service=lane in {"platform", "service"},
+            feeds=feeds_of(view.coverage, lane), standing=view.standing.get(lane, 0),
+        )  # fmt: skip
+
+
 def compose(
     view: IncidentView, *, width: int, rows: int | Mapping[str, int] = 4, sizes: Sizes = USUAL, track: bool = False,
     lane_heights: Mapping[str, float] | None = None,
 ) -> Scene:  # fmt: skip
-    """Lays a view out with at most `rows` rows a lane; `track` adds the known-at track.
-
-    `rows` is one number for all lanes, or one for each by its name.
-    `lane_heights` keeps lanes at least so high, by name: those of another moment of the same view.
-    """
-    scene = _empty(view, width, sizes)
-    heights = lane_heights or {}
-    top = _AXIS
-    scene.top_axis = 9
-    y = float(top + _STRIP + 4)
-    bars, gaps = _by_lane(view)
-    most = dict.fromkeys(LANES, rows) if isinstance(rows, int) else rows
-    for lane in LANES:
-        bottom = _lane(scene, view, lane, y, bars=bars[lane], gaps=gaps[lane], rows=most[lane])
-        y = _close(scene, lane, bottom, heights)
-    scene.body = (top + _STRIP, y)
-    y = _close(scene, "intervals", _intervals(scene, view, y), heights)
-    if view.cascade is not None:
-        y = _close(scene, "cascade", _cascade(scene, view, y), heights)
-    _phases(scene, view, top)
-    _axis(scene, view, top + _STRIP, y)
-    scene.bottom_axis = y + 12
-    y = _name_zone(scene, view, y + 36)
-    if track:
-        y = _known_at(scene, view, y)
-    scene.height = y
-    return scene
+    """One scene of a view, as `Layout.scene` makes it."""
+    return Layout(view, width).scene(rows=rows, sizes=sizes, track=track, lane_heights=lane_heights)
 
 
 def _close(scene: Scene, lane: str, bottom: float, heights: Mapping[str, float]) -> float:
@@ -106,17 +163,6 @@ def _name_zone(scene: Scene, view: IncidentView, bottom: float) -> float:
         return bottom
     scene.texts.append(Text(2, bottom + 5, words, "ink3", fixed=True))
     return bottom + 14
-
-
-def _empty(view: IncidentView, wide: int, sizes: Sizes) -> Scene:
-    gutter = NARROW_GUTTER if wide < NARROW else GUTTER
-    frame = frame_of(view, gutter, wide - RIGHT)
-    scene = Scene(frame, wide, gutter, sizes)
-    for tick in ticks(frame.since, frame.until, frame.zone, frame.right - frame.left):
-        if frame.x(tick.at) + _half(tick.words, 600) <= wide:
-            fits = frame.x(tick.at) + _half(tick.beneath, 400) <= wide
-            scene.ticks.append(tick if fits else Tick(tick.at, tick.words, "", tick.level))
-    return scene
 
 
 def frame_of(view: IncidentView, left: float, right: float) -> Frame:
@@ -147,30 +193,6 @@ def _by_lane(view: IncidentView) -> tuple[dict[Lane, list[Bar]], dict[Lane, list
     for gap in view.gaps:
         gaps[gap.lane].append(gap)
     return bars, gaps
-
-
-def _lane(
-    scene: Scene, view: IncidentView, lane: Lane, top: float, *, bars: Sequence[Bar], gaps: Sequence[Gap], rows: int
-) -> float:
-    """Draws one lane and returns where it ends."""
-    if lane == "weather" and weather.drawn_series(view):
-        return _weather(scene, view, top)
-    curves = grid.height(view, scene.sizes.weather * grid.HIGH) if lane == "grid" else 0
-    items = _items(scene, view, lane, bars)
-    kind = bars[0].occurrence.kind if bars else "entry" if lane == "people" else "alert"
-    packed = pack(
-        items, gaps, scene.frame, most=rows, kind=kind, silence="" if curves else silence_of(view, lane),
-        density=bins_of(view.density, lane), by_service=lane in {"platform", "service"},
-        feeds=feeds_of(view.coverage, lane), standing=view.standing.get(lane, 0),
-    )  # fmt: skip
-    draw(scene, packed, top)
-    bottom = top + (packed.height(scene.sizes) if items or gaps or not curves else 0)
-    if curves:
-        scene.lanes[lane] = (top, bottom + curves)
-        grid.draw(scene, view, bottom, scene.sizes.weather * grid.HIGH)
-        return _noted(scene, lane, grid.note(view), top, bottom + curves)
-    _gutter(scene, lane, _note(lane, bars), top, bottom, room=scene.gutter - 10)
-    return bottom
 
 
 def _weather(scene: Scene, view: IncidentView, top: float) -> float:
@@ -205,14 +227,6 @@ def _has_elsewhere(view: IncidentView, lane: str) -> bool:
         or (lane == "people" and bool(view.marks))
         or any(reading_lane(series.variable) == lane for series in view.series)
     )
-
-
-def _items(scene: Scene, view: IncidentView, lane: Lane, bars: Sequence[Bar]) -> list[Item]:
-    apart = told_apart(bars, scene.frame)
-    made = [of_bar(bar, scene.frame, view.as_of, apart.get(bar.occurrence.id, "")) for bar in bars]
-    if lane == "people":
-        made += [of_mark(mark, scene.frame) for mark in view.marks]
-    return [item for item in made if item is not None]
 
 
 def _note(lane: Lane, bars: Sequence[Bar]) -> str:

@@ -11,7 +11,8 @@ from dashboards.axis import DEGREE, Tick, clock, day, ticks, zone_letters, zone_
 from dashboards.canvas import Canvas, inline
 from dashboards.captions import counted
 from dashboards.items import Item, of_bar
-from dashboards.lanes import draw, pack
+from dashboards.lane_items import begun_of, of_items
+from dashboards.lanes import Packing, draw
 from dashboards.marks import Frame, Glyph, Rule, Scene, Text
 from dashboards.tokens import Paint
 from dashboards.typeface import clean, longest, width
@@ -73,7 +74,8 @@ def _row(strip: SiteStrip, frame: Frame, view: NowView) -> _Row:
         item.labels, item.tails, item.goes_on = item.labels[-1:], (), False
         item.pinned = bar.occurrence.ends_at is None or bar.occurrence.ends_at > view.now
         (alerts if bar.occurrence.kind == "alert" and not item.begins_before else others).append(item)
-    return _Row(strip, others, counting.count(alerts, strip.density, frame, kind="alert", left_out=0))
+    counts = counting.count(begun_of(alerts, frame), strip.density, frame, kind="alert", left_out=0)
+    return _Row(strip, others, counts)
 
 
 def compose_strips(view: NowView, *, wide: int) -> Scene:
@@ -130,16 +132,15 @@ def _strip(scene: Scene, view: NowView, row: _Row, top: float, peak: int) -> flo
         top += 22
     silence = "" if row.counts.bins or row.items else _silence(row.strip)
     most = _ROWS + (1 if row.strip.gaps else 0)
-    packed = pack(
-        row.items,
+    packed = Packing(
+        of_items(row.items, scene.frame),
         row.strip.gaps,
         scene.frame,
-        most=most,
         kind=_kind(row),
         silence=silence,
         feeds=row.strip.feeds,
         insists=True,
-    )
+    ).pack(most)
     inner = packed.height(scene.sizes) if packed.rows or packed.counts else 2.0 * _PAD
     beside = [] if narrow else _reading(view, row.strip)
     high = max(0 if narrow else _LEAST, 16 + 15 * len(beside), inner + (_COUNTS if row.counts.bins else 0))

@@ -11,7 +11,7 @@ from dashboards.canvas import Canvas, document, number
 from dashboards.marks import COMPACT, PRINT, TIGHT, Box, Scene, Text
 from dashboards.palettes import Ink
 from dashboards.phone import phone_svg
-from dashboards.scene import LANES, compose
+from dashboards.scene import LANES, Layout, compose
 from dashboards.typeface import longest, width, wrap
 from incidents.model import Lane
 from incidents.views.view import IncidentView
@@ -86,18 +86,21 @@ def incident_svg(view: IncidentView, *, theme: Ink = "light", preset: Preset = "
 
 def _composed(view: IncidentView, page: Page, room: float, below: float) -> tuple[Head, Scene, float]:
     """Head and scene; a cascade that finds no room is left out, and the caption says so."""
-    found = _laid_out(view, page, room, below)
+    layout = Layout(view, int(room))
+    found = _laid_out(layout, page, room, below)
     if view.cascade is None or "cascade" in found[1].lanes:
         return found
     # The words take room themselves, so that all is laid out anew.
     told = f"Left out for want of room: the cascade ({len(view.cascade.steps)} steps, told in the file's description)"
-    return _laid_out(replace(view, cascade=None), page, room, below, told)
+    return _laid_out(layout, page, room, below, told)
 
 
-def _laid_out(
-    view: IncidentView, page: Page, room: float, below: float, left_out: str = ""
-) -> tuple[Head, Scene, float]:
-    """What the legend holds is known from the scene, and the scene's room from the legend's rows."""
+def _laid_out(layout: Layout, page: Page, room: float, below: float, left_out: str = "") -> tuple[Head, Scene, float]:
+    """What the legend holds is known from the scene, and the scene's room from the legend's rows.
+
+    With `left_out`, which says so, the cascade is left out.
+    """
+    view = layout.view
     head = Head(
         longest((captions.title(view),), room - width("Barograph", 12, 600) - 50, 20, 600),
         (*wrap(captions.subtitle(view), room, 2, 12), *wrap(captions.reading(view, left_out), room, 2, 12)),
@@ -106,38 +109,39 @@ def _laid_out(
     for rows in (1, 2, 3):
         head = replace(head, legend=((),) * rows)
         available = page.height / page.scale - 2 * page.margin - head.height - below - 6 if page.height else 0
-        scene, shrink = _fitted(view, room, available)
+        scene, shrink = _fitted(layout, room, available, cascade=not left_out)
         found = legend.rows_of(legend.samples(view, scene), room)
         if len(found) <= rows:
             break
     return replace(head, legend=tuple(map(tuple, found))), scene, shrink
 
 
-def _fitted(view: IncidentView, room: float, available: float) -> tuple[Scene, float]:
+def _fitted(layout: Layout, room: float, available: float, *, cascade: bool = True) -> tuple[Scene, float]:
     """The scene in the first sizes that the page has room for, shrunk only when the tightest are still too high."""
     least = 0.0
     for sizes, rows in _FITS:
         if available and sizes == COMPACT and least - len(LANES) * COMPACT.row * (_MOST_ROWS - rows) > available:
             continue
-        scene = compose(view, width=int(room), rows=rows, sizes=sizes)
+        scene = layout.scene(rows=rows, sizes=sizes, cascade=cascade)
         if not available or scene.height <= available:
-            return _filled(view, scene, rows, available), 1
+            return _filled(layout, scene, rows, available, cascade=cascade), 1
         least = scene.height if (sizes, rows) == (COMPACT, _MOST_ROWS) else least
-    if view.cascade is not None:  # type that can be read goes before it; the file's description has its steps
-        return _fitted(replace(view, cascade=None), room, available)
+    if cascade and layout.view.cascade is not None:
+        # Type that can be read goes before it; the file's description has its steps.
+        return _fitted(layout, room, available, cascade=False)
+    view = layout.view if cascade else replace(layout.view, cascade=None)
     scene = compose(view, width=int(room * scene.height / available), rows=1, sizes=TIGHT)
     return scene, min(1.0, available / scene.height, room / scene.width)
 
 
-def _filled(view: IncidentView, scene: Scene, rows: int, available: float) -> Scene:
+def _filled(layout: Layout, scene: Scene, rows: int, available: float, *, cascade: bool) -> Scene:
     """The scene with more rows in those lanes that had to fold, as far as the page has room for them."""
     if rows == _MOST_ROWS:
         return scene
-    wide = int(scene.width)
-    whole = compose(view, width=wide, rows=_MOST_ROWS, sizes=scene.sizes)
+    whole = layout.scene(rows=_MOST_ROWS, sizes=scene.sizes, cascade=cascade)
     steps = {lane: (_high(whole, lane) - _high(scene, lane)) / (_MOST_ROWS - rows) for lane in LANES}
     for given in _grants(steps, rows, available - scene.height):
-        tried = compose(view, width=wide, rows=given, sizes=scene.sizes)
+        tried = layout.scene(rows=given, sizes=scene.sizes, cascade=cascade)
         if tried.height <= available:
             return tried
     return scene

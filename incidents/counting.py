@@ -1,4 +1,4 @@
-"""How many of an incident's alerts began when: counts by minute, lane and severity, kept while alerts join and move.
+"""How many of an incident's alerts began and ended when: by minute, lane and severity, kept while alerts join.
 
 Whatever was kept equals what the database would count from the members now; a rebuild counts afresh.
 """
@@ -6,7 +6,7 @@ Whatever was kept equals what the database would count from the members now; a r
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from incidents import remains
 from incidents.bulk import insert
 from incidents.lanes import lane_of
-from incidents.model import Occurrence, Severity
+from incidents.model import Lane, Occurrence, Severity
 from incidents.sums import ALERTS_DROPPED
 from incidents.tables import EntryRow, MemberCountRow, MemberRow, OccurrenceRow, instant, micros
 from incidents.views.view import Bin
@@ -27,6 +27,8 @@ OCCURRENCE = OccurrenceRow.__table__  # type: ignore[attr-defined]
 
 MINUTE = 60
 _MICROSECONDS = 1_000_000
+_Place = tuple[int, str, int]
+"""A minute in microseconds since 1970, a lane, and the rank of a severity."""
 _KINDS = ("alert", "hazard", "provider_incident", "change")
 
 
@@ -75,29 +77,46 @@ def keep(
     moved: Iterable[tuple[Occurrence, Occurrence]],
 ) -> None:
     """Count alerts in that joined, and those that changed (was, now) from where they were to where they are."""
-    steps: Counter[tuple[int, str, int]] = Counter(_place(alert) for alert in joined)
+    begun: Counter[_Place] = Counter()
+    ended: Counter[_Place] = Counter()
+    for alert in joined:
+        _count(alert, 1, begun, ended)
     for was, now in moved:
-        steps[_place(was)] -= 1
-        steps[_place(now)] += 1
-    _add(connection, incident, steps)
+        _count(was, -1, begun, ended)
+        _count(now, 1, begun, ended)
+    _add(connection, incident, begun, ended)
 
 
-def _add(connection: sa.Connection, incident: str, steps: Mapping[tuple[int, str, int], int]) -> None:
+def _add(connection: sa.Connection, incident: str, begun: Counter[_Place], ended: Counter[_Place]) -> None:
     rows = [
-        {"incident_id": incident, "minute": minute, "lane": lane, "severity": severity, "alerts": alerts}
-        for (minute, lane, severity), alerts in sorted(steps.items())
-        if alerts
+        {
+            "incident_id": incident,
+            "minute": place[0],
+            "lane": place[1],
+            "severity": place[2],
+            "alerts": begun[place],
+            "ended": ended[place],
+        }
+        for place in sorted(begun.keys() | ended.keys())
+        if begun[place] or ended[place]
     ]
     if rows:
         statement = insert(connection, COUNT)
-        total = COUNT.c.alerts + statement.excluded.alerts
+        totals = {name: COUNT.c[name] + statement.excluded[name] for name in ("alerts", "ended")}
         keys = list(COUNT.primary_key.columns)
-        connection.execute(statement.on_conflict_do_update(index_elements=keys, set_={"alerts": total}), rows)
+        connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=totals), rows)
 
 
-def _place(alert: Occurrence) -> tuple[int, str, int]:
-    at = micros(alert.starts_at)
-    return at - at % (MINUTE * _MICROSECONDS), lane_of(alert), alert.severity.rank
+def _count(alert: Occurrence, step: int, begun: Counter[_Place], ended: Counter[_Place]) -> None:
+    lane, severity = lane_of(alert), alert.severity.rank
+    begun[_minute(alert.starts_at), lane, severity] += step
+    if alert.ends_at is not None:
+        ended[_minute(max(alert.ends_at, alert.starts_at)), lane, severity] += step
+
+
+def _minute(at: datetime) -> int:
+    number = micros(at)
+    return number - number % (MINUTE * _MICROSECONDS)
 
 
 def keep_afresh(connection: sa.Connection, incident: str) -> None:
@@ -107,9 +126,18 @@ def keep_afresh(connection: sa.Connection, incident: str) -> None:
     counted = sa.select(sa.literal(incident), start, lane, severity, sa.func.count()).where(
         OCCURRENCE.c.id.in_(current_members(incident))
     )
-    columns = ["incident_id", "minute", "lane", "severity", "alerts"]
-    connection.execute(sa.insert(COUNT).from_select(columns, counted.group_by(start, lane, severity)))
-    _add(connection, incident, remains.steps_of(remains.sums_kept(connection, incident)))
+    columns = ["incident_id", "minute", "lane", "severity"]
+    connection.execute(sa.insert(COUNT).from_select([*columns, "alerts"], counted.group_by(start, lane, severity)))
+    end = (_ENDED_AT - _ENDED_AT % (MINUTE * _MICROSECONDS)).label("minute")
+    ends = sa.select(sa.literal(incident), end, lane, severity, sa.literal(0), sa.func.count()).where(
+        OCCURRENCE.c.id.in_(current_members(incident)), OCCURRENCE.c.ends_at.is_not(None)
+    )
+    statement = insert(connection, COUNT).from_select([*columns, "alerts", "ended"], ends.group_by(end, lane, severity))
+    keys = list(COUNT.primary_key.columns)
+    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_={"ended": statement.excluded.ended}))
+    # Those of which sums alone are kept were over before they were dropped: none of them stands at any instant.
+    dropped = remains.steps_of(remains.sums_kept(connection, incident))
+    _add(connection, incident, dropped, dropped)
 
 
 # --- reading them -----------------------------------------------------------------------------------------------------
@@ -129,6 +157,33 @@ def bins(
     step = timedelta(microseconds=1)
     edges = _binned(connection, [(since, first - step), (last, until)], seconds, members)
     return _kept(connection, incident, first, last, seconds) + edges
+
+
+def standing(connection: sa.Connection, incident: str, at: datetime) -> dict[Lane, int]:
+    """How many of an incident's alerts began before an instant and were still on at it, by lane.
+
+    Those that began less those that ended: the kept counts up to the minute, and within it the alerts themselves.
+    """
+    whole, before = _floor(at), at - timedelta(microseconds=1)
+    sums = sa.func.sum(COUNT.c.alerts) - sa.func.sum(COUNT.c.ended)
+    kept = sa.select(COUNT.c.lane, sums).where(COUNT.c.incident_id == incident, COUNT.c.minute < micros(whole))
+    mine = sa.and_(belongs(incident), OCCURRENCE.c.kind.in_(_KINDS))
+    in_lane = sa.select(OCCURRENCE.c.lane, sa.func.count()).group_by(OCCURRENCE.c.lane)
+    begun = in_lane.where(mine, OCCURRENCE.c.starts_at.between(whole, before))
+    backwards = OCCURRENCE.c.ends_at < OCCURRENCE.c.starts_at
+    ended = in_lane.where(
+        mine,
+        OCCURRENCE.c.starts_at < at,
+        sa.or_(
+            OCCURRENCE.c.ends_at.between(whole, at) & ~backwards,
+            OCCURRENCE.c.starts_at.between(whole, before) & backwards,
+        ),
+    )
+    found: Counter[Lane] = Counter()
+    for query, sign in ((kept.group_by(COUNT.c.lane), 1), (begun, 1), (ended, -1)):
+        for lane, number in connection.execute(query):
+            found[lane] += sign * int(number)
+    return {lane: number for lane, number in found.items() if number}
 
 
 def belongs(incident: str) -> sa.ColumnElement[bool]:
@@ -183,6 +238,12 @@ def _binned(
         rows = connection.execute(query.group_by(OCCURRENCE.c.lane, OCCURRENCE.c.severity, start))
         found += [Bin(row.lane, Severity.of_rank(row.severity), instant(row.bin), row.n) for row in rows]
     return found
+
+
+_ENDED_AT = sa.case(
+    (OCCURRENCE.c.ends_at < OCCURRENCE.c.starts_at, sa.type_coerce(OCCURRENCE.c.starts_at, sa.BigInteger)),
+    else_=sa.type_coerce(OCCURRENCE.c.ends_at, sa.BigInteger),
+)
 
 
 def _start(seconds: int) -> sa.ColumnElement[int]:

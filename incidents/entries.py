@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -321,6 +322,7 @@ def write_incident(
         "gravest": sums.gravest.rank,
         "names": names,
         "version": incident.version,
+        "mark": secrets.randbits(62) + 1,
     }
     statement = insert(connection, INCIDENT).values(values)
     connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=values))

@@ -26,6 +26,11 @@ def measure(incident: Incident) -> tuple[Measurement, ...]:
     return tuple(_length(incident, *pair) for pair in PAIRS)
 
 
+def measured(incident: Incident, name: str) -> Measurement:
+    """One measurement of an incident."""
+    return _length(incident, *next(pair for pair in PAIRS if pair[0] == name))
+
+
 def _length(incident: Incident, name: str, since: str, until: str) -> Measurement:
     start: Moment | None = getattr(incident, since)
     end: Moment | None = getattr(incident, until)

@@ -6,10 +6,16 @@ import hashlib
 import re
 from dataclasses import dataclass
 
-from dashboards import chartfiles, documents, ics, svg
+from dashboards import chartfiles, documents, ics, svg, words
 from dashboards.palettes import INKS, Ink
 from dashboards.svg import Preset
+from incidents import configured
+from incidents.acts import NotFoundError
+from incidents.privacy import Asker
+from incidents.views import incident_view
+from incidents.views.incident_view import Asked
 from incidents.views.view import IncidentView
+from service.job_process import Desk, Made
 
 PRESETS: tuple[Preset, ...] = ("a4", "letter", "slide", "wide")
 THEMES = INKS
@@ -49,6 +55,30 @@ def is_text(form: str) -> bool:
 def export(view: IncidentView, form: str, look: Look = USUAL, *, address: str = "") -> tuple[str, str, bytes]:
     """The file's name, its media type and its bytes. The same view and options give the same bytes."""
     return f"{_name(view)}.{form}", KINDS[form], _content(view, form, look, address)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The export of an incident that somebody asked for, and who it was: what is private to others is not in it."""
+
+    incident: str
+    asked: Asked
+    asker: Asker
+    form: str
+    look: Look
+    address: str
+
+
+def make(wanted: Wanted, desk: Desk) -> Made:
+    """The work of a job: the export of an incident. Raises NotFoundError."""
+    desk.tell("reading the record")
+    with desk.store.reading(wanted.asker) as connection:
+        config = configured.load(connection)
+        view = incident_view.gather(connection, config, wanted.incident, wanted.asked, words.sentence)
+    if view is None:
+        raise NotFoundError(f"there is no incident {wanted.incident[:80]}")
+    desk.tell("drawing" if wanted.form in ("svg", "png", "pdf", "html") else "writing")
+    return Made(*export(view, wanted.form, wanted.look, address=wanted.address))
 
 
 def etag(content: bytes) -> str:

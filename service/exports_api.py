@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import cast
 from urllib.parse import urlencode
 
@@ -15,16 +16,21 @@ from dashboards.svg import Preset
 from incidents.acts import NotFoundError
 from incidents.model import Incident
 from incidents.views import overview
+from incidents.views.incident_view import Asked
 from incidents.views.series import source_credit
-from service import clock, exports, reports
-from service.asking import AskingError, choice_of, compute, read
-from service.exports import HEADERS, KINDS, Look
+from service import clock, exports, jobs_api, reports
+from service.asking import AskingError, asker_of, choice_of, compute, identity, read
+from service.exports import KINDS, Look
 from service.incidents_api import asked_of, gather, incident_filter, public_url
+from service.jobs import JOBS, Job
+from service.jobs_api import answer_file
 from service.keys import CONFIG
 from service.review_pages import read_cohort
 
 CHARTS = ("svg", "png", "pdf")
 MOST_IN_CALENDAR = 1000
+MOST_HERE = 500
+"""Alerts of an incident up to which its files are made in the service's own process: that takes a tenth of a second."""
 
 
 def look_of(request: web.Request) -> Look:
@@ -34,31 +40,41 @@ def look_of(request: web.Request) -> Look:
     return Look(theme, preset, int(choice_of(request, "scale", exports.SCALES, "2")))
 
 
-def answer_file(request: web.Request, name: str, content: bytes) -> web.Response:
-    """A file with its tag; 304 where the asker has it."""
-    form = name.rpartition(".")[2]
-    headers = {
-        **HEADERS,
-        "Content-Disposition": f'inline; filename="{name}"',
-        "ETag": exports.etag(content),
-        "Cache-Control": "private, no-cache",
-    }
-    if request.headers.get("If-None-Match") == headers["ETag"]:
-        return web.Response(status=304, headers=headers)
-    charset = "utf-8" if exports.is_text(form) else None
-    return web.Response(body=content, content_type=KINDS[form], charset=charset, headers=headers)
-
-
 async def get_export(request: web.Request) -> web.Response:
-    """The timeline of an incident."""
+    """The timeline of an incident; of one with many alerts it is made beside the service."""
     form = request.match_info["format"]
     if form not in KINDS:
         raise NotFoundError(f"exports are {', '.join(KINDS)}")
-    look = look_of(request)
-    view = await gather(request, asked_of(request))
-    address = f"{public_url(request)}/incidents/{view.incident.id}"
-    name, _, content = await compute(request, lambda: exports.export(view, form, look, address=address))
-    return answer_file(request, name, content)
+    look, asked = look_of(request), asked_of(request)
+    is_long = await _is_long(request)
+    if jobs_api.wants_job(request):
+        return jobs_api.accepted(_submit(request, form, look, asked))
+    if is_long:
+        return await jobs_api.file_of(request, _submit(request, form, look, asked))
+    view = await gather(request, asked)
+    address = _address(request)
+    name, media, content = await compute(request, lambda: exports.export(view, form, look, address=address))
+    return answer_file(request, name, media, content)
+
+
+def _submit(request: web.Request, form: str, look: Look, asked: Asked) -> Job:
+    incident = request.match_info["incident"]
+    wanted = exports.Wanted(incident, asked, asker_of(request), form, look, _address(request))
+    work = partial(exports.make, wanted)
+    return request.app[JOBS].submit(identity(request).actor, f"{form.upper()} of {incident[:80]}", work)
+
+
+def _address(request: web.Request) -> str:
+    return f"{public_url(request)}/incidents/{request.match_info['incident']}"
+
+
+async def _is_long(request: web.Request) -> bool:
+    """Whether its file takes so long to make that senders would have to wait for it. Raises NotFoundError."""
+    name = request.match_info["incident"]
+    alerts = await read(request, lambda c: overview.alerts_in(c, name))
+    if alerts is None:
+        raise NotFoundError(f"there is no incident {name[:80]}")
+    return alerts > MOST_HERE
 
 
 async def export_form(request: web.Request) -> web.Response:
@@ -66,6 +82,8 @@ async def export_form(request: web.Request) -> web.Response:
     form = request.query.get("format", "pdf")
     if form not in KINDS:
         raise AskingError(f"format: one of {', '.join(KINDS)} is expected")
+    if await _is_long(request):
+        await jobs_api.shown(_submit(request, form, look_of(request), asked_of(request)))
     kept = ("preset", "theme", "scale", "tz", "from", "to", "as_of")
     query = urlencode({name: request.query[name] for name in kept if request.query.get(name)})
     raise web.HTTPSeeOther(f"/api/v1/incidents/{request.match_info['incident']}/export.{form}?{query}")
@@ -88,7 +106,7 @@ async def get_review_chart(request: web.Request) -> web.Response:
     content = await compute(request, draw)
     if content is None:
         raise NotFoundError("cards of the review are " + ", ".join(card.name for card in review.cards(seen)))
-    return answer_file(request, f"barograph-review-{wanted}.{form}", content)
+    return answer_file(request, f"barograph-review-{wanted}.{form}", KINDS[form], content)
 
 
 def _chart_form(request: web.Request) -> str:
@@ -121,7 +139,7 @@ async def get_map(request: web.Request) -> web.Response:
 
     if not config.sites:
         raise NotFoundError("no site is configured")
-    return answer_file(request, f"barograph-map.{form}", await compute(request, draw))
+    return answer_file(request, f"barograph-map.{form}", KINDS[form], await compute(request, draw))
 
 
 async def get_calendar(request: web.Request) -> web.Response:
@@ -134,4 +152,4 @@ async def get_calendar(request: web.Request) -> web.Response:
         return f"{base}/incidents/{incident.id}"
 
     content = await compute(request, lambda: ics.of_incidents(found, address=address))
-    return answer_file(request, "barograph-incidents.ics", content)
+    return answer_file(request, "barograph-incidents.ics", KINDS["ics"], content)

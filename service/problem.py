@@ -24,6 +24,7 @@ PROBLEMS = {
     "too-many-requests": (429, "Too many requests; come back after Retry-After"),
     "no-browser": (501, "No browser is installed for this rendering"),
     "not-drawn": (503, "The browser did not draw"),
+    "not-made": (500, "The file could not be made"),
     "fault": (500, "The service failed; the request id leads to its log"),
     "overloaded": (503, "Not now; come back after Retry-After"),
 }

@@ -15,6 +15,7 @@ from service import (
     exports_api,
     grafana,
     incidents_api,
+    jobs_api,
     notices_api,
     occurrences_api,
     postmortem_templates,
@@ -595,6 +596,18 @@ ROUTES: tuple[Route, ...] = (
         status=201,
     ),
     Route("DELETE", "/keys/{credential}", access_api.revoke_key, "admin", "Revoke a key or token"),
+    Route(
+        "GET", "/jobs/{job}", jobs_api.get_job, "viewer", "How far a file is that is being made", ("wait",), gives="Job"
+    ),
+    Route("DELETE", "/jobs/{job}", jobs_api.cancel_job, "viewer", "Cancel it", gives="Job"),
+    Route(
+        "GET",
+        "/jobs/{job}/file",
+        jobs_api.get_job_file,
+        "viewer",
+        "The file, once it is made",
+        media="application/octet-stream",
+    ),
     Route("GET", "/stream", stream.stream, "viewer", "What changes, as server-sent events", media="text/event-stream"),
     Route("GET", "/grafana", grafana.test, "viewer", "Says that this is here, for Grafana's connection test"),
     Route(

@@ -20,9 +20,10 @@ from incidents.views.view import Viewer
 from service import key_texts
 from service.access import Identity, Role
 from service.addresses import client, grouped, is_within, networks
-from service.asking import AskingError, note_write
+from service.asking import note_write
 from service.auditing import AUDITING
 from service.inbox import key_of, whose
+from service.jobs import BusyError, JobError
 from service.keys import ACCESS, IDENTITY, RATES, SETTINGS, TRACING
 from service.log import REQUEST, request_id_of
 from service.problem import problem
@@ -56,6 +57,15 @@ TITLES = {
     500: "It failed",
     503: "Not at this moment",
 }
+_REFUSALS: dict[type[Exception], tuple[str, int]] = {
+    NotFoundError: ("not-found", 404),
+    ConflictError: ("conflict", 409),
+    BusyError: ("overloaded", 503),
+    JobError: ("not-made", 500),
+    ValueError: ("bad-request", 400),
+}
+"""Errors whose words are for the person, with the problem that tells them."""
+REFUSED = tuple(_REFUSALS)
 UNPACED_PATHS = ("/livez", "/readyz", "/static/", "/favicon.ico", "/metrics")
 """What is asked by machines of the house, or costs nothing."""
 OPEN_PATHS = ("/livez", "/readyz", "/static/", "/sign-in", "/favicon.ico", "/shared/")
@@ -232,14 +242,11 @@ async def told(request: web.Request, handler: Handler) -> web.StreamResponse:
     """The handler's answer, or the one that tells of what it raised."""
     try:
         return await handler(request)
-    except (AskingError, ValueError) as error:
-        return _tell(request, "bad-request", 400, str(error))
+    except REFUSED as error:
+        name, status = next(told for kind, told in _REFUSALS.items() if isinstance(error, kind))
+        return _tell(request, name, status, str(error))
     except DataError:  # PostgreSQL refuses NUL in text and numbers beyond 64 bits: only a request can hold them
         return _tell(request, "bad-request", 400, "it holds a value that no record holds: NUL, or a number too large")
-    except NotFoundError as error:
-        return _tell(request, "not-found", 404, str(error))
-    except ConflictError as error:
-        return _tell(request, "conflict", 409, str(error))
     except web.HTTPRequestEntityTooLarge:
         return _tell(request, "too-large", 413, "the body is over the bound")
     except web.HTTPMethodNotAllowed as error:

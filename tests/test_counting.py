@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import datetime, timedelta
+from itertools import groupby
 from random import Random
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config as AlembicConfig
 
 from incidents import instants
-from incidents.counting import COUNT, current_members, members_at
+from incidents.counting import COUNT, current_members, members_at, standing
 from incidents.entries import OCCURRENCE
 from incidents.model import Severity
 from incidents.store import Store
 from incidents.views import crowds
+from incidents.views.view import Line
 from tests.world import World, firing, instant, resolved
 
 SEED = 20261123
@@ -106,3 +110,108 @@ def world_of_nothing(store: Store) -> World:
 
 def test_nothing_is_counted_where_there_is_nothing(world_of_nothing: World) -> None:
     assert binned(world_of_nothing, instant("09:00"), instant("12:00"), None)[1] == Counter()
+
+
+def ended_crowd(store: Store) -> World:
+    """The crowd of `crowd`, of which half have ended at odd seconds, one of them when it began."""
+    world, chance = crowd(store), Random(SEED)
+    for n, seen in enumerate(world.occurrences()):
+        if n % 2 and seen.ends_at is None:
+            since = f"{seen.starts_at:%H:%M:%S}"
+            until = since if n == 1 else f"10:{chance.randrange(0, 3):02d}:{chance.randrange(60):02d}"
+            labels, severity = seen.rest["labels"], str(Severity.of_rank(seen.severity))
+            told = resolved(labels["instance"], severity, name=labels["alertname"], since=since, until=until)
+            world.at("10:30").alertmanager(told)
+    return world
+
+
+def standing_by_hand(world: World, at: datetime) -> Counter[str]:
+    with world.store.reading() as connection:
+        rows = connection.execute(
+            sa.select(OCCURRENCE).where(OCCURRENCE.c.id.in_(members_at(connection, world.only().id, None)))
+        ).all()
+    return Counter(row.lane for row in rows if row.starts_at < at and (row.ends_at is None or row.ends_at > at))
+
+
+def test_what_stands_at_an_instant_is_what_began_before_it_and_has_not_ended(store: Store) -> None:
+    world, chance = ended_crowd(store), Random(SEED)
+    instants_ = [instant("09:00") + timedelta(seconds=chance.randrange(2400, 4800)) for _ in range(60)]
+    with store.reading() as connection:
+        for row in connection.execute(sa.select(OCCURRENCE)).all()[:20]:
+            instants_ += [row.starts_at, row.ends_at or row.starts_at, row.starts_at + timedelta(microseconds=1)]
+    found = set()
+    for at in instants_:
+        with store.reading() as connection:
+            told = standing(connection, world.only().id, at)
+        assert told == dict(standing_by_hand(world, at)), at
+        found.add(sum(told.values()))
+    assert len(found) > 10
+
+
+def test_a_migration_counts_the_ends_that_are_stored(store: Store) -> None:
+    world = ended_crowd(store)
+    counted_rows = sa.select(COUNT).where((COUNT.c.alerts != 0) | (COUNT.c.ended != 0)).order_by(*COUNT.primary_key)
+    with store.reading() as connection:
+        before = [tuple(row) for row in connection.execute(counted_rows)]
+    config = AlembicConfig()
+    config.set_main_option("script_location", "incidents:migrations")
+    for step, to in ((command.downgrade, "0020"), (command.upgrade, "head")):
+        with store.writing() as connection:
+            config.attributes["connection"] = connection
+            step(config, to)
+    with store.reading() as connection:
+        assert [tuple(row) for row in connection.execute(counted_rows)] == before
+    assert sum(row[-1] for row in before) > 20
+    assert world.only().members.alerts == sum(row[-2] for row in before)
+
+
+def run_texts(world: World, as_of: datetime | None) -> list[tuple[str, str, int]]:
+    """First alert, name and number of each unbroken run of one name, from each alert by itself."""
+    with world.store.reading() as connection:
+        query = sa.select(OCCURRENCE).where(OCCURRENCE.c.id.in_(members_at(connection, world.only().id, as_of)))
+        rows = connection.execute(query.order_by(OCCURRENCE.c.starts_at, OCCURRENCE.c.id)).all()
+    known = [row for row in rows if as_of is None or row.recorded_at <= as_of]
+    runs = [list(alike) for _, alike in groupby(known, key=lambda row: row.name)]
+    return sorted((f"r{min(row.id for row in run)}", run[0].name, len(run)) for run in runs)
+
+
+def lines(world: World, as_of: datetime | None) -> list[Line]:
+    with world.store.reading() as connection:
+        return crowds.runs(connection, world.only().id, as_of)
+
+
+def test_unbroken_runs_of_a_name_are_lines_whoever_else_has_alerts_then(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(crowds, "_AT_ONCE", 2)
+    world = ended_crowd(store)
+    for as_of in (None, instant("10:01:30"), instant("10:15")):
+        found = lines(world, as_of)
+        told = [(one.id, one.text.partition(" × ")[2].partition(",")[0] or one.text, one.count) for one in found]
+        expected = run_texts(world, as_of)
+        assert sorted((name, count) for name, _, count in told) == sorted((name, count) for name, _, count in expected)
+        assert all(said.startswith(name) for (_, said, _), (_, name, _) in zip(sorted(told), expected, strict=True))
+        assert [one.happened_at for one in found] == sorted(one.happened_at for one in found)
+        assert any(", " in one.text for one in found) == (as_of is None)
+
+
+@pytest.mark.parametrize("others", [False, True])
+def test_one_incidents_alerts_alone_are_counted_in_its_lines(store: Store, *, others: bool) -> None:
+    world = World(store).at("10:00").alertmanager(*(firing(f"h-{n}", since=f"09:5{n}:00") for n in range(6)))
+    incident = world.only()
+    if others:
+        world.at("10:00").alertmanager(firing("else-1", site=None, since="09:53:30", name="Elsewhere"))
+    with store.reading() as connection:
+        (line,) = crowds.runs(connection, incident.id, None)
+    assert (line.count, line.text) == (6, "6 × Down")
+
+
+def test_alternating_names_are_counted_by_stretch_and_lane(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = ended_crowd(store)
+    monkeypatch.setattr(crowds, "MARKS", 5)
+    found = lines(world, None)
+    assert sum(line.count for line in found) == world.only().members.alerts
+    assert all(line.happened_until is None or line.happened_until - line.happened_at <= timedelta(minutes=1)
+               for line in found)  # fmt: skip
+    assert len({(line.happened_at.replace(second=0), line.lane) for line in found}) == len(found)
+    assert any(" names, " in line.text for line in found)

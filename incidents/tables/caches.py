@@ -58,6 +58,7 @@ class AlertGroupRow(SQLModel, table=True):
     __table_args__ = (
         Index("alert_group_by_end", "group_key", "ends_at"),
         Index("alert_group_by_start", "group_key", "starts_at", "severity", "lane"),
+        Index("alert_group_by_gravity", "group_key", "severity", "starts_at", "ends_at"),
     )
 
 
@@ -90,6 +91,11 @@ class IncidentRow(SQLModel, table=True):
     """Names of its alerts, the first fifty: the signals that links are weighed with."""
     version: int
     provenance: str | None = None
+    mark: int = Field(default=0, sa_column=Column(BigInteger, nullable=False, server_default="0"))
+    """Another number at random after each fold: what was derived from the members holds while it is the same.
+
+    0 where it was folded before there were marks.
+    """
 
     __table_args__ = (
         Index("incident_by_group", "group_key", "since"),

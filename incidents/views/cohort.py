@@ -109,7 +109,7 @@ def lengths(incidents: Iterable[Incident], name: str, now: datetime) -> list[tup
     since = next(since for called, since, _ in measurements.PAIRS if called == name)
     found = []
     for incident in incidents:
-        measured = next(m for m in measurements.measure(incident) if m.name == name)
+        measured = measurements.measured(incident, name)
         if measured.outcome == "recorded" and measured.seconds is not None:
             most = measured.seconds if measured.seconds_max is None else measured.seconds_max
             found.append((incident, Length((measured.seconds + most) / 2)))

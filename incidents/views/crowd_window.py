@@ -18,7 +18,8 @@ from incidents.bulk import chunks
 from incidents.counting import MEMBER
 from incidents.entries import OCCURRENCE
 from incidents.grouping import GROUP
-from incidents.model import Lane, Occurrence
+from incidents.lanes import lane_of
+from incidents.model import Lane, Occurrence, Severity
 from incidents.records import occurrence_of
 from incidents.tables import micros
 from incidents.views.crowds import density
@@ -40,29 +41,38 @@ class Crowd:
     density: Density | None
     """How many began when; None where each that began in the window is among the shown."""
     standing: Mapping[Lane, int]
-    """How many more were on from before the window, by lane: of the incident's own group, neither shown nor counted."""
+    """How many more were on from before the window, by lane: neither shown nor counted."""
 
 
 def crowd(connection: sa.Connection, row: Any, since: datetime, until: datetime) -> Crowd:  # noqa: ANN401  # IncidentRow's columns
     """The crowd of an incident as it is now: one by one what began in the window where that is few enough."""
     counts = density(connection, row.id, since, until)
-    standing = _standing(connection, row, since)
-    before = occurrences(connection, row.id, [one.id for one in standing[:STANDING]])
-    left = Counter(one.lane for one in standing[STANDING:])
+    before = occurrences(connection, row.id, _standing(connection, row, since))
+    left = Counter(counting.standing(connection, row.id, since))
+    left.subtract(lane_of(one) for one in before)
+    left = +left
     if counts.total > FEW:
         return Crowd((*before, *occurrences(connection, row.id, gravest(connection, row, counts))), counts, left)
     return Crowd((*before, *_begun(connection, row.id, since, until)), None, left)
 
 
-def _standing(connection: sa.Connection, row: Any, since: datetime) -> list[Any]:  # noqa: ANN401  # IncidentRow's columns
-    """Ids and lanes of the members of the incident's group that were on at an instant, the gravest first."""
-    before = sa.select(GROUP.c.occurrence_id.label("id"), GROUP.c.lane).where(
-        GROUP.c.group_key == row.group_key,
-        GROUP.c.ends_at > micros(since),
-        GROUP.c.starts_at < micros(since),
-        is_member(row.id),
-    )
-    return list(connection.execute(before.order_by(GROUP.c.severity.desc(), GROUP.c.starts_at)))
+def _standing(connection: sa.Connection, row: Any, since: datetime) -> list[str]:  # noqa: ANN401  # IncidentRow's columns
+    """Ids of the first of the gravest members of the incident's group that were on at an instant."""
+    found: list[str] = []
+    # One severity after the other, so that the index gives the first of each and the others are not looked at.
+    for severity in sorted(Severity, key=lambda each: -each.rank):
+        before = sa.select(GROUP.c.occurrence_id).where(
+            GROUP.c.group_key == row.group_key,
+            GROUP.c.severity == severity.rank,
+            GROUP.c.starts_at < micros(since),
+            GROUP.c.ends_at > micros(since),
+            is_member(row.id),
+        )
+        room = STANDING - len(found)
+        found += connection.execute(before.order_by(GROUP.c.starts_at).limit(room)).scalars()
+        if len(found) == STANDING:
+            break
+    return found
 
 
 def gravest(connection: sa.Connection, row: Any, counts: Density) -> list[str]:  # noqa: ANN401  # IncidentRow's columns

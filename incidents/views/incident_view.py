@@ -33,11 +33,16 @@ from incidents.timeline import Known, Sentence
 from incidents.views import cascades, crowd_window
 from incidents.views.crowd_window import Crowd
 from incidents.views.crowds import MARKS, density, runs, with_kept
+from incidents.views.kept import Kept
 from incidents.views.series import credits_of, grid_series, series
 from incidents.views.view import Bar, Coverage, Density, Dropped, Gap, IncidentView, Line, Series, Trace
 
 MANY = 1000
 """Above that a figure is drawn from the caches, and holds what its window shows alone."""
+
+_RUNS: Kept[Sequence[Line]] = Kept(8)
+_FIRST: Kept[Sequence[Occurrence]] = Kept(32)
+"""What is derived from all of a crowd, by its incident and the mark of that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +102,7 @@ class _Gathering:
         bars += [timeline.bar(item.occurrence, links.get(item.occurrence.id), alert=False) for item in context]
         own = timeline.entry_lines(log, self.sentence)
         long = here * 2 - row.alerts_on > MARKS
-        lines = self._lines(row.id, own, alerts, context, crowded=crowded or long or quick)
+        lines = self._lines(row, own, alerts, context, crowded=crowded or long or quick)
         lines = sorted((*lines, *timeline.sum_lines(kept)), key=timeline.place)
         counts = self._density(row.id, crowd, kept, shown, since, until)
         series = tuple(found for site in sites for found in self._series(site, since, until))
@@ -301,15 +306,31 @@ class _Gathering:
         }
 
     def _lines(
-        self, incident: str, own: list[Line], alerts: Sequence[Known], context: Iterable[Known], *, crowded: bool
+        self,
+        row: Any,  # noqa: ANN401  # IncidentRow's columns
+        own: list[Line],
+        alerts: Sequence[Known],
+        context: Iterable[Known],
+        *,
+        crowded: bool,
     ) -> list[Line]:
         found = [line for item in context for line in timeline.occurrence_lines(item)] + own
         if crowded and self.asked.lines:
-            found += runs(self.connection, incident, self.asked.as_of)
+            found += self._runs(row)
         elif not crowded:
             found += [line for item in alerts for line in timeline.occurrence_lines(item)]
         shown = (line for line in found if line.happened_at <= self.as_of or not self.asked.as_of)
         return sorted(shown, key=timeline.place)
+
+    def _runs(self, row: Any) -> Sequence[Line]:  # noqa: ANN401  # IncidentRow's columns
+        """A crowd's counted lines: of now they are kept while the incident has the same mark."""
+
+        def counted() -> Sequence[Line]:
+            return runs(self.connection, row.id, self.asked.as_of)
+
+        if self.asked.as_of is not None or not row.mark:
+            return counted()
+        return _RUNS.get((row.id, row.mark), counted)
 
     def _crowd(self, row: Any, since: datetime, until: datetime) -> Crowd:  # noqa: ANN401  # IncidentRow's columns
         """What stands for a crowd in a window: now from the caches, at another moment from what was said by then."""
@@ -336,12 +357,7 @@ class _Gathering:
     ) -> Cascade:
         """The steps of the whole incident; `alerts` is None where they are a crowd."""
         if alerts is None:
-            names = cascades.first_alerts(self.connection, row)
-            alerts = (
-                crowd_window.occurrences(self.connection, row.id, names)
-                if self.asked.as_of is None
-                else [item.occurrence for item in self._known(names)]
-            )
+            alerts = self._first_alerts(row)
         linked = {link.id for link in incident.links if link.state != "rejected"}
         others = [(lane_of(item.occurrence), item.occurrence) for item in context if item.occurrence.id in linked]
         weather = [
@@ -362,6 +378,16 @@ class _Gathering:
             providers=[one for lane, one in others if lane == "providers"],
         )
         return cascade_of(incident, found)
+
+    def _first_alerts(self, row: Any) -> Sequence[Occurrence]:  # noqa: ANN401  # IncidentRow's columns
+        """Of a crowd the alerts that may be steps."""
+        if self.asked.as_of is not None:
+            return [item.occurrence for item in self._known(cascades.first_alerts(self.connection, row))]
+
+        def found() -> Sequence[Occurrence]:
+            return crowd_window.occurrences(self.connection, row.id, cascades.first_alerts(self.connection, row))
+
+        return _FIRST.get((row.id, row.mark), found) if row.mark else found()
 
     def _series(self, site: Site, since: datetime, until: datetime) -> list[Series]:
         near = series(self.connection, site, since, until, as_of=self.as_of, config=self.config)

@@ -34,6 +34,7 @@ from incidents.statements import READING
 from incidents.tables import KeyRow, instant, micros
 from incidents.views.crowds import bin_seconds
 from incidents.views.finding import found_by
+from incidents.views.folded import read_folded
 from incidents.views.now_view import NowView, SiteStrip
 from incidents.views.series import WEATHER, credits_of, series
 from incidents.views.source_view import QuarantineRow, SourceHealth
@@ -85,7 +86,7 @@ def list_incidents(connection: sa.Connection, wanted: IncidentFilter, limit: int
     names = list(
         connection.execute(query.order_by(INCIDENT.c.opened_at.desc(), INCIDENT.c.id.desc()).limit(limit)).scalars()
     )
-    found = entries.read_incidents(connection, names)
+    found = read_folded(connection, names)
     return [found[name] for name in names]
 
 
@@ -388,6 +389,11 @@ def list_deliveries(
 def quarantine_rows(rows: Sequence[Any]) -> tuple[QuarantineRow, ...]:
     """Quarantined deliveries as pages show them."""
     return tuple(QuarantineRow(receipt_of(r.id), r.source, r.received_at, r.reason or "", r.size) for r in rows)
+
+
+def alerts_in(connection: sa.Connection, incident: str) -> int | None:
+    """How many alerts an incident has; None where there is none of this id."""
+    return connection.execute(sa.select(INCIDENT.c.alerts).where(INCIDENT.c.id == incident)).scalar()
 
 
 def alerts_of(connection: sa.Connection, incident: str, *, after: str, limit: int) -> list[Occurrence]:

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
-from incidents import entries, provider_lag
+from incidents import provider_lag
 from incidents.config import Config
 from incidents.deliveries import DELIVERY
 from incidents.entries import INCIDENT, OCCURRENCE
@@ -25,6 +25,7 @@ from incidents.redaction import redact
 from incidents.statements import READING
 from incidents.views import cohort
 from incidents.views.cohort import Cohort, Member, SiteHours
+from incidents.views.folded import read_folded
 from incidents.views.overview import titles_of
 from incidents.views.series import NEAR_KM
 
@@ -58,7 +59,7 @@ def read_review(connection: sa.Connection, config: Config, asked: ReviewAsked) -
     total = len(rows)
     if total == MOST:
         total = connection.execute(sa.select(sa.func.count()).select_from(INCIDENT).where(*wanted)).scalar_one()
-    read = entries.read_incidents(connection, [row.id for row in rows])
+    read = read_folded(connection, [row.id for row in rows])
     members = tuple(Member(read[row.id], redact(row.names[0]) if row.names else None) for row in reversed(rows))
     incidents = [member.incident for member in members]
     since = max(asked.since, asked.until - LONGEST)

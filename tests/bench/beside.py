@@ -116,7 +116,7 @@ def _row(
 ) -> Row:
     rates = [[run.acknowledged if what == "acknowledged" else run.visible for run in runs] for runs in pair]
     return Row(
-        part=f"11. Side by side: alerts {what}",
+        part=f"12. Side by side: alerts {what}",
         what=f"{names[0]}, {size} alert{'s' if size > 1 else ''} a message",
         value=median(rates[0]),
         unit="/s",
@@ -147,4 +147,4 @@ def _cost(what: str, runs: Sequence[Run]) -> str:
 
 
 def _absent(name: str, why: str) -> Row:
-    return Row("11. Side by side: not measured", f"{name}: {why}", 0.0, "")
+    return Row("12. Side by side: not measured", f"{name}: {why}", 0.0, "")

@@ -74,7 +74,7 @@ def _stored(plan: Plan, home: Path, events: int) -> list[Row]:
             window = (since - LEAD, since + filling.SPAN)
             rows = [_figure(plan, running, store, incident, window=window, events=events)]
             if events == MARKS:
-                rows += _composing(plan, _view(store, incident, window))
+                rows += _composing(plan, view_of(store, incident, window))
     finally:
         running.kill9()
     return rows
@@ -90,7 +90,7 @@ def _figure(
     bare = (
         aggregation(store, incident, window)
         if is_binned
-        else lambda: orjson.dumps(incident_figure(_view(store, incident, window), width=WIDTH))
+        else lambda: orjson.dumps(incident_figure(view_of(store, incident, window), width=WIDTH))
     )
     ours: list[float] = []
     floor: list[float] = []
@@ -140,7 +140,7 @@ def aggregation(
     return lambda: connection.execute(AGGREGATION, asked).fetchall()
 
 
-def _view(store: Store, incident: str, window: tuple[datetime, datetime]) -> IncidentView:
+def view_of(store: Store, incident: str, window: tuple[datetime, datetime]) -> IncidentView:
     with store.reading() as connection:
         config = configured.load(connection)
         asked = Asked(clock.now(), since=window[0], until=window[1])

@@ -10,9 +10,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
+
+import sqlalchemy as sa
 
 from incidents import deliveries, fold, instants, records
 from incidents.bulk import insert_many
@@ -33,6 +36,8 @@ SPAN = timedelta(hours=6)
 LASTS = timedelta(minutes=12)
 IN_ONE_DELIVERY = 100
 BATCH = 10_000
+TOGETHER = 100
+"""Incidents of one transaction, where there are many."""
 ON_IN = 5
 """One alert in so many is still on."""
 RUN = 40
@@ -69,27 +74,73 @@ class _Batch:
 
 def fill(store: Store, alerts: int, since: datetime) -> str:
     """Store an incident of this many alerts that began from `since` on, on SQLite; its id."""
-    incident = _open(store, since)
+    with store.writing() as connection:
+        incident = _open(store, connection, since)
     for batch in _batches(alerts, since):
-        with store.writing() as connection:
-            # Ids are hashes, so every page of an index is hot: keep them, and write them back now and then only.
-            connection.exec_driver_sql("PRAGMA cache_size=-400000")
-            connection.exec_driver_sql("PRAGMA wal_autocheckpoint=100000")
-            for table, rows in (
-                (DELIVERY, batch.deliveries),
-                (STAMP, batch.stamps),
-                (EVENT, batch.events),
-                (OCCURRENCE, batch.occurrences),
-                (GROUP, batch.groups),
-            ):
-                insert_many(connection, table, rows)
-            changes = Changes(store, connection, batch.alerts[-1].starts_at)
-            changes.join(incident, batch.alerts, MEMBER_ACTOR)
-            changes.settle()
+        with _filling(store) as connection:
+            _write(store, connection, incident, batch)
     return incident
 
 
-def _open(store: Store, since: datetime) -> str:
+def fill_many(store: Store, incidents: int, alerts: int, since: datetime, over: timedelta) -> list[str]:
+    """Store so many incidents of so many alerts each, begun evenly over a time, on SQLite; their ids, oldest first.
+
+    Each has a note with a word that many share and one that no other has; all but the last hundredth are resolved.
+    """
+    names = []
+    for first in range(0, incidents, TOGETHER):
+        with _filling(store) as connection:
+            for number in range(first, min(first + TOGETHER, incidents)):
+                begins = since + over / incidents * number
+                name = _open(store, connection, begins)
+                for batch in _batches(alerts, begins, first=number * alerts, span=over / incidents / 2, is_on=False):
+                    _write(store, connection, name, batch)
+                _tell(store, connection, name, number, begins, is_over=number < incidents * 0.99)
+                names.append(name)
+    return names
+
+
+@contextmanager
+def _filling(store: Store) -> Iterator[sa.Connection]:
+    """A write transaction in which pages of an index are kept: ids are hashes, so every one of them is hot."""
+    with store.writing() as connection:
+        connection.exec_driver_sql("PRAGMA cache_size=-400000")
+        connection.exec_driver_sql("PRAGMA wal_autocheckpoint=100000")
+        yield connection
+
+
+def rare(number: int) -> str:
+    """The word that the note of one incident alone has."""
+    return f"rack{number:06d}x"
+
+
+def _tell(  # what one note is made of
+    store: Store, connection: sa.Connection, incident: str, number: int, at: datetime, *, is_over: bool
+) -> None:
+    part = ("pump", "fan", "feed", "valve")[number % 4]
+    at += LASTS
+    changes = Changes(store, connection, at)
+    changes.append(Draft(incident, "note", {"text": f"The {part} of {rare(number)} was looked at"}, "user:ana", at))
+    if is_over:
+        changes.append(Draft(incident, "status_changed", {"status": "resolved"}, "user:ana", at))
+    changes.settle()
+
+
+def _write(store: Store, connection: sa.Connection, incident: str, batch: _Batch) -> None:
+    for table, rows in (
+        (DELIVERY, batch.deliveries),
+        (STAMP, batch.stamps),
+        (EVENT, batch.events),
+        (OCCURRENCE, batch.occurrences),
+        (GROUP, batch.groups),
+    ):
+        insert_many(connection, table, rows)
+    changes = Changes(store, connection, batch.alerts[-1].starts_at)
+    changes.join(incident, batch.alerts, MEMBER_ACTOR)
+    changes.settle()
+
+
+def _open(store: Store, connection: sa.Connection, since: datetime) -> str:
     form = _form(*NAMES[0], since, is_on=True)
     params = {
         "title": f"Sacramento: {form.seen.title}",
@@ -100,26 +151,29 @@ def _open(store: Store, since: datetime) -> str:
         "reason": "5 alerts within 10 min",
         "alert": fold.subject_id(SOURCE, _mark(0)),
     }
-    with store.writing() as connection:
-        changes = Changes(store, connection, since)
-        incident = changes.open(Draft("", "opened", params, "rule:burst@1", since), name_base(since, "", [SITE]))
-        changes.settle()
+    changes = Changes(store, connection, since)
+    incident = changes.open(Draft("", "opened", params, "rule:burst@1", since), name_base(since, "", [SITE]))
+    changes.settle()
     assert incident
     return incident
 
 
-def _batches(alerts: int, since: datetime) -> Iterator[_Batch]:
-    forms = [[_form(name, severity, since, is_on=is_on) for is_on in (False, True)] for name, severity in NAMES]
-    ids, step = DeliveryIds(), SPAN / alerts
-    for first in range(0, alerts, BATCH):
+def _batches(
+    alerts: int, since: datetime, *, first: int = 0, span: timedelta = SPAN, is_on: bool = True
+) -> Iterator[_Batch]:
+    """Alerts numbered from `first` on; with `is_on` one in `ON_IN` is still on."""
+    forms = [[_form(name, severity, since, is_on=on) for on in (False, True)] for name, severity in NAMES]
+    ids, step = DeliveryIds(), span / alerts
+    for begun in range(0, alerts, BATCH):
         batch = _Batch([], [], [], [], [], [])
-        for number in range(first, min(alerts, first + BATCH)):
+        for number in range(begun, min(alerts, begun + BATCH)):
             starts_at = since + number * step
             if number % IN_ONE_DELIVERY == 0:
                 count = min(IN_ONE_DELIVERY, alerts - number)
                 received_at = starts_at + count * step
                 _deliver(batch, ids.next(received_at), received_at, count)
-            _add(batch, forms[number // RUN % len(forms)][number % ON_IN == 0], number, starts_at)
+            form = forms[number // RUN % len(forms)][is_on and number % ON_IN == 0]
+            _add(batch, form, first + number, starts_at)
         yield batch
 
 

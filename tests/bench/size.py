@@ -30,7 +30,7 @@ TRIES = 15
 CONNECTIONS = 64
 SIZES = (1, 100)
 PATIENCE = 600.0
-PART = "12. Size: {events:,} events stored, beside {few:,}"
+PART = "13. Size: {events:,} events stored, beside {few:,}"
 
 
 def measure(plan: Plan, cluster: Cluster) -> list[Row]:

@@ -1,0 +1,130 @@
+"""The process that makes files: takes one work after the other, and tells how far it is.
+
+Frames either way, on its standard input and output, are a length of four bytes and so many bytes: pickled works
+from the service, JSON from here. It ends with its input, so that it never outlives the service, also in the middle.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import pickle
+import queue
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import BinaryIO
+
+import orjson
+
+from incidents.acts import NotFoundError
+from incidents.store import Store
+from service.log import set_up_log
+
+log = logging.getLogger(__name__)
+
+LENGTH = 4
+"""Bytes of a frame's length."""
+NICE = 15
+"""How much this process stands back behind intake when both want a core."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A file: its name, its media type, and its bytes."""
+
+    name: str
+    media: str
+    content: bytes
+
+
+class Desk:
+    """What a work has at hand: the store, opened when it is first asked for, and a word to whoever waits."""
+
+    def __init__(self, database: str, tell: Callable[[str], None]) -> None:
+        self._database, self.tell = database, tell
+
+    @cached_property
+    def store(self) -> Store:
+        """The record, to be read."""
+        return Store(self._database, readers=1)
+
+
+Work = Callable[[Desk], Made]
+"""What makes a file; sent from process to process, so a function of a module, with its arguments bound by `partial`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """The first frame: the database, whose address may hold a password and so stands on no command line."""
+
+    database: str
+    log_format: str
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A work, and where its file goes."""
+
+    work: Work
+    path: str
+
+
+def perform(task: Task, desk: Desk) -> dict[str, object]:
+    """Make one file and say what became of it: `{"done": …}`, `{"missing": why}` or `{"failed": why}`."""
+    try:
+        made = task.work(desk)
+        Path(task.path).write_bytes(made.content)
+    except NotFoundError as error:
+        return {"missing": str(error)}
+    except Exception as error:  # a job boundary: whoever waits is told, and the next work is done
+        log.exception("a file could not be made")
+        # The text of a fault could hold a stranger's words; its type must do.
+        return {"failed": f"it could not be made: {type(error).__name__}; it was logged"}
+    return {"done": {"name": made.name, "media": made.media, "size": len(made.content)}}
+
+
+def _frames(pipe: BinaryIO) -> Iterator[bytes]:
+    while len(head := pipe.read(LENGTH)) == LENGTH:
+        size = int.from_bytes(head)
+        body = pipe.read(size)
+        if len(body) < size:
+            return
+        yield body
+
+
+def _read(pipe: BinaryIO, tasks: queue.SimpleQueue[bytes]) -> None:
+    for body in _frames(pipe):
+        tasks.put(body)
+    # The service is gone: nobody waits for what is being made.
+    os._exit(0)
+
+
+def main() -> None:
+    """Work until the input ends."""
+    with contextlib.suppress(OSError):
+        os.nice(NICE)
+    # What a library prints must not stand between frames.
+    told, sys.stdout = os.fdopen(os.dup(1), "wb"), sys.stderr
+    os.dup2(2, 1)
+
+    def tell(message: dict[str, object]) -> None:
+        body = orjson.dumps(message)
+        told.write(len(body).to_bytes(LENGTH) + body)
+        told.flush()
+
+    tasks: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    threading.Thread(target=_read, args=(sys.stdin.buffer, tasks), daemon=True).start()
+    setup: Setup = pickle.loads(tasks.get())  # noqa: S301  # from the service itself, over its own pipe
+    set_up_log(setup.log_format)
+    desk = Desk(setup.database, lambda step: tell({"step": step}))
+    while True:
+        tell(perform(pickle.loads(tasks.get()), desk))  # noqa: S301  # as above
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,227 @@
+"""Jobs: what takes long is made in a process of its own, can be watched and cancelled, and its end harms nobody."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dashboards.job_page import words_of
+from incidents.acts import NotFoundError
+from incidents.store import Store
+from service import jobs
+from service.job_process import Work
+from service.jobs import BusyError, Job, JobError, Jobs, address_of
+from tests import works
+from tests.senders import KEY, ago, alert, message, served
+from tests.servers import ADMIN_TOKEN, Barograph
+from tests.window import Window
+
+ANA = "user:ana"
+
+
+@pytest.fixture
+async def running(tmp_path: Path) -> AsyncIterator[Jobs]:
+    """Jobs on an empty record, as the service runs them."""
+    with closing(Store(f"sqlite:///{tmp_path / 'jobs.db'}")) as store:
+        await asyncio.to_thread(store.migrate)
+        one = Jobs(address_of(store), "text")
+        task = asyncio.get_running_loop().create_task(one.run())
+        yield one
+        task.cancel()
+        await asyncio.wait([task])
+
+
+def ask(running: Jobs, work: Work) -> Job:
+    return running.submit(ANA, "a file", work)
+
+
+async def until(path: Path) -> int:
+    """The pid that a work has written."""
+
+    def written() -> int:
+        end = time.monotonic() + 60
+        while not (path.exists() and path.read_text()) and time.monotonic() < end:
+            time.sleep(0.02)
+        return int(path.read_text())
+
+    return await asyncio.to_thread(written)
+
+
+async def test_a_file_is_made_beside_the_service(running: Jobs) -> None:
+    one, other = ask(running, partial(works.say, "first")), ask(running, partial(works.say, "second"))
+    assert (running.before(one), running.before(other)) == (0, 1)
+    assert await running.made(one) == b"first, 0 incidents"
+    assert await running.made(other) == b"second, 0 incidents"
+    assert (one.state, one.name, one.media, one.size) == ("done", "said.txt", "text/plain", 18)
+
+
+async def test_a_job_is_cancelled_at_once_and_the_next_one_is_made(running: Jobs, tmp_path: Path) -> None:
+    one, waiting = ask(running, partial(works.sleep, str(tmp_path / "pid"))), ask(running, partial(works.say, "never"))
+    last = ask(running, partial(works.say, "last"))
+    pid = await until(tmp_path / "pid")
+    assert (one.state, one.step) == ("running", "sleeping")
+    running.cancel(waiting)
+    running.cancel(one)
+    with pytest.raises(JobError, match="cancelled"):
+        await running.made(one)
+    assert await running.made(last) == b"last, 0 incidents"
+    assert (one.state, waiting.state) == ("cancelled", "cancelled")
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+    running.cancel(last)
+    assert last.state == "done"
+
+
+async def test_a_killed_process_costs_one_job_and_says_so(running: Jobs) -> None:
+    killed, after = ask(running, works.be_killed), ask(running, partial(works.say, "after"))
+    with pytest.raises(JobError, match=r"ended in the middle \(signal 9\); ask for it again"):
+        await running.made(killed)
+    assert await running.made(after) == b"after, 0 incidents"
+
+
+async def test_a_fault_tells_its_type_alone_and_what_is_missing_is_told(running: Jobs) -> None:
+    failed, missed = ask(running, works.fail), ask(running, works.miss)
+    with pytest.raises(JobError, match="KeyError; it was logged") as told:
+        await running.made(failed)
+    assert "stranger" not in str(told.value)
+    with pytest.raises(NotFoundError, match="no incident x"):
+        await running.made(missed)
+
+
+async def test_how_many_wait_is_bounded_and_each_is_its_askers_alone(
+    running: Jobs, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(jobs, "MOST_WAITING", 2)
+    first = ask(running, partial(works.sleep, str(tmp_path / "pid")))
+    await until(tmp_path / "pid")
+    waiting = [ask(running, partial(works.say, "x")) for _ in range(2)]
+    with pytest.raises(BusyError, match="come back"):
+        ask(running, partial(works.say, "x"))
+    with pytest.raises(NotFoundError):
+        running.find(first.id, "user:ben")
+    for job in (first, *waiting):
+        running.cancel(running.find(job.id, ANA))
+
+
+async def test_what_was_made_is_kept_for_a_while_and_no_longer(running: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "MOST_KEPT", 1)
+    made = [ask(running, partial(works.say, str(n))) for n in range(3)]
+    await running.made(made[-1])
+    assert running.find(made[-1].id, ANA) is made[-1]
+    for old in made[:2]:
+        with pytest.raises(NotFoundError):
+            running.find(old.id, ANA)
+        assert not old.path.exists()
+
+
+async def test_too_long_a_job_is_ended(running: Jobs, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(jobs, "PATIENCE_SECONDS", 3.0)
+    with pytest.raises(JobError, match="longer than 3 s"):
+        await running.made(ask(running, partial(works.sleep, str(tmp_path / "pid"))))
+
+
+async def test_the_end_of_the_service_ends_what_is_being_made(tmp_path: Path) -> None:
+    with closing(Store(f"sqlite:///{tmp_path / 'jobs.db'}")) as store:
+        store.migrate()
+        one = Jobs(address_of(store), "text")
+    task = asyncio.get_running_loop().create_task(one.run())
+    job = ask(one, partial(works.sleep, str(tmp_path / "pid")))
+    pid = await until(tmp_path / "pid")
+    task.cancel()
+    with pytest.raises(JobError, match="the service is ending"):
+        await one.made(job)
+    await asyncio.wait([task])
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+    assert not job.path.parent.exists()
+
+
+def test_each_state_has_its_words() -> None:
+    assert words_of("waiting", "", "", 0) == "Waiting for its turn."
+    assert words_of("waiting", "", "", 1) == "Waiting. One other is made before it."
+    assert words_of("waiting", "", "", 3) == "Waiting. 3 others are made before it."
+    assert words_of("running", "drawing", "", 0) == "Being made: drawing."
+    assert words_of("failed", "", "it was ended", 0) == "There will be no file: it was ended."
+
+
+# --- served ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Barograph]:
+    with served(tmp_path_factory.mktemp("jobs")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def incident(service: Barograph) -> str:
+    """An incident of more alerts than are drawn in the service's own process."""
+    alerts = [alert(f"check-{n}", ago(minutes=120, seconds=n), datacenter="elsewhere") for n in range(600)]
+    service.read(service.send("am", {**message(*alerts), "groupKey": "crowd"}, KEY))
+    name = str(service.json("/api/v1/incidents?q=crowd")["items"][0]["id"])
+    service.post(f"/api/v1/incidents/{name}/status", {"status": "resolved"})
+    return name
+
+
+def ended(service: Barograph, path: str) -> dict[str, Any]:
+    """A job once it has ended, however busy the machine is."""
+
+    def asked() -> dict[str, Any] | None:
+        told: dict[str, Any] = service.json(f"{path}?wait=10")
+        return told if told["ended_at"] else None
+
+    found = service.until(asked, 90)
+    assert found
+    return found
+
+
+def test_an_export_is_the_same_whoever_makes_it(service: Barograph, incident: str) -> None:
+    path = f"/api/v1/incidents/{incident}/export.svg?theme=dark"
+    waited = service.get(path)
+    assert (waited.status, waited.headers["Content-Type"]) == (200, "image/svg+xml; charset=utf-8")
+    assert "filename=" in waited.headers["Content-Disposition"]
+    told = service.get(path, headers={"Prefer": "respond-async"})
+    assert told.status == 202
+    job = ended(service, told.headers["Location"])
+    assert (job["state"], job["words"], job["size"]) == ("done", "It is there.", len(waited.body))
+    assert service.get(job["file"]).body == waited.body
+    again = service.get(path, headers={"If-None-Match": waited.headers["ETag"]})
+    assert again.status == 304
+
+
+def test_what_is_missing_and_whose_it_is_not_is_not_found(service: Barograph) -> None:
+    assert service.get("/api/v1/incidents/none/export.svg").status == 404
+    told = service.get("/api/v1/incidents/none/export.svg", headers={"Prefer": "respond-async"})
+    job = ended(service, told.headers["Location"])
+    assert (job["state"], job["file"]) == ("failed", None)
+    assert service.get(f"/api/v1/jobs/{job['id']}/file").status == 404
+    assert service.get("/api/v1/jobs/none").status == 404
+    assert service.get("/jobs/none").status == 404
+
+
+def test_a_job_is_cancelled_by_the_api(service: Barograph, incident: str) -> None:
+    export = f"/api/v1/incidents/{incident}/export.pdf"
+    told = [service.get(export, headers={"Prefer": "respond-async"}).json() for _ in range(3)]
+    last = service.call("DELETE", f"/api/v1/jobs/{told[-1]['id']}").json()
+    assert last["state"] == "cancelled"
+    problem = service.get(f"/api/v1/jobs/{last['id']}/file")
+    assert (problem.status, problem.json()["type"]) == (500, "about:blank#not-made")
+    assert "cancelled" in problem.json()["detail"]
+
+
+def test_the_page_says_how_far_it_is_and_opens_the_file(browser: Window, service: Barograph, incident: str) -> None:
+    told = service.get(f"/api/v1/incidents/{incident}/export.html", headers={"Prefer": "respond-async"}).json()
+    page = browser.open(f"{service.url}/jobs/{told['id']}", token=ADMIN_TOKEN)
+    page.wait_for_url("**/file")
+    assert page.locator("svg").count() == 1
+    page.goto(f"{service.url}/jobs/{told['id']}")
+    assert page.locator("[data-job-words]").inner_text() == "It is there."
+    assert page.get_by_role("link", name="Save it").is_visible()

@@ -1,0 +1,48 @@
+"""Works for the tests of jobs: functions of a module, so that the process of the jobs finds them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+from incidents.acts import NotFoundError
+from incidents.views import overview
+from incidents.views.overview import IncidentFilter
+from service.job_process import Desk, Made
+
+
+def say(words: str, desk: Desk) -> Made:
+    """A file with these words and how many incidents there are."""
+    sys.stdout.write("what a library prints is no answer\n")
+    os.write(1, b"nor what it writes itself\n")
+    desk.tell("counting")
+    with desk.store.reading() as connection:
+        count = len(overview.list_incidents(connection, IncidentFilter(), 10))
+    return Made("said.txt", "text/plain", f"{words}, {count} incidents".encode())
+
+
+def sleep(begun: str, desk: Desk) -> Made:
+    """Begin, and never end by itself."""
+    desk.tell("sleeping")
+    Path(begun).write_text(str(os.getpid()))
+    time.sleep(600)
+    return Made("never.txt", "text/plain", b"")
+
+
+def be_killed(_: Desk) -> Made:
+    """End in the middle, as when a machine is short of memory."""
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError("unreachable")
+
+
+def fail(_: Desk) -> Made:
+    """A fault, which says a stranger's words."""
+    raise KeyError("a stranger's words")
+
+
+def miss(_: Desk) -> Made:
+    """What it is about is not there."""
+    raise NotFoundError("there is no incident x")
