@@ -13,7 +13,7 @@ from incidents.feeds.polls import Came
 from incidents.formats import addresses
 from incidents.model import Request
 from service import clock
-from service.outbound import Fetched, FetchError
+from service.outside.outbound import Fetched, FetchError
 
 KEY = "{key}"
 """What stands for a source's secret in an address or a header."""

@@ -18,42 +18,35 @@ from incidents import configured
 from incidents.config import Config
 from incidents.deliveries import BODY_BOUND
 from incidents.store import Store
-from service import (
-    access_pages,
+from service import metrics, schedule
+from service.api import (
     audit_api,
     exports_api,
     grafana,
-    identity_provider,
-    inbox,
-    incident_forms,
-    jobs,
     jobs_api,
-    metrics,
     notices_api,
     occurrences_api,
     openapi,
-    people,
-    polling,
-    postmortem_pages,
-    recovering,
-    regrouping,
     reports_api,
-    review_pages,
-    saved_views,
-    schedule,
-    sending,
-    sharing,
-    sign_in,
-    source_pages,
     transcripts_api,
 )
-from service.access import Access
+from service.api.routes import ROUTES
 from service.apply import apply
 from service.asking import zones
 from service.auditing import AUDITING, Auditing
+from service.files import jobs
 from service.hub import Hub
-from service.inbox import BODIES, Bodies
+from service.identity import identity_provider, sign_in
+from service.identity.access import Access
+from service.identity.passwords import PASSWORDS, Passwords
+from service.identity.throttle import Guesses, Rates
 from service.instruments import Instruments
+from service.intake import inbox
+from service.intake.inbox import BODIES, Bodies
+from service.intake.spool import Spool
+from service.intake.spool_drain import SpoolDrain
+from service.intake.worker import Worker
+from service.intake.writer import Writer
 from service.keys import (
     ACCESS,
     CONFIG,
@@ -73,19 +66,24 @@ from service.keys import (
     Configured,
 )
 from service.listener import Listener
-from service.passwords import PASSWORDS, Passwords
+from service.outside import polling, recovering, sending
+from service.pages import (
+    access_pages,
+    incident_forms,
+    people,
+    postmortem_pages,
+    regrouping,
+    review_pages,
+    saved_views,
+    sharing,
+    source_pages,
+)
 from service.readiness import READINESS, Readiness, readyz
-from service.routes import ROUTES
 from service.seal import secret_key
 from service.settings import Settings
 from service.shell import SERVER, shell
-from service.spool import Spool
-from service.spool_drain import SpoolDrain
 from service.standby import Standby
-from service.throttle import Guesses, Rates
 from service.tracing import tracing_of
-from service.worker import Worker
-from service.writer import Writer
 
 log = logging.getLogger(__name__)
 

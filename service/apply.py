@@ -16,7 +16,8 @@ from incidents.config import LEAST_KEY_LENGTH, Config, ConfigError, config_of
 from incidents.configured import Step
 from incidents.proofs.signatures import secrets_in
 from incidents.store import Store
-from service import clock, file_keys
+from service import clock
+from service.identity import file_keys
 from service.seal import keep, open_all
 from service.toml_lines import line_of
 

@@ -24,7 +24,7 @@ from incidents.privacy import ALL, STRANGER, Asker
 from incidents.pulses import pulse
 from incidents.tables import instant, micros
 from service import clock
-from service.access import Identity
+from service.identity.access import Identity
 from service.keys import CONFIG, HUB, IDENTITY, PROVED, READERS, STANDBY, STORE, WORKER
 from service.standby import Standby
 

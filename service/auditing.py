@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from incidents import audit
 from incidents.store import Store
 from service import clock
-from service.access import Identity
+from service.identity.access import Identity
 
 MOST_KEPT = 1000
 """Different refusals that are told apart between two writings; the rest is one row for each act."""

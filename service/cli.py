@@ -15,25 +15,25 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 
-from service import (
-    cli_audit,
-    cli_backup,
-    cli_bundles,
-    cli_doctor,
-    cli_feeds,
-    cli_incidents,
-    cli_keys,
-    cli_notices,
-    cli_postmortems,
-    cli_reports,
-    cli_reread,
-    cli_retention,
-    cli_shares,
-    cli_sites,
-    cli_stories,
-    cli_users,
+from service.commands import (
+    audit,
+    backup,
+    bundles,
+    doctor,
+    feeds,
+    incidents,
+    keys,
+    notices,
+    postmortems,
+    reports,
+    reread,
+    retention,
+    shares,
+    sites,
+    stories,
+    users,
 )
-from service.terminal import (
+from service.commands.terminal import (
     CONFLICT,
     JSON_OPTION,
     NOT_FOUND,
@@ -146,8 +146,8 @@ def replay(story: Path, *, json_: bool, as_of: datetime | None, out: Path | None
 
     from incidents.store import Store
     from service import clock
+    from service.intake.replayed import outcome, outcome_text, write_exports
     from service.replay import Player, story_of
-    from service.replayed import outcome, outcome_text, write_exports
 
     with told(), tempfile.TemporaryDirectory() as folder:
         now = clock.now()
@@ -220,32 +220,32 @@ def rebuild() -> None:
 
 
 for command in (
-    cli_backup.backup,
-    cli_backup.restore,
-    cli_audit.audit,
-    cli_doctor.doctor,
-    cli_bundles.bundle,
-    cli_bundles.verify,
-    cli_postmortems.postmortem,
-    cli_reports.report,
-    cli_reread.reread,
-    cli_incidents.incident,
-    cli_incidents.export,
-    cli_keys.key,
-    cli_keys.token,
-    cli_keys.sign_in,
-    cli_notices.destination,
-    cli_notices.notice,
-    cli_shares.share,
-    cli_feeds.backfill,
-    cli_feeds.import_,
-    cli_feeds.recover,
-    cli_sites.site,
-    cli_stories.story,
-    cli_retention.retention,
-    cli_retention.hold,
-    cli_users.user,
-    cli_users.users,
-    cli_users.session,
+    backup.backup,
+    backup.restore,
+    audit.audit,
+    doctor.doctor,
+    bundles.bundle,
+    bundles.verify,
+    postmortems.postmortem,
+    reports.report,
+    reread.reread,
+    incidents.incident,
+    incidents.export,
+    keys.key,
+    keys.token,
+    keys.sign_in,
+    notices.destination,
+    notices.notice,
+    shares.share,
+    feeds.backfill,
+    feeds.import_,
+    feeds.recover,
+    sites.site,
+    stories.story,
+    retention.retention,
+    retention.hold,
+    users.user,
+    users.users,
+    users.session,
 ):
     main.add_command(command)

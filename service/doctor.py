@@ -27,8 +27,8 @@ from incidents.proofs.repeats import REPEATED
 from incidents.store import Store
 from incidents.views import condition
 from service import clock, durability
-from service.access import KEY
 from service.apply import config_in, read_file
+from service.identity.access import KEY
 from service.settings import Settings
 
 LEAST_ROOM = 1024**3

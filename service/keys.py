@@ -9,16 +9,16 @@ from aiohttp import web
 
 from incidents.config import Config
 from incidents.store import Store
-from service.access import Access, Identity
 from service.hub import Hub
+from service.identity.access import Access, Identity
+from service.identity.throttle import Rates
 from service.instruments import Instruments
+from service.intake.spool import Spool
+from service.intake.worker import Worker
+from service.intake.writer import Writer
 from service.settings import Settings
-from service.spool import Spool
 from service.standby import Standby
-from service.throttle import Rates
 from service.tracing import Tracing
-from service.worker import Worker
-from service.writer import Writer
 
 
 @dataclass(slots=True)

@@ -28,11 +28,11 @@ from incidents.views.source_view import FeedHealth, Spooled
 from service import clock
 from service.asking import read
 from service.instruments import Instruments
+from service.intake.spool import Spool
 from service.keys import CONFIG, HUB, INSTRUMENTS, SPOOL, STORE, WORKER, WRITER
-from service.polling import POLLING
+from service.outside.polling import POLLING
+from service.outside.sending import SENDING
 from service.readiness import READINESS, Check
-from service.sending import SENDING
-from service.spool import Spool
 
 ANSWER_SECONDS = 5.0
 """How long the database may take before the metrics that need it are left out."""

@@ -24,11 +24,11 @@ from incidents.instants import text
 from incidents.store import Store
 from incidents.views.condition import MOST_COUNTED, Backlog, backlog
 from service import clock, durability
+from service.intake.spool import Spool
+from service.intake.worker import Worker
+from service.intake.writer import Writer
 from service.settings import Settings
-from service.spool import Spool
 from service.standby import Standby
-from service.worker import Worker
-from service.writer import Writer
 
 ANSWER_SECONDS = 5.0
 """How long the database may take to answer before we say that we are not ready."""

@@ -21,12 +21,13 @@ from incidents.pulses import PULSE
 from incidents.retention import Retention
 from incidents.settling import settle_due
 from incidents.store import Store
-from service import clock, reports
+from service import clock
 from service.auditing import AUDITING
+from service.files import reports
 from service.keys import ACCESS, CONFIG, HUB, KEY_CHECKS, SETTINGS, STORE, WORKER
-from service.polling import POLLING
-from service.recovering import RECOVERING
-from service.sending import SENDING
+from service.outside.polling import POLLING
+from service.outside.recovering import RECOVERING
+from service.outside.sending import SENDING
 
 log = logging.getLogger(__name__)
 

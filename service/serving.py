@@ -23,12 +23,12 @@ from incidents.store import Store
 from service import clock
 from service.app import READ_CONNECTIONS, create_app
 from service.durability import check_durability
+from service.identity.sign_in import sign_in_link
+from service.intake.shortcut import Shortcut
 from service.keys import ACCESS
 from service.log import set_up_log
 from service.replay import Player, story_of
 from service.settings import Settings, shown
-from service.shortcut import Shortcut
-from service.sign_in import sign_in_link
 
 log = logging.getLogger(__name__)
 

@@ -17,17 +17,17 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from dashboards.pages import error_page
 from incidents.acts import ConflictError, NotFoundError
 from incidents.views.view import Viewer
-from service import key_texts
-from service.access import Identity, Role
-from service.addresses import client, grouped, is_within, networks
 from service.asking import note_write
 from service.auditing import AUDITING
-from service.inbox import key_of, whose
-from service.jobs import BusyError, JobError
+from service.files.jobs import BusyError, JobError
+from service.identity import key_texts
+from service.identity.access import Identity, Role
+from service.identity.addresses import client, grouped, is_within, networks
+from service.intake.inbox import key_of, whose
 from service.keys import ACCESS, IDENTITY, RATES, SETTINGS, TRACING
 from service.log import REQUEST, request_id_of
+from service.pages.viewing import viewer_for
 from service.problem import problem
-from service.viewing import viewer_for
 
 log = logging.getLogger(__name__)
 

@@ -15,12 +15,13 @@ from click.testing import CliRunner, Result
 from dashboards.access_page import browser as browser_named
 from incidents.acts import ConflictError, NotFoundError
 from incidents.store import Store
-from service import accounts, addresses, clock, credentials, key_texts, passwords, sessions
-from service.access import KEY, USE, Access
+from service import clock
 from service.cli import main
-from service.passwords import MOST_WAITING, BusyError, Passwords
-from service.sessions import Origin
-from service.throttle import MOST_KEPT, Guesses, Rates, guards
+from service.identity import accounts, addresses, credentials, key_texts, passwords, sessions
+from service.identity.access import KEY, USE, Access
+from service.identity.passwords import MOST_WAITING, BusyError, Passwords
+from service.identity.sessions import Origin
+from service.identity.throttle import MOST_KEPT, Guesses, Rates, guards
 from tests.conftest import StartBarograph
 from tests.senders import CONFIG
 from tests.senders import KEY as INGEST_KEY
@@ -334,7 +335,7 @@ def test_a_session_ends_when_it_idles_and_at_the_latest(store: Store, monkeypatc
     used, idle = begun(access), begun(access)
     start, ticks = clock.now(), 0.0
     monkeypatch.setattr(clock, "now", lambda: start + timedelta(seconds=ticks))
-    monkeypatch.setattr("service.access.time.monotonic", lambda: 10_000 + ticks)
+    monkeypatch.setattr("service.identity.access.time.monotonic", lambda: 10_000 + ticks)
     access = Access(store, admin_token=None, secret_key=b"", lasts=timedelta(hours=10), idle=timedelta(hours=1))
     other = Access(store, admin_token=None, secret_key=b"", lasts=timedelta(hours=10), idle=timedelta(hours=1))
     for _ in range(11):

@@ -15,7 +15,7 @@ import pytest
 
 from incidents import instants
 from incidents.store import Store
-from service.routes import ROUTES
+from service.api.routes import ROUTES
 from tests import databases
 from tests.senders import HOOK_KEY, KEY, ago, alert, head, message, problem_of, raw_connection, served, text, walk
 from tests.servers import ADMIN_TOKEN, Barograph

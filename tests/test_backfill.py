@@ -28,9 +28,10 @@ from incidents.model import Request, Site, Source
 from incidents.statements import EVENT
 from incidents.store import Store
 from incidents.tables import METADATA
-from service import answers, backfill, cli, settings
-from service.backfill import Backfill, Tally
-from service.outbound import Outbound
+from service import answers, cli, settings
+from service.outside import backfill
+from service.outside.backfill import Backfill, Tally
+from service.outside.outbound import Outbound
 from tests import hostile
 from tests.hostile import Feed
 from tests.world import SITES, instant

@@ -24,8 +24,9 @@ from incidents.notices import outbox
 from incidents.rebuild import rebuild, state_digest
 from incidents.receipts import DeliveryIds
 from incidents.store import Store
-from service import backup, clock
-from service.backup import BackupError, back_up, check, restore
+from service import clock
+from service.files import backup
+from service.files.backup import BackupError, back_up, check, restore
 from tests.conftest import StartBarograph
 from tests.senders import CONFIG, ago, alert, incident_of
 from tests.servers import ROOT

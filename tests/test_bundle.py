@@ -23,7 +23,7 @@ from incidents.bundles.evidence import Evidence
 from incidents.bundles.evidence_shapes import LINES
 from incidents.bundles.restoring import Restored
 from incidents.store import Store
-from service import bundles
+from service.files import bundles
 from tests import databases
 from tests.world import World, firing, resolved
 

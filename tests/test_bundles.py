@@ -33,7 +33,9 @@ from incidents.store import Store
 from incidents.tables import METADATA
 from incidents.views import overview
 from incidents.views.incident_view import Asked
-from service import bundles, bundles_api, postmortems
+from service import postmortems
+from service.api import bundles_api
+from service.files import bundles
 from tests import databases, golden
 from tests.conftest import StartBarograph
 from tests.test_bundle import as_file, bundled, checked, evidence_in, exported, forged, lived, members_in, restored

@@ -16,7 +16,7 @@ from incidents.model import Credit
 from incidents.store import Store
 from incidents.views import overview
 from incidents.views.view import Coverage, Gap
-from service.records_api import occurrence_json
+from service.api.records_api import occurrence_json
 from tests.figure_views import rich_view
 from tests.world import SITES, World, firing, instant
 

@@ -29,7 +29,7 @@ from incidents.statements import READING
 from incidents.store import Store
 from incidents.views import overview
 from incidents.views.review import ReviewAsked, read_review
-from service import bundles
+from service.files import bundles
 from tests import databases
 from tests.figure_views import bar
 from tests.test_scene import words_of

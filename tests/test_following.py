@@ -17,8 +17,8 @@ from incidents.formats import cap_links
 from incidents.model import Delivery, Loss, Request, UnrecognisedError
 from incidents.receipts import receipt_of
 from incidents.store import Store
-from service import following
-from service.outbound import TOTAL_SECONDS, Fetched
+from service.outside import following
+from service.outside.outbound import TOTAL_SECONDS, Fetched
 from tests import hostile
 from tests.conftest import StartBarograph
 from tests.hostile import Feed

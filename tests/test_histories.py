@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from incidents import histories
 from incidents.histories import Made
 from incidents.store import Store
+from service.intake.replayed import Outcome, outcome
 from service.replay import Player, story_of
-from service.replayed import Outcome, outcome
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 PAGE = {

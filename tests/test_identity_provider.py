@@ -14,8 +14,8 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey, OKPKey
 
-from service.id_tokens import Expected, IdTokenError, public_keys, verified
-from service.identity_provider import IdentityProvider, ProviderError, claim, discovered, groups_of, role_of
+from service.identity.id_tokens import Expected, IdTokenError, public_keys, verified
+from service.identity.identity_provider import IdentityProvider, ProviderError, claim, discovered, groups_of, role_of
 from service.settings import Settings, SettingsError
 from service.settings import read as read_settings
 from tests.provider import CLIENT_ID, CLIENT_SECRET, Provider, new_key, provider

@@ -20,7 +20,7 @@ import psycopg
 import pytest
 
 from incidents.tables.bodies import unpack
-from service import inbox
+from service.intake import inbox
 from tests.conftest import StartBarograph
 from tests.senders import (
     CONFIG,

@@ -16,9 +16,9 @@ import pytest
 from dashboards.job_page import words_of
 from incidents.acts import NotFoundError
 from incidents.store import Store
-from service import jobs
-from service.job_process import Work
-from service.jobs import BusyError, Job, JobError, Jobs, address_of
+from service.files import jobs
+from service.files.job_process import Work
+from service.files.jobs import BusyError, Job, JobError, Jobs, address_of
 from tests import works
 from tests.senders import KEY, ago, alert, message, served
 from tests.servers import ADMIN_TOKEN, Barograph

@@ -32,17 +32,18 @@ from incidents.store import Store
 from incidents.views import overview
 from incidents.views.overview import KEY as KEYS
 from incidents.views.overview import REFUSAL
-from service import clock, inbox, schedule, settings
-from service.access import AGEING_SECONDS, FRESH_SECONDS, SESSION, Access
+from service import clock, schedule, settings
 from service.app import READ_CONNECTIONS, READER_THREADS, create_app
 from service.apply import apply
 from service.asking import zones
 from service.hub import Hub
+from service.identity.access import AGEING_SECONDS, FRESH_SECONDS, SESSION, Access
+from service.intake import inbox
+from service.intake.writer import OverloadedError, Writer
 from service.keys import ACCESS, READERS, STORE, WORKER, WRITER
 from service.seal import secret_key
 from service.settings import Settings, SettingsError, hide_password
 from service.shell import shell
-from service.writer import OverloadedError, Writer
 from tests.conftest import StartBarograph
 from tests.databases import Cluster, migrate
 from tests.senders import CONFIG, HOOK_KEY, KEY, ago, alert, head, incident_of, message, raw_connection, rest_of, served
@@ -438,7 +439,7 @@ async def test_a_form_that_does_not_come_is_not_waited_for(
     app: tuple[web.Application, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, address = app
-    monkeypatch.setattr("service.people.BODY_SECONDS", 0.2)
+    monkeypatch.setattr("service.pages.people.BODY_SECONDS", 0.2)
     reader, writer = await asyncio.open_connection("127.0.0.1", int(address.rpartition(":")[2]))
     fields = ("Content-Type: application/x-www-form-urlencoded", "Content-Length: 100")
     writer.write(head("/sign-in", *fields, key=None) + b"token=")

@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 
-from service import outbound, settings
-from service.outbound import FetchError, Outbound, may_reach, retry_after
+from service import settings
+from service.outside import outbound
+from service.outside.outbound import FetchError, Outbound, may_reach, retry_after
 from tests import hostile
 from tests.hostile import Feed
 

@@ -22,8 +22,8 @@ from incidents import periods, written_reports
 from incidents.periods import Period
 from incidents.store import Store
 from incidents.views.view import Gap, Unknowns
-from service import reports
-from service.reports import Plan
+from service.files import reports
+from service.files.reports import Plan
 from tests.conftest import StartBarograph
 from tests.servers import Barograph
 from tests.test_review import HOSTILE, START, many, world

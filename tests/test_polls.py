@@ -33,7 +33,7 @@ from incidents.model import Request
 from incidents.store import Store
 from incidents.views.view import Coverage, Gap
 from service import answers
-from service.outbound import Fetched
+from service.outside.outbound import Fetched
 from tests import hostile
 from tests.conftest import StartBarograph
 from tests.hostile import Feed

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
-from service.spool import Spool
+from service.intake.spool import Spool
 from tests import power
 from tests.databases import MIGRATED, cluster, migrate
 from tests.senders import CONFIG, KEY, ago, alert, message

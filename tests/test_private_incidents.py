@@ -23,7 +23,7 @@ from incidents.store import Store
 from incidents.tables import METADATA
 from incidents.undoing import undo
 from incidents.views import overview
-from service.access import Access
+from service.identity.access import Access
 from tests import routed
 from tests.senders import HOOK_KEY, KEY, ago, alert, message, served, text
 from tests.servers import Answer, Barograph

@@ -21,7 +21,7 @@ from incidents.formats import fingerprints
 from incidents.store import Store
 from service import clock, doctor, settings
 from service.app import create_app
-from service.recovering import RECOVERING
+from service.outside.recovering import RECOVERING
 from tests import hostile, samples
 from tests.hostile import Feed
 

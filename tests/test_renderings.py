@@ -11,8 +11,8 @@ import pytest
 
 from dashboards import plotly_page
 from dashboards.figure import incident_figure
-from service import browser
-from service.browser import FailedError, MissingError
+from service.files import browser
+from service.files.browser import FailedError, MissingError
 from tests.conftest import StartBarograph
 from tests.london_views import HOSTILE, INCIDENT_VIEW
 from tests.senders import problem_of

@@ -184,7 +184,7 @@ def home(tmp_path: Any) -> Home:
     home.run("apply", file)
     store = Store(home.url)
     try:
-        from service.terminal import config_in
+        from service.commands.terminal import config_in
 
         world = World(store, config_in(store)).at("10:00")
         world.send("any", {"id": "7", "state": "firing", "name": "Disk", "long": "Disk full on db-1"})

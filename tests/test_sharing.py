@@ -20,9 +20,9 @@ from incidents.shares import Share
 from incidents.store import Store
 from incidents.views.view import IncidentView
 from service import clock
+from service.pages.sharing import address_of, signed
 from service.settings import SettingsError
 from service.settings import read as read_settings
-from service.sharing import address_of, signed
 from tests.conftest import StartBarograph
 from tests.figure_views import dense_view, strange_views
 from tests.servers import ADMIN_TOKEN, Barograph

@@ -18,9 +18,9 @@ from aiohttp import web
 from incidents.deliveries import DELIVERY
 from incidents.store import Store
 from service.app import READ_CONNECTIONS, create_app
-from service.inbox import BODIES
+from service.intake.inbox import BODIES
+from service.intake.shortcut import Shortcut
 from service.keys import STORE, WRITER
-from service.shortcut import Shortcut
 from tests.databases import migrate
 from tests.senders import CONFIG, HOOK_KEY, KEY, ago, alert, message
 from tests.test_mended_service import SIGNED, settings_in
@@ -195,7 +195,7 @@ async def test_a_signed_source_goes_the_long_way(door: Door) -> None:
 async def test_a_body_that_stops_is_asked_for_again_and_not_counted(
     door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service.shortcut.BODY_SECONDS", 0.2)
+    monkeypatch.setattr("service.intake.shortcut.BODY_SECONDS", 0.2)
     answer = await door.send(head(BEARER) + BODY[:-5])
     assert answer.startswith(b"HTTP/1.1 503")
     assert re.search(rb"\r\nRetry-After: \d+\r\n", answer)

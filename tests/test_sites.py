@@ -14,7 +14,7 @@ from incidents.geography.regions import catalogue
 from incidents.geography.site_files import read_sites, toml_of
 from incidents.geography.sites import survey, zone_at, zones_of_point
 from incidents.model import Match, Site
-from service import zones
+from service.outside import zones
 from tests import hostile
 from tests import london_views as london
 from tests.conftest import StartBarograph

@@ -23,13 +23,14 @@ from incidents.proofs.repeats import REFUSAL
 from incidents.proofs.signatures import Proof
 from incidents.receipts import DeliveryIds, receipt_of
 from incidents.store import Store
-from service import clock, settings, spool
-from service.access import FRESH_SECONDS, KEPT_SECONDS, Access
+from service import clock, settings
+from service.identity.access import FRESH_SECONDS, KEPT_SECONDS, Access
+from service.intake import spool
+from service.intake.spool import Spool, SpoolFullError
+from service.intake.spool_drain import SpoolDrain
+from service.intake.worker import Worker
+from service.intake.writer import OverloadedError, Writer
 from service.readiness import LACKS_SPOOL, Readiness
-from service.spool import Spool, SpoolFullError
-from service.spool_drain import SpoolDrain
-from service.worker import Worker
-from service.writer import OverloadedError, Writer
 from tests.conftest import StartBarograph
 from tests.databases import MIGRATED, cluster
 from tests.pouring import Pouring

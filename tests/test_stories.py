@@ -14,8 +14,8 @@ from incidents.rebuild import rebuild, state_digest
 from incidents.store import Store
 from incidents.views.incident_view import Asked, gather
 from incidents.views.view import IncidentView, Line
+from service.intake.replayed import Outcome
 from service.replay import Player
-from service.replayed import Outcome
 from tests import databases, golden
 
 Outcomes = Mapping[str, Outcome]

@@ -11,7 +11,7 @@ from pathlib import Path
 from incidents.acts import NotFoundError
 from incidents.views import overview
 from incidents.views.overview import IncidentFilter
-from service.job_process import Desk, Made
+from service.files.job_process import Desk, Made
 
 
 def say(words: str, desk: Desk) -> Made:

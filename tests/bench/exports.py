@@ -21,8 +21,9 @@ from dashboards.period import Report
 from incidents.periods import Period
 from incidents.store import Store
 from incidents.views.view import Unknowns
-from service import clock, exports, reports
-from service.exports import Look
+from service import clock
+from service.files import exports, reports
+from service.files.exports import Look
 from tests.bench import figures, filling
 from tests.bench.contenders import SQLITE, Contender, deliveries_read, service, started
 from tests.bench.measured import Plan, Row, median

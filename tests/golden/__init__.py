@@ -10,8 +10,8 @@ from dashboards import words
 from incidents.model import Moment
 from incidents.store import Store
 from incidents.views.view import IncidentView, Line
+from service.intake.replayed import Outcome, outcome
 from service.replay import Player, Story, story_of
-from service.replayed import Outcome, outcome
 
 FOLDER = Path(__file__).parent
 STORIES = Path(__file__).parent.parent.parent / "service" / "stories"

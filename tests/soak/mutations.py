@@ -34,7 +34,7 @@ class Mutation:
 MUTATIONS = (
     Mutation(
         "a sender is answered before the commit",
-        "service/writer.py",
+        "service/intake/writer.py",
         "            error = self._commit(arrivals)\n            if self._spool is not None and error",
         "            self._loop.call_soon_threadsafe(self._answer, batch, None, self._firsts)\n"
         "            time.sleep(0.05)  # a slow disk\n"
@@ -50,7 +50,7 @@ MUTATIONS = (
     ),
     Mutation(
         "the spool does not wait for the disk",
-        "service/spool.py",
+        "service/intake/spool.py",
         "            os.fdatasync(self._fd)",
         "            os.fstat(self._fd)",
         "tests/test_power_cut.py::test_no_power_cut_loses_what_was_spooled",
@@ -87,14 +87,14 @@ MUTATIONS = (
     ),
     Mutation(
         "all who are turned away come back at once",
-        "service/inbox.py",
+        "service/intake/inbox.py",
         "str(random.randint(2, 12))",
         'str(len("12345"))',
         "tests/test_intake.py::test_those_who_are_turned_away_come_back_apart",
     ),
     Mutation(
         "a body has no deadline",
-        "service/inbox.py",
+        "service/intake/inbox.py",
         "BODY_SECONDS = 10.0",
         "BODY_SECONDS = 3600.0",
         "tests/test_bad_input.py::test_slow_senders_are_cut_off_and_others_served",

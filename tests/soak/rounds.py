@@ -27,8 +27,8 @@ from incidents.pulses import PULSE, pulse
 from incidents.rebuild import state_digest
 from incidents.receipts import receipt_of
 from incidents.store import Store
-from service import backup as backups
 from service import clock
+from service.files import backup as backups
 from service.hub import Hub
 from tests import machine, power
 from tests.bench import filling

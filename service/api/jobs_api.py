@@ -1,0 +1,125 @@
+"""Jobs in the API and on a page: how far a file is, the file itself, and cancelling it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import Any, NoReturn
+
+from aiohttp import web
+
+from dashboards import job_page
+from incidents import instants
+from service import clock
+from service.asking import answer, identity
+from service.files import exports
+from service.files.exports import HEADERS
+from service.files.jobs import ENDED, JOBS, Job
+from service.pages.people import form_of, html, viewer_of
+
+AT_ONCE_SECONDS = 1.0
+"""How long a form waits for its file before it shows how far that is."""
+LONGEST_WAIT = 20
+"""Seconds that a question after a job may wait for its end."""
+
+
+def wants_job(request: web.Request) -> bool:
+    """Whether the asker would rather be told where the file will be than wait for it (RFC 7240)."""
+    said = request.headers.get("Prefer", "").lower().split(",")
+    return any(part.partition(";")[0].strip() == "respond-async" for part in said)
+
+
+def accepted(job: Job) -> web.Response:
+    """That a file is being made, and where it can be asked after."""
+    headers = {"Location": f"/api/v1/jobs/{job.id}", "Preference-Applied": "respond-async"}
+    return answer({"id": job.id, "state": job.state, "title": job.title}, status=202, headers=headers)
+
+
+async def file_of(request: web.Request, job: Job) -> web.Response:
+    """What a job makes, once it is there."""
+    content = await request.app[JOBS].made(job)
+    return answer_file(request, job.name, job.media, content)
+
+
+def answer_file(request: web.Request, name: str, media: str, content: bytes) -> web.Response:
+    """A file with its tag; 304 where the asker has it."""
+    headers = {
+        **HEADERS,
+        "Content-Disposition": f'inline; filename="{name}"',
+        "ETag": exports.etag(content),
+        "Cache-Control": "private, no-cache",
+    }
+    if request.headers.get("If-None-Match") == headers["ETag"]:
+        return web.Response(status=304, headers=headers)
+    is_text = media.startswith("text/") or media in ("application/json", "image/svg+xml")
+    return web.Response(body=content, content_type=media, charset="utf-8" if is_text else None, headers=headers)
+
+
+async def shown(job: Job) -> NoReturn:
+    """From a form to its file where that is there at once, else to the page that tells how far it is."""
+    await _wait(job, AT_ONCE_SECONDS)
+    raise web.HTTPSeeOther(f"/api/v1/jobs/{job.id}/file" if job.state == "done" else f"/jobs/{job.id}")
+
+
+async def _wait(job: Job, seconds: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await job.ended.wait()
+
+
+def _job(request: web.Request) -> Job:
+    return request.app[JOBS].find(request.match_info["job"], identity(request).actor)
+
+
+def fields_of(request: web.Request, job: Job) -> dict[str, Any]:
+    """A job as the API gives it."""
+    before = request.app[JOBS].before(job) if job.state == "waiting" else 0
+    return {
+        "id": job.id,
+        "title": job.title,
+        "state": job.state,
+        "words": job_page.words_of(job.state, job.step, job.error, before),
+        "before": before,
+        "asked_at": instants.text(job.asked_at),
+        "ended_at": instants.text(job.ended_at) if job.ended_at else None,
+        "name": job.name or None,
+        "media": job.media or None,
+        "size": job.size or None,
+        "file": f"/api/v1/jobs/{job.id}/file" if job.state == "done" else None,
+        "error": job.error or None,
+    }
+
+
+async def get_job(request: web.Request) -> web.Response:
+    """How far a job is; with `wait`, once it has ended or so many seconds have passed, at most 20."""
+    job, wait = _job(request), request.query.get("wait", "0")
+    if wait.isdecimal() and job.state not in ENDED:
+        await _wait(job, min(int(wait[:4]), LONGEST_WAIT))
+    return answer(fields_of(request, job))
+
+
+async def get_job_file(request: web.Request) -> web.Response:
+    """What it made; waits for it where it is not there yet."""
+    return await file_of(request, _job(request))
+
+
+async def cancel_job(request: web.Request) -> web.Response:
+    """End it; of one that has ended nothing changes."""
+    job = _job(request)
+    request.app[JOBS].cancel(job)
+    return answer(fields_of(request, job))
+
+
+async def job(request: web.Request) -> web.Response:
+    """The page that tells how far it is."""
+    found = _job(request)
+    fields = fields_of(request, found)
+    return html(job_page.job_page(fields, viewer_of(request), clock.now()))
+
+
+async def cancel_form(request: web.Request) -> web.Response:
+    """Its button to cancel."""
+    await form_of(request)
+    found = _job(request)
+    request.app[JOBS].cancel(found)
+    raise web.HTTPSeeOther(f"/jobs/{found.id}")

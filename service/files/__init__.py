@@ -1,0 +1,1 @@
+"""Files that are made of the record: exports, bundles, reports, backups, and the process that makes the long ones."""

@@ -1,0 +1,1 @@
+"""Who asks: accounts, passwords, tokens, sessions, the identity provider, and how often each may ask."""

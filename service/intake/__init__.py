@@ -1,0 +1,1 @@
+"""Webhooks, from the socket to stable storage and on to the worker that reads them."""
