@@ -52,21 +52,34 @@ class Draft:
 
 def append(connection: sa.Connection, draft: Draft, recorded_at: datetime) -> int | None:
     """Append one entry; its id, or None when its decision had been taken before."""
-    statement = insert(connection, ENTRY).values(
-        incident_id=draft.incident,
-        kind=draft.kind,
-        params=dict(draft.params),
-        actor=draft.actor,
-        happened_at=draft.happened_at,
-        happened_until=draft.happened_until,
-        recorded_at=recorded_at,
-        supersedes=draft.supersedes,
-        decision=draft.decision,
-        occurrence_id=linked_by(draft.kind, draft.params),
-    )
+    statement = insert(connection, ENTRY).values(_row(draft, recorded_at))
     if draft.decision is not None:
         statement = statement.on_conflict_do_nothing(index_elements=["decision"])
     return connection.execute(statement.returning(ENTRY.c.id)).scalar()
+
+
+def append_decided(connection: sa.Connection, drafts: Sequence[Draft], recorded_at: datetime) -> list[str]:
+    """Append entries of decisions in one statement; the incident of each that had not been taken before."""
+    if not drafts:
+        return []
+    statement = insert(connection, ENTRY).on_conflict_do_nothing(index_elements=["decision"])
+    rows = [_row(draft, recorded_at) for draft in drafts]
+    return list(connection.execute(statement.returning(ENTRY.c.incident_id), rows).scalars())
+
+
+def _row(draft: Draft, recorded_at: datetime) -> dict[str, Any]:
+    return {
+        "incident_id": draft.incident,
+        "kind": draft.kind,
+        "params": dict(draft.params),
+        "actor": draft.actor,
+        "happened_at": draft.happened_at,
+        "happened_until": draft.happened_until,
+        "recorded_at": recorded_at,
+        "supersedes": draft.supersedes,
+        "decision": draft.decision,
+        "occurrence_id": linked_by(draft.kind, draft.params),
+    }
 
 
 def linked_by(kind: str, params: Mapping[str, Any]) -> str | None:
@@ -159,6 +172,10 @@ class Changes:
         if number is not None:
             self.touched[draft.incident] += 1
         return number
+
+    def append_decided(self, drafts: Sequence[Draft]) -> None:
+        """Append entries of decisions, those that had not been taken before, as `append` does each."""
+        self.touched.update(append_decided(self.connection, drafts, self.now))
 
     def open(self, draft: Draft, base: str) -> str | None:
         """Open an incident named after `base`; its id, or None when this decision had opened one before."""

@@ -39,8 +39,9 @@ class Linking:
         """Weigh these incidents against every occurrence that may meet them, and append what changed."""
         for incident in incidents:
             if incident.sites and not incident.merged_into:
-                for seen, evidence in self._weigh_all(incident):
-                    self._record(incident, seen, evidence)
+                weighed = self._weigh_all(incident)
+                drafts = (self._draft(incident, seen, evidence) for seen, evidence in weighed)
+                self.changes.append_decided([draft for draft in drafts if draft])
 
     def relink_occurrences(self, occurrences: Iterable[Occurrence]) -> None:
         """Weigh the incidents that these hazards and provider incidents may meet, each incident once.
@@ -74,6 +75,7 @@ class Linking:
 
     def lapse(self, gone: Sequence[Occurrence]) -> None:
         """Let the rule's links with occurrences lapse that nobody speaks of any more."""
+        drafts = []
         for seen in gone:
             if seen.kind not in reach.KINDS:
                 continue
@@ -85,7 +87,8 @@ class Linking:
             ).values():
                 was = next((link for link in incident.links if link.id == seen.id), None)
                 if was:
-                    self._record(incident, seen, links.unmet(was.evidence))
+                    drafts.append(self._draft(incident, seen, links.unmet(was.evidence)))
+        self.changes.append_decided([draft for draft in drafts if draft])
 
     def _relink(self, names: Sequence[str]) -> None:
         found = read_incidents(self.connection, names)
@@ -143,10 +146,11 @@ class Linking:
 
     # --- recording --------------------------------------------------------------------------------------------------
 
-    def _record(self, incident: Incident, seen: Occurrence, evidence: Evidence) -> None:
+    def _draft(self, incident: Incident, seen: Occurrence, evidence: Evidence) -> Draft | None:
+        """What is worth recording of a weighing; None where nothing of it is new."""
         was = next((link for link in incident.links if link.id == seen.id), None)
         if was and (not _is_by_rule(was) or not links.differs(was.evidence, evidence)):
-            return
+            return None
         told = incident_fold.evidence_params(evidence)
         params: dict[str, Any] = {"occurrence": seen.id, "title": seen.title, "kind": seen.kind, **told}
         decision = f"{links.ACTOR}|{incident.id}|{seen.id}"
@@ -154,7 +158,7 @@ class Linking:
             # With the version: what was scored once may be scored so again, after it had been scored otherwise.
             decision += f"|{incident.version}|{hashlib.sha256(repr(sorted(told.items())).encode()).hexdigest()[:16]}"
         kind = "link_scored" if was else "link_proposed"
-        self.changes.append(Draft(incident.id, kind, params, links.ACTOR, self.changes.now, decision=decision))
+        return Draft(incident.id, kind, params, links.ACTOR, self.changes.now, decision=decision)
 
 
 def _touch(row: Any, seen: Occurrence) -> bool:  # noqa: ANN401  # a row of an incident's span
