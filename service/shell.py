@@ -74,8 +74,8 @@ OPEN_PATHS = ("/livez", "/readyz", "/static/", "/sign-in", "/favicon.ico", "/sha
 @web.middleware
 async def shell(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Wrap every handler; the inbox has its own door and its own answers."""
-    tracing = request.app[TRACING]
-    if not tracing.is_on:
+    tracing = request.app.get(TRACING)
+    if tracing is None or not tracing.is_on:
         return await _answered(request, handler)
     what = f"{request.method} {route_of(request)}"
     about = {"http__request__method": request.method, "http__route": route_of(request)}
@@ -108,15 +108,20 @@ async def _headed(request: web.Request, handler: Handler, path: str, named: str)
     answer = await told(request, _paced(handler) if is_open else _behind_the_door(handler))
     note_write(request, answer)
     if not answer.prepared:
-        own = answer.headers.get("Content-Security-Policy", CSP)
-        answer.headers["X-Request-Id"] = named
-        for name, value in HEADERS.items():
-            # It knows no list of origins: beside a policy that lets some frame a page it would say the contrary.
-            if name != "X-Frame-Options" or "frame-ancestors 'none'" in own or "frame-ancestors" not in own:
-                answer.headers.setdefault(name, value)
-        if not path.startswith("/static/"):
-            answer.headers.setdefault("Cache-Control", "no-store")
+        head(path, answer, named)
     return answer
+
+
+def head(path: str, answer: web.StreamResponse, named: str) -> None:
+    """Give an answer the headers of every answer, those it brings kept; what is sent in pieces asks for them itself."""
+    own = answer.headers.get("Content-Security-Policy", CSP)
+    answer.headers["X-Request-Id"] = named
+    for name, value in HEADERS.items():
+        # It knows no list of origins: beside a policy that lets some frame a page it would say the contrary.
+        if name != "X-Frame-Options" or "frame-ancestors 'none'" in own or "frame-ancestors" not in own:
+            answer.headers.setdefault(name, value)
+    if not path.startswith("/static/"):
+        answer.headers.setdefault("Cache-Control", "no-store")
 
 
 def _from_its_client(request: web.Request) -> web.Request:

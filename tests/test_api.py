@@ -699,6 +699,7 @@ def test_answers_hold_what_the_document_promises(service: Barograph) -> None:
     incident = alarmed(service, "promised", lone("Promised", ago(hours=1)))
     name = incident["id"]
     alert = service.json(f"{API}/incidents/{name}/alerts")["items"][0]["id"]
+    job = service.get(f"{API}/incidents/{name}/export.csv", headers={"Prefer": "respond-async"}).json()["id"]
     for path, item in document["paths"].items():
         operation = item.get("get")
         if operation is None or "text/event-stream" in operation["responses"]["200"]["content"]:
@@ -706,7 +707,7 @@ def test_answers_hold_what_the_document_promises(service: Barograph) -> None:
         schema = operation["responses"]["200"]["content"].get("application/json", {}).get("schema")
         if schema is None or "receipt" in path:
             continue
-        real = {"{incident}": name, "{format}": "json", "{occurrence}": alert}
+        real = {"{incident}": name, "{format}": "json", "{occurrence}": alert, "{job}": job}
         for place, value in real.items():
             path = path.replace(place, value)  # noqa: PLW2901 - filled step by step
         given = service.json(API + path)

@@ -27,6 +27,7 @@ from incidents.configured import CONFIGURED
 from incidents.deliveries import DELIVERY
 from incidents.entries import Changes
 from incidents.postmortem_revisions import REVISION, Sent, write
+from incidents.privacy import ALL
 from incidents.rebuild import rebuild, state_digest
 from incidents.statements import EVENT
 from incidents.store import Store
@@ -539,10 +540,10 @@ def test_one_bundle_is_made_at_a_time(store: Store) -> None:
     name = lived(World(store)).only().id
     with as_file(b"") as file:
         with bundles_api._TURN:
-            assert bundles_api._made_alone(store, name, file, raw=False) is None
-        made = bundles_api._made_alone(store, name, file, raw=False)
+            assert bundles_api._made_alone(store, name, file, ALL, raw=False) is None
+        made = bundles_api._made_alone(store, name, file, ALL, raw=False)
         assert made is not None
         assert made.whole == bundle.digest(exported(store, name))
         with pytest.raises(NotFoundError):
-            bundles_api._made_alone(store, "nothing", file, raw=False)
+            bundles_api._made_alone(store, "nothing", file, ALL, raw=False)
     assert not bundles_api._TURN.locked()

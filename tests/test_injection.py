@@ -66,6 +66,12 @@ NOT_ASKED = {
     "/api/v1/stream": "it does not end; its events are topics alone",
     "/api/v1/deliveries/{receipt}/raw": "the bytes as they came, for admins, as an octet stream to be kept",
     "/static/{name}": "files of ours",
+    "/sign-in/provider": "leads to a provider, and there is none here",
+    "/sign-in/provider/callback": "the way back from there",
+    "/api/v1/incidents/{incident}/rendering.{format}": "drawn from the figure by a browser of its own",
+    "/jobs/{job}": "how far a file is that is asked for here by itself",
+    "/api/v1/jobs/{job}": "the same",
+    "/api/v1/jobs/{job}/file": "the file",
     "/shared/{incident}/{proof}/picture.png": "pixels",
 }
 TURNS = 2

@@ -274,6 +274,12 @@ def hidden(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hidden]:
             "proof": [share["url"].rpartition("/")[2]],
             "name": ["barograph.css"],
             "key": ["x"],
+            "job": ["x"],
+            "account": ["nobody"],
+            "session": ["x"],
+            "credential": ["x"],
+            "what": ["disable"],
+            "template": ["standard"],
         }
         yield Hidden(service, incident, public, values, tokens)
 

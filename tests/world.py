@@ -303,11 +303,11 @@ class World:
         return self.digest()
 
     def cached(self) -> dict[str, list[dict[str, Any]]]:
-        """The rows of all caches, for a readable difference where digests differ."""
+        """The rows of all caches but for marks, for a readable difference where digests differ."""
         with self.store.reading() as connection:
             return {
                 table.name: [
-                    dict(row._mapping)
+                    {name: value for name, value in row._mapping.items() if name != "mark"}
                     for row in connection.execute(sa.select(table).order_by(*table.primary_key.columns))
                 ]
                 for table in (OCCURRENCE, GROUP, INCIDENT)

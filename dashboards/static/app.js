@@ -120,21 +120,21 @@
     one("footer.bottom").replaceWith(one("footer.bottom", fresh));
     document.title = fresh.title;
   }
-  // A run of steps, as of a key that is held, is one entry: going back leads to where it began. The entry it began at is
+  // A run of steps, as of a key that is held, is one entry, each drag its own: going back leads to where it began. The entry it began at is
   // marked as ours, else a fragment in its address would keep the page from being shown again.
   let steppedAt = -Infinity;
-  function remember(address) {
+  function remember(address, canRun) {
     const now = performance.now();
-    const isRun = now - steppedAt < RESTS_MS;
-    steppedAt = now;
+    const isRun = canRun && now - steppedAt < RESTS_MS;
+    steppedAt = canRun ? now : -Infinity;
     if (!isRun) history.replaceState({ ...history.state, parts: true }, "");
     history[isRun ? "replaceState" : "pushState"]({ parts: true }, "", address);
   }
-  async function show(address, replace, push = true) {
+  async function show(address, replace, { push = true, canRun = true } = {}) {
     const turn = ++wanted;
     asking?.abort();
     asking = new AbortController();
-    if (push) remember(address);
+    if (push) remember(address, canRun);
     pointFigure(new URL(address, location.href));
     try {
       await draw();
@@ -162,10 +162,10 @@
   }
   addEventListener("popstate", (event) => {
     steppedAt = -Infinity;
-    if (event.state?.parts || !location.hash) { window.dispatchEvent(new CustomEvent("barograph:back")); show(location.href, replaceMoment, false); }
+    if (event.state?.parts || !location.hash) { window.dispatchEvent(new CustomEvent("barograph:back")); show(location.href, replaceMoment, { push: false }); }
   });
   // What figure.js needs of this file: it turns what is done on the drawing into another window.
-  window.barograph = { show: (address) => show(address, replaceRange), draw };
+  window.barograph = { show: (address, how) => show(address, replaceRange, how), draw };
 
   // ---- known at ---------------------------------------------------------------------------------------------------
   let sliding = 0;

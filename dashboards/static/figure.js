@@ -12,7 +12,7 @@
 
   // ---- another window ---------------------------------------------------------------------------------------------
   const instant = (words) => new Date(`${String(words).replace(" ", "T").replace(/Z?$/, "Z")}`);
-  function ask(ends) {
+  function ask(ends, how = { canRun: false }) {
     const address = new URL(location.href);
     address.hash = "";
     for (const [name, at] of [["from", ends?.[0]], ["to", ends?.[1]]]) {
@@ -20,7 +20,7 @@
       else address.searchParams.delete(name);
     }
     asked = ends && { since: ends[0].getTime(), until: ends[1].getTime() };
-    window.barograph.show(address.href);
+    window.barograph.show(address.href, how);
   }
   // Dragging over the drawing asks the server for that window: it lays its labels out anew, and counts become marks.
   function zoomed(change) {
@@ -45,7 +45,7 @@
     event.stopImmediatePropagation();
     const length = now.until - now.since;
     const since = now.since + move[0] * length;
-    ask([new Date(since), new Date(Math.max(now.until + move[1] * length, since + LEAST_MS))]);
+    ask([new Date(since), new Date(Math.max(now.until + move[1] * length, since + LEAST_MS))], { canRun: true });
   }
   addEventListener("click", moved, true);
   // Gone back, the window is that of the page again.

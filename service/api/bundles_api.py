@@ -17,7 +17,9 @@ from service.auditing import record
 from service.files import bundles
 from service.files.bundles import Made
 from service.keys import READERS, STORE
+from service.log import REQUEST
 from service.problem import problem
+from service.shell import head
 
 PIECE = 1 << 18
 _TURN = threading.Lock()
@@ -51,6 +53,7 @@ async def _sent(request: web.Request, file: BinaryIO, made: Made, name: str) -> 
             "Repr-Digest": f"sha-256=:{whole}:",
         }
     )
+    head(request.path, response, REQUEST.get())
     response.content_length = made.size
     await response.prepare(request)
     loop, readers = asyncio.get_running_loop(), request.app[READERS]

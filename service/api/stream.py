@@ -12,6 +12,8 @@ from incidents.privacy import Asker
 from service.asking import asker_of, identity
 from service.hub import Hub, Pulse, Subscriber
 from service.keys import ACCESS, HUB
+from service.log import REQUEST
+from service.shell import head
 
 HEARTBEAT_SECONDS = 15.0
 WRITE_SECONDS = 10.0
@@ -25,6 +27,7 @@ async def stream(request: web.Request) -> web.StreamResponse:
     answer = web.StreamResponse(
         headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     )
+    head(request.path, answer, REQUEST.get())
     try:
         await answer.prepare(request)
         await _write(answer, b"retry: 3000\n\n")
