@@ -225,7 +225,7 @@ def test_a_backup_that_is_killed_leaves_no_file_under_its_name(sqlite_store: Sto
     path.write_bytes(b"the one before")
     code = (
         "import os, signal, sys; from pathlib import Path; from incidents.store import Store\n"
-        "from service import backup\n"
+        "from service.files import backup\n"
         "from tests.world import DAY\n"
         "backup.os.fsync = lambda fd: os.kill(os.getpid(), signal.SIGKILL)\n"
         "backup.back_up(Store(sys.argv[1]), Path(sys.argv[2]), DAY)"

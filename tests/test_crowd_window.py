@@ -51,7 +51,7 @@ def test_the_whole_of_a_crowd_is_counts_and_its_window_has_all_of_it(crowd: tupl
     assert view.since < SINCE
     assert view.until > SINCE + filling.SPAN
     assert not view.standing
-    assert not {"site", "hardware", "network", "platform"} & set(view.silence)
+    assert not {"site", "hardware", "network", "service"} & set(view.silence)
 
 
 def test_a_window_of_few_shows_each_that_began_in_it(crowd: tuple[Store, str]) -> None:

@@ -18,6 +18,7 @@ def test_a_page_says_since_when_it_is_not_live_and_who_is_signed_out(
 ) -> None:
     with served(tmp_path) as service, window(chromium) as opened:
         page = opened.open(f"{service.url}/sign-in")
+        page.get_by_text("Sign in with a token").first.click()
         page.fill("input[name=token]", ADMIN_TOKEN)
         page.keyboard.press("Enter")
         page.wait_for_url(f"{service.url}/")

@@ -29,9 +29,9 @@ from incidents.statements import READING
 from incidents.store import Store
 from incidents.views import overview
 from incidents.views.review import ReviewAsked, read_review
-from service.files import bundles
 from tests import databases
 from tests.figure_views import bar
+from tests.test_bundle import exported, restored
 from tests.test_scene import words_of
 from tests.world import DAY, TWO_SITES, World, firing, resolved
 
@@ -168,11 +168,11 @@ def test_a_bundle_of_an_aged_incident_says_the_same_numbers(world: World, tmp_pa
     url = f"sqlite:///{tmp_path / 'other.db'}"
     databases.migrate(url)
     with closing(Store(url)) as other:
-        bundles.restore(other, bundles.export(world.store, name), LATER)
+        restored(other, exported(world.store, name), LATER)
         there = World(other, now=world.now)
         assert there.only().members == world.only().members
         assert there.view().density == world.view().density
-        assert bundles.export(other, name) == bundles.export(world.store, name)
+        assert exported(other, name) == exported(world.store, name)
         assert there.digest() == there.rebuilt()
 
 

@@ -24,13 +24,9 @@ READS = ("prometheus-recovered",)
 SETUP = {
     "snippets": [
         {
-            "title": "Beside the Alertmanager's source",
+            "title": "In the [[sources]] of its Alertmanager",
             "language": "toml",
             "text": """\
-[[sources]]
-name = "alertmanager-eu"
-adapter = "alertmanager"
-key_file = "alertmanager-eu.key"
 prometheus = "http://prometheus.example:9090"
 external_labels = { cluster = "eu" }
 """,

@@ -65,7 +65,10 @@ class Clock:
         written = text.strip().rstrip(":")
         if not _DAY.fullmatch(written):
             return False
-        self.day = self._date(written)
+        try:
+            self.day = self._date(written)
+        except NoTimeError:
+            return False
         return True
 
     def place(self, text: str) -> tuple[datetime, tuple[str, ...]]:
