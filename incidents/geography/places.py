@@ -74,8 +74,27 @@ def relation(site: Site, area: Area | None) -> Nearness | None:
     holds for its network, however near the border runs. A zone that is named beside a polygon which misses
     the site's point counts as vague: where a service draws a polygon, the polygon is what it warned.
     """
-    if area is None:
-        return None
+    return None if area is None else _relation(_Pair(site, area))
+
+
+class _Pair:
+    """A site and an area as the objects that they are: a weighing asks thrice how the same two meet."""
+
+    __slots__ = ("area", "site")
+
+    def __init__(self, site: Site, area: Area) -> None:
+        self.site, self.area = site, area
+
+    def __hash__(self) -> int:
+        return hash((id(self.site), id(self.area)))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Pair) and self.site is other.site and self.area is other.area
+
+
+@lru_cache(maxsize=256)
+def _relation(pair: _Pair) -> Nearness | None:
+    site, area = pair.site, pair.area
     if area.grid_areas:
         return _by_grid_area(site, area)
     polygon, missed_by_km = _by_polygon(site, area)

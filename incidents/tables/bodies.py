@@ -14,8 +14,8 @@ from sqlalchemy import Dialect, LargeBinary, TypeDecorator
 MARK = b"\0Z1"
 LEVEL = 1
 """Of isal: a hundred alerts shrink to a tenth in a third of a millisecond; a higher one takes longer than it saves."""
-LEAST = 512
-"""Bytes below which a body stays as it is."""
+LEAST = 2048
+"""Bytes below which a body stays as it is: packing one alert costs a tenth of taking it in, and saves half a kilobyte."""
 
 
 def pack(body: bytes) -> bytes:
