@@ -15,7 +15,7 @@ MARK = b"\0Z1"
 LEVEL = 1
 """Of isal: a hundred alerts shrink to a tenth in a third of a millisecond; a higher one takes longer than it saves."""
 LEAST = 2048
-"""Bytes below which a body stays as it is: packing one alert costs a tenth of taking it in, and saves half a kilobyte."""
+"""Bytes below which a body stays as it is: to pack one alert costs a tenth of taking it in, for half a kilobyte."""
 
 
 def pack(body: bytes) -> bytes:
