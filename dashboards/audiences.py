@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from dashboards import words
+from dashboards import sentences, words
 from dashboards.recorded import roles_of
 from incidents import instants
 from incidents.postmortem import TEMPLATE
@@ -161,7 +161,7 @@ def _outward_lines(lines: list[dict[str, Any]], audience: Audience) -> list[dict
     for line in lines:
         status = line["params"].get("status")
         if line["kind"] == "status_changed" and status in _STATUSES[audience]:
-            said = words.sentence("status_changed", {"status": status})
+            said = sentences.sentence("status_changed", {"status": status})
             found.append(_bare({**line, "text": said, "actor": ""}))
     return found
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-from dashboards import lines_shown, words
+from dashboards import lines_shown, sentences, words
 from dashboards.coverage import coverage_rows
 from dashboards.dropped import dropped_words
 from dashboards.figure import slider_of
@@ -253,7 +253,7 @@ def _undo_words(amended: Amendments) -> str:
     """What the reader did last, in a sentence; nothing where that cannot be undone."""
     if not amended.last_act:
         return ""
-    told = [words.sentence(entry.kind, entry.params) for entry in amended.last_act]
+    told = [sentences.sentence(entry.kind, entry.params) for entry in amended.last_act]
     return told[0] if len(told) == 1 else f"{told[0]}, and {words.count(len(told) - 1, 'more entry', 'more entries')}"
 
 

@@ -13,6 +13,7 @@ import orjson
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from dashboards import words
+from dashboards.sentences import sentence
 from incidents import instants
 from incidents.model import Link, Moment, Occurrence, Reason, Severity
 from incidents.views.view import Line, Phase, Viewer
@@ -157,6 +158,7 @@ def _environment() -> Environment:
     )
     made.globals.update(
         words=words,
+        sentence=sentence,
         length=instants.length,
         static=static,
         glyph_of=glyph_of,

@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from dashboards import grid, intervals, weather
+from dashboards import grid, intervals, phases, weather
 from dashboards.axis import Tick, clock, clock_changes, day, ticks, zone_letters, zone_of, zone_words
 from dashboards.counts import bins_of
 from dashboards.gaps import feeds_of
 from dashboards.lane_items import items_of
 from dashboards.lanes import Packing, draw
-from dashboards.marks import USUAL, Box, Frame, Line, Rule, Scene, Sizes, Text
-from dashboards.tokens import PHASE_TINTS
+from dashboards.marks import USUAL, Box, Frame, Rule, Scene, Sizes, Text
+from dashboards.phases import STRIP
 from dashboards.typeface import clean, longest, width, wrap
-from dashboards.words import phase_called, phase_lasting, phase_length
 from incidents.lanes import reading_lane
 from incidents.model import Lane
-from incidents.views.view import Bar, Gap, IncidentView, Phase
+from incidents.views.view import Bar, Gap, IncidentView
 
 LANES: tuple[Lane, ...] = (
     "weather", "warnings", "grid", "site", "hardware", "network", "providers", "changes", "platform", "service",
@@ -50,7 +49,6 @@ _SILENCE: Mapping[str, str] = {"weather": "no readings near the site", "interval
 GUTTER, NARROW_GUTTER, RIGHT = 150, 78, 20
 NARROW = 640
 """Below this width lanes have their names alone, and notes that must be read stand in the lane."""
-_STRIP = 16
 _AXIS = 20
 _TRACK = 52
 _GRID_APART = 90
@@ -81,17 +79,17 @@ class Layout:
         heights = lane_heights or {}
         top = _AXIS
         scene.top_axis = 9
-        y = float(top + _STRIP + 4)
+        y = float(top + STRIP + 4)
         most = dict.fromkeys(LANES, rows) if isinstance(rows, int) else rows
         for lane in LANES:
             bottom = self._lane(scene, lane, y, rows=most[lane])
             y = _close(scene, lane, bottom, heights)
-        scene.body = (top + _STRIP, y)
+        scene.body = (top + STRIP, y)
         y = _close(scene, "intervals", _intervals(scene, view, y), heights)
         if cascade and view.cascade is not None:
             y = _close(scene, "cascade", _cascade(scene, view, y), heights)
-        _phases(scene, view, top)
-        _axis(scene, view, top + _STRIP, y)
+        phases.draw(scene, view, top)
+        _axis(scene, view, top + STRIP, y)
         scene.bottom_axis = y + 12
         y = _name_zone(scene, view, y + 36)
         if track:
@@ -288,61 +286,6 @@ def _cascade(scene: Scene, view: IncidentView, top: float) -> float:
     return bottom
 
 
-def _phases(scene: Scene, view: IncidentView, top: float) -> None:
-    """The strip above the lanes, and the bands of impact and mitigated behind them."""
-    frame, bottom = scene.frame, top + _STRIP
-    middle = top + _STRIP / 2
-    for phase in view.phases:
-        if frame.x(phase.until) <= frame.left or frame.x(phase.since) >= frame.edge:
-            continue
-        left, right = frame.inside(phase.since), frame.inside(phase.until)
-        tint, ink = PHASE_TINTS[phase.name]
-        scene.boxes.append(Box(left, top, max(right - 1.5, left + 1), bottom - 1, tint))
-        lasted = phase_length(phase)
-        begin = _vague(scene, phase, (left, right), middle, ink)
-        variants: tuple[str, ...] = (
-            phase_lasting(phase.name, view.incident, lasted),
-            phase_lasting(phase.name, view.incident, lasted.removesuffix(" min")),
-            phase_called(phase.name, view.incident),
-        )
-        if phase.open_ended:
-            variants = (phase_lasting(phase.name, view.incident, f"{lasted} so far"), *variants)
-        if phase.name == "before" or (phase.name == "resolved" and not phase.open_ended):
-            variants = (phase.name,)
-        words = next((words for words in variants if width(words, 11, 600) <= right - begin - 12), "")
-        if words:
-            scene.texts.append(Text(begin, middle - 0.5, words, ink, 11, 600, shift=7))
-        if phase.name in {"impact", "mitigated"}:
-            scene.bands.append(Box(left, scene.body[0], right, scene.body[1], f"{phase.name}-band"))
-    if view.as_known and frame.edge < frame.right:
-        at = clock(view.as_of, frame.zone)
-        said = (f"nothing to the right was known at {at}", f"not known at {at}", "not known yet")
-        _say_right_of(scene, frame.edge, middle, said)
-    elif view.on_until is not None and frame.now < frame.right:
-        at = clock(view.on_until, frame.zone)
-        _say_right_of(scene, frame.now, middle, (f"now {at}; nothing is known to go on beyond", f"now {at}", "now"))
-
-
-def _vague(scene: Scene, phase: Phase, ends: tuple[float, float], middle: float, ink: str) -> float:
-    """Draws the stretch in which a phase may have begun, as far as it is drawn; where its words may begin."""
-    left, right = ends
-    if phase.since_until is None:
-        return left
-    frame = scene.frame
-    end = min(frame.inside(phase.since_until), right)
-    scene.lines.append(Line(((left, middle), (end, middle)), ink, 1.5))
-    for x in (x for x in (left, end) if frame.left < x < frame.edge):
-        scene.lines.append(Line(((x, middle - 5), (x, middle + 5)), ink, 1.5))
-    return end
-
-
-def _say_right_of(scene: Scene, x: float, middle: float, variants: tuple[str, ...]) -> None:
-    room = scene.frame.right - x - 14
-    words = next((words for words in variants if width(words) <= room), "")
-    if words:
-        scene.texts.append(Text(x, middle, words, "ink2", shift=10))
-
-
 def _axis(scene: Scene, view: IncidentView, top: float, bottom: float) -> None:
     """Grid, midnights, changes of the clock, and the line at which knowledge ends."""
     frame = scene.frame
@@ -370,9 +313,9 @@ def _axis(scene: Scene, view: IncidentView, top: float, bottom: float) -> None:
             scene.texts.append(text)
     if view.as_known and frame.edge < frame.right:
         scene.bands.append(Box(frame.edge, scene.body[0], frame.right, scene.body[1], "not-known"))
-        scene.rules.append(Rule(frame.edge, top - _STRIP, frame.edge, scene.body[1], "accent", 1.5))
+        scene.rules.append(Rule(frame.edge, top - STRIP, frame.edge, scene.body[1], "accent", 1.5))
     elif frame.left < frame.now < frame.right:
-        scene.rules.append(Rule(frame.now, top - _STRIP, frame.now, scene.body[1], "ink2"))
+        scene.rules.append(Rule(frame.now, top - STRIP, frame.now, scene.body[1], "ink2"))
 
 
 def _is_date(text: Text) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from dashboards import ics, postmortem, recorded, typeset, wordfile, words, writings
+from dashboards import ics, postmortem, recorded, sentences, typeset, wordfile, writings
 from dashboards.audiences import Audience, Version, version_for
 from dashboards.blocks import Document
 from dashboards.postmortem import Standing
@@ -68,7 +68,7 @@ def read(connection: sa.Connection, config: Config, incident: str, asked: Asked,
         if found is None:
             raise NotFoundError(f"the postmortem has no revision {wanted.number}")
         revision = found
-    view = incident_view.gather(connection, config, incident, asked, words.sentence)
+    view = incident_view.gather(connection, config, incident, asked, sentences.sentence)
     if view is None:
         raise NotFoundError(f"there is no incident {incident[:80]}")
     frozen = (
@@ -97,7 +97,7 @@ def _drawing(view: IncidentView, wanted: Wanted) -> str:
 
 def freeze(connection: sa.Connection, config: Config, incident: str, asked: Asked) -> dict[str, Any]:
     """The record's facts and charts as they stand, for a postmortem that is about to be published."""
-    view = incident_view.gather(connection, config, incident, asked, words.sentence)
+    view = incident_view.gather(connection, config, incident, asked, sentences.sentence)
     if view is None:
         raise NotFoundError(f"there is no incident {incident[:80]}")
     return {"facts": recorded.facts(view), "drawings": recorded.drawings(view)}

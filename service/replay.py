@@ -229,7 +229,7 @@ def perform(acting: Acting, incident: str, do: Mapping[str, Any], *, story: str 
 
 
 def _link_named(acting: Acting, incident: str, title: str) -> str:
-    from incidents.views.overview import titles_of
+    from incidents.views.lists import titles_of
 
     found = read_incident(acting.connection, incident)
     links = found.links if found else ()

@@ -14,7 +14,7 @@ from incidents.entries import Changes, everything
 from incidents.model import Entry, Incident
 from incidents.store import Store
 from incidents.undoing import undo
-from incidents.views import overview
+from incidents.views import lists
 from incidents.views.amended import read_amendments
 from tests.world import World, firing
 
@@ -37,7 +37,7 @@ def seen(world: World, incident: str, who: str = "alice") -> Amendments:
 
 def alerts(world: World, incident: str) -> list[str]:
     with world.store.reading() as connection:
-        return [a.id for a in overview.alerts_of(connection, incident, after="", limit=10)]
+        return [a.id for a in lists.alerts_of(connection, incident, after="", limit=10)]
 
 
 def opened(world: World, title: str) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from dashboards import words
+from dashboards import sentences
 from incidents.adapters import adapters
 from incidents.config import Config
 from incidents.entries import INCIDENT
@@ -66,7 +66,7 @@ def test_the_bare_aggregation_counts_what_the_figure_counts(store: Store) -> Non
     window = (SINCE, SINCE + filling.SPAN / 2)
     with store.reading() as connection:
         density = crowds.density(connection, name, *window)
-        view = incident_view.gather(connection, Config(), name, Asked(SINCE + 2 * filling.SPAN), words.sentence)
+        view = incident_view.gather(connection, Config(), name, Asked(SINCE + 2 * filling.SPAN), sentences.sentence)
     counted = sorted(row[-1] for row in figures.aggregation(store, name, window)())
     assert counted == sorted(one.count for one in density.bins)
     assert 0 < sum(counted) < 250

@@ -32,7 +32,7 @@ from incidents.rebuild import rebuild, state_digest
 from incidents.statements import EVENT
 from incidents.store import Store
 from incidents.tables import METADATA
-from incidents.views import overview
+from incidents.views import lists
 from incidents.views.incident_view import Asked
 from service import postmortems
 from service.api import bundles_api
@@ -57,7 +57,7 @@ def other(tmp_path: Path) -> Iterator[Store]:
 def incidents_in(store: Store) -> list[str]:
     """All incidents of a store."""
     with store.reading() as connection:
-        found = overview.list_incidents(connection, overview.IncidentFilter(merged=True), 500)
+        found = lists.list_incidents(connection, lists.IncidentFilter(merged=True), 500)
     return sorted(one.id for one in found)
 
 

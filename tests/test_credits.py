@@ -14,7 +14,7 @@ from incidents.adapters import adapters, credit_of, listing
 from incidents.config import config_of
 from incidents.model import Credit
 from incidents.store import Store
-from incidents.views import overview
+from incidents.views import lists, overview
 from incidents.views.view import Coverage, Gap
 from service.api.records_api import occurrence_json
 from tests.figure_views import rich_view
@@ -55,7 +55,7 @@ def test_the_publisher_of_a_feed_is_named_on_pages_and_in_exports(store: Store) 
     assert LINE.encode() in documents.json_export(view)
     with store.reading() as connection:
         assert overview.now_view(connection, config, world.now, "UTC").credits == (LINE,)
-        (seen,) = overview.list_occurrences(connection, overview.OccurrenceFilter(kind="hazard"), 9)
+        (seen,) = lists.list_occurrences(connection, lists.OccurrenceFilter(kind="hazard"), 9)
     assert occurrence_json(seen, credit_of("generic_feed"))["credit"] == LINE
     assert next(row for row in listing() if row["name"] == "generic_feed")["credit"] == LINE
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dashboards import words
+from dashboards import sentences
 from dashboards.scene import compose
 from incidents.config import Config
 from incidents.store import Store
@@ -39,7 +39,7 @@ def seen(crowd: tuple[Store, str], first: int | None, last: int | None, **more: 
     since, until = (None if m is None else SINCE + timedelta(minutes=m) for m in (first, last))
     asked = Asked(NOW, since=since, until=until, **({"lines": False} | more))  # type: ignore[arg-type]  # as given
     with store.reading() as connection:
-        view = incident_view.gather(connection, Config(), name, asked, words.sentence)
+        view = incident_view.gather(connection, Config(), name, asked, sentences.sentence)
     assert view
     return view
 

@@ -27,7 +27,7 @@ from incidents.recording import STATEMENTS_DROPPED
 from incidents.retention import Retention
 from incidents.statements import READING
 from incidents.store import Store
-from incidents.views import overview
+from incidents.views import lists
 from incidents.views.review import ReviewAsked, read_review
 from tests import databases
 from tests.figure_views import bar
@@ -72,7 +72,7 @@ def numbers(world: World) -> dict[str, Any]:
     """What page, list and review count of the one incident."""
     one, view = world.only(), world.view()
     with world.store.reading() as connection:
-        (listed,) = overview.list_incidents(connection, overview.IncidentFilter(), 10)
+        (listed,) = lists.list_incidents(connection, lists.IncidentFilter(), 10)
         asked = ReviewAsked(LATER, DAY, DAY + timedelta(days=2), "UTC")
         (member,) = read_review(connection, world.config, asked).members
     assert listed.members == one.members == view.incident.members == member.incident.members

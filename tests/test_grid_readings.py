@@ -13,7 +13,7 @@ from incidents.model import Reading
 from incidents.spoken import reading_digest
 from incidents.statements import READING
 from incidents.store import Store
-from incidents.views import overview
+from incidents.views import lists
 from incidents.views.series import grid_series
 from tests.world import World, config, emptied, firing, instant, kept
 
@@ -47,9 +47,9 @@ def test_a_reading_of_an_area_is_recorded_once_and_belongs_to_sites_of_that_area
     since, until = instant("00:00"), instant("23:00")
     with world.store.reading() as connection:
         assert connection.execute(sa.select(sa.func.count()).select_from(READING)).scalar() == 3
-        found = overview.list_readings(connection, smf, "grid_demand_mw", since=since, until=until, limit=9)
+        found = lists.list_readings(connection, smf, "grid_demand_mw", since=since, until=until, limit=9)
         assert [(row.value, row.latitude) for row in found] == [(2000, None), (2100, None)]
-        assert overview.list_readings(connection, iad, None, since=since, until=until, limit=9) == []
+        assert lists.list_readings(connection, iad, None, since=since, until=until, limit=9) == []
         (series,) = grid_series(connection, Config(), smf, since, until, as_of=until)
         assert [point.value for point in series.points] == [2000, 2100]
         assert (series.station, series.site) == ("BANC", "smf")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dashboards import words
+from dashboards import sentences
 from dashboards.figure import incident_figure
 from dashboards.phone import phone_svg
 from dashboards.svg import incident_svg
@@ -38,13 +38,13 @@ def seen(store: Store, clock: str | None) -> IncidentView:
     """The view as known at a clock time in UTC of the day, within the window of all that is known."""
     with store.reading() as connection:
         config = configured.load(connection)
-        whole = incident_view.gather(connection, config, LONDON, Asked(NOW), words.sentence)
+        whole = incident_view.gather(connection, config, LONDON, Asked(NOW), sentences.sentence)
         assert whole
         if clock is None:
             return whole
         as_of = datetime.fromisoformat(f"2022-07-19T{clock}:00+00:00")
         asked = Asked(NOW, as_of=as_of, since=whole.since, until=whole.until)
-        view = incident_view.gather(connection, config, LONDON, asked, words.sentence)
+        view = incident_view.gather(connection, config, LONDON, asked, sentences.sentence)
     assert view
     return view
 

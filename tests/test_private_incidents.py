@@ -22,7 +22,7 @@ from incidents.privacy import ALL, STRANGER, Asker
 from incidents.store import Store
 from incidents.tables import METADATA
 from incidents.undoing import undo
-from incidents.views import overview
+from incidents.views import lists
 from service.identity.access import Access
 from tests import routed
 from tests.senders import HOOK_KEY, KEY, ago, alert, message, served, text
@@ -47,7 +47,7 @@ def two(store: Store) -> tuple[World, str, str]:
 
 def seen(store: Store, asker: Asker | None) -> list[str]:
     with store.reading(asker) as connection:
-        return [one.id for one in overview.list_incidents(connection, overview.IncidentFilter(), 50)]
+        return [one.id for one in lists.list_incidents(connection, lists.IncidentFilter(), 50)]
 
 
 def test_a_reading_transaction_finds_nothing_of_what_is_hidden_from_its_asker(store: Store) -> None:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from dashboards import words
+from dashboards import sentences
 from incidents.model import Moment
 from incidents.rebuild import rebuild, state_digest
 from incidents.store import Store
@@ -108,10 +108,10 @@ def test_what_is_known_at_a_moment_of_the_whole_story_is_what_was_there_then(
     Player(sqlite_store).play(told, then)
     Player(postgresql_store).play(told, golden.LOADED_AT)
     with sqlite_store.reading() as connection:
-        live = gather(connection, told.config, "2022-07-19-lon", Asked(then), words.sentence)
+        live = gather(connection, told.config, "2022-07-19-lon", Asked(then), sentences.sentence)
     with postgresql_store.reading() as connection:
         asked = Asked(golden.LOADED_AT, as_of=then)
-        looking_back = gather(connection, told.config, "2022-07-19-lon", asked, words.sentence)
+        looking_back = gather(connection, told.config, "2022-07-19-lon", asked, sentences.sentence)
     assert live is not None
     assert looking_back is not None
     assert looking_back.incident == live.incident

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from dashboards import words
+from dashboards import sentences
 from incidents import incident_fold, timeline
 from incidents.model import Entry, Event, Incident, Link, Moment, Post, Said, Severity
 from incidents.spoken import digest
@@ -139,7 +139,7 @@ def test_a_correction_shows_in_place_and_a_retraction_takes_the_line_away() -> N
         entry(4, "correction", 40, 1, happened_at="2026-03-02T00:40:00Z"),
         entry(5, "retraction", 60, 2),
     ]
-    (line,) = timeline.entry_lines(log, words.sentence)
+    (line,) = timeline.entry_lines(log, sentences.sentence)
     assert (line.id, line.text, line.happened_at) == ("e1", "three of three", at(40))
     assert (line.corrected, line.late, line.recorded_at) == (True, True, at(60))
 
@@ -150,14 +150,14 @@ def test_a_withdrawn_correction_brings_the_first_words_back() -> None:
         entry(2, "correction", 55, 1, text="wrong"),
         entry(3, "retraction", 60, 2),
     ]
-    (line,) = timeline.entry_lines(log, words.sentence)
+    (line,) = timeline.entry_lines(log, sentences.sentence)
     assert (line.text, line.corrected) == ("right", False)
 
 
 def test_lines_are_in_the_order_of_happening_then_of_recording() -> None:
     log = [entry(1, "note", 30, text="c"), entry(2, "note", 5, text="b")]
     early = replace(log[0], id=3, recorded_at=at(31), params={"text": "a"})
-    assert [line.text for line in timeline.lines([*log, early], [known((1, PROVIDER))], words.sentence)] == [
+    assert [line.text for line in timeline.lines([*log, early], [known((1, PROVIDER))], sentences.sentence)] == [
         "EC2 errors",
         "b",
         "a",
@@ -173,7 +173,7 @@ def test_only_people_and_milestones_are_drawn_as_marks() -> None:
         replace(entry(4, "note", 6, text="by a rule"), actor="rule:x@1"),
         replace(entry(5, "status_changed", 7, status="mitigated"), actor="rule:quiet@1"),
     ]
-    marks = timeline.marks(timeline.entry_lines(log, words.sentence))
+    marks = timeline.marks(timeline.entry_lines(log, sentences.sentence))
     assert [(mark.id, mark.pinned) for mark in marks] == [("e1", False), ("e3", True), ("e5", False)]
     assert marks[1].label == "alice: seen"
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboards import words
+from dashboards import sentences, words
 from incidents import instants
 from incidents.model import Measurement, Moment
 
@@ -122,7 +122,7 @@ def test_measurements_say_what_they_came_to(measurement: Measurement, told: str)
 
 @pytest.mark.parametrize("kind", ENTRIES)
 def test_a_sentence_is_one_short_inert_line(kind: str) -> None:
-    told = words.sentence(kind, ENTRIES[kind])
+    told = sentences.sentence(kind, ENTRIES[kind])
     assert told
     assert len(told) < 3 * words.PAYLOAD or kind in {"note", "correction"}
     assert words.plain(told) == told
@@ -154,17 +154,17 @@ def test_a_sentence_is_one_short_inert_line(kind: str) -> None:
     ],
 )  # fmt: skip
 def test_sentences(kind: str, params: dict[str, object], told: str) -> None:
-    assert words.sentence(kind, params) == told
+    assert sentences.sentence(kind, params) == told
 
 
 @pytest.mark.parametrize("kind", ENTRIES)
 def test_a_sentence_needs_no_param(kind: str) -> None:
-    assert words.sentence(kind, {})
+    assert sentences.sentence(kind, {})
 
 
 def test_a_note_is_told_whole() -> None:
     note = "Moved traffic to Frankfurt. " * 20
-    assert words.sentence("note", {"text": note}) == note.strip()
+    assert sentences.sentence("note", {"text": note}) == note.strip()
 
 
 def test_a_quantity_has_its_unit() -> None:
@@ -188,6 +188,7 @@ def test_plain_text_is_one_line_without_control_or_direction(text: str) -> None:
 
 def test_no_two_statuses_read_alike() -> None:
     told = [
-        words.sentence("status_changed", {"status": each}) for each in ("open", "acknowledged", "mitigated", "resolved")
+        sentences.sentence("status_changed", {"status": each})
+        for each in ("open", "acknowledged", "mitigated", "resolved")
     ]
     assert all(a != b for a, b in itertools.combinations(told, 2))

@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 
 from incidents.acts import NotFoundError
-from incidents.views import overview
-from incidents.views.overview import IncidentFilter
+from incidents.views import lists
+from incidents.views.lists import IncidentFilter
 from service.files.job_process import Desk, Made
 
 
@@ -20,7 +20,7 @@ def say(words: str, desk: Desk) -> Made:
     os.write(1, b"nor what it writes itself\n")
     desk.tell("counting")
     with desk.store.reading() as connection:
-        count = len(overview.list_incidents(connection, IncidentFilter(), 10))
+        count = len(lists.list_incidents(connection, IncidentFilter(), 10))
     return Made("said.txt", "text/plain", f"{words}, {count} incidents".encode())
 
 

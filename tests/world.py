@@ -13,7 +13,7 @@ import orjson
 import pytest
 import sqlalchemy as sa
 
-from dashboards import words
+from dashboards import sentences
 from incidents import deliveries, instants
 from incidents.acts import Acting
 from incidents.adapters import Adapter, adapters
@@ -28,7 +28,7 @@ from incidents.settling import settle_due
 from incidents.statements import EVENT
 from incidents.store import Store
 from incidents.tables import METADATA
-from incidents.views import overview
+from incidents.views import lists
 from incidents.views.incident_view import Asked, gather
 from incidents.views.view import IncidentView
 from tests import databases
@@ -238,7 +238,7 @@ class World:
     def incidents(self) -> list[Incident]:
         """All incidents, merged ones too, in the order in which they opened."""
         with self.store.reading() as connection:
-            found = overview.list_incidents(connection, overview.IncidentFilter(merged=True), 500)
+            found = lists.list_incidents(connection, lists.IncidentFilter(merged=True), 500)
             whole = [read_incident(connection, one.id) for one in reversed(found)]
         return [one for one in whole if one is not None]
 
@@ -277,7 +277,7 @@ class World:
         """An incident as a page would show it."""
         asked = Asked(self.now, as_of=instant(as_of) if as_of else None)
         with self.store.reading() as connection:
-            found = gather(connection, self.config, incident or self.only().id, asked, words.sentence)
+            found = gather(connection, self.config, incident or self.only().id, asked, sentences.sentence)
         assert found is not None
         return found
 

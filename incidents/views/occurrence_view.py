@@ -16,7 +16,7 @@ from incidents.receipts import receipt_of
 from incidents.records import said_of
 from incidents.revisions import backdated, revisions
 from incidents.statements import EVENT, SIGHTING, holds
-from incidents.views.overview import titles_of
+from incidents.views.lists import titles_of
 from incidents.views.view import OccurrenceView, Stated, Trace
 
 STATEMENTS = 1000

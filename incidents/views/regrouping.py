@@ -15,8 +15,8 @@ from incidents.entries import INCIDENT, MEMBER, OCCURRENCE
 from incidents.model import Incident, Occurrence
 from incidents.records import occurrence_of
 from incidents.tables import micros
-from incidents.views import overview
-from incidents.views.overview import IncidentFilter
+from incidents.views import lists
+from incidents.views.lists import IncidentFilter
 from incidents.views.regroup_view import SHOWN, Regrouping, Wanted
 
 NEAR = timedelta(hours=24)
@@ -83,7 +83,7 @@ def _others(connection: sa.Connection, incident: Incident, words: str) -> tuple[
     """Incidents to merge into: those that the words find, else those that began within a day of this one."""
     begun = incident.opened_at
     wanted = IncidentFilter(q=words) if words else IncidentFilter(since=begun - NEAR, until=begun + NEAR)
-    found = overview.list_incidents(connection, wanted, SHOWN // 2 + 1)
+    found = lists.list_incidents(connection, wanted, SHOWN // 2 + 1)
     return tuple(one for one in found if one.id != incident.id)
 
 

@@ -26,7 +26,7 @@ from incidents.statements import READING
 from incidents.views import cohort
 from incidents.views.cohort import Cohort, Member, SiteHours
 from incidents.views.folded import read_folded
-from incidents.views.overview import titles_of
+from incidents.views.lists import titles_of
 from incidents.views.series import NEAR_KM
 
 MOST = 2000

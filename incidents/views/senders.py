@@ -14,7 +14,7 @@ from incidents.proofs.repeats import REFUSAL
 from incidents.receipts import receipt_of
 from incidents.statements import EVENT, SIGHTING
 from incidents.tables.bodies import unpack_some
-from incidents.views.overview import quarantine_rows
+from incidents.views.lists import quarantine_rows
 from incidents.views.source_view import Payload, QuarantineRow, RecentDelivery, Refusals, SenderState, Trial
 
 MOST_BYTES = 256 * 1024

@@ -16,7 +16,7 @@ from incidents.receipts import delivery_id_of, receipt_of
 from incidents.records import event_of
 from incidents.spoken import statement_json
 from incidents.statements import EVENT, SIGHTING, occurrences_of
-from incidents.views import overview
+from incidents.views import lists
 from service.asking import (
     AskingError,
     answer,
@@ -39,7 +39,7 @@ async def list_deliveries(request: web.Request) -> web.Response:
     source = request.query.get("source")
     rows = await read(
         request,
-        lambda c: overview.list_deliveries(
+        lambda c: lists.list_deliveries(
             c, state=state, source=source, before=cursor[0] if cursor else None, limit=limit + 1
         ),
     )
@@ -48,7 +48,7 @@ async def list_deliveries(request: web.Request) -> web.Response:
     )
 
 
-def delivery_json(row: Any) -> dict[str, Any]:  # noqa: ANN401  # a row of `overview.list_deliveries`
+def delivery_json(row: Any) -> dict[str, Any]:  # noqa: ANN401  # a row of `lists.list_deliveries`
     """A delivery as the API gives it, without its events."""
     return {
         "receipt": receipt_of(row.id),
@@ -84,7 +84,7 @@ async def get_delivery(request: web.Request) -> web.Response:
 
 def read_delivery(connection: sa.Connection, number: int) -> tuple[dict[str, Any], list[dict[str, Any]], Any] | None:
     """A delivery as the API gives it, the first thousand events it said, and its row of the log."""
-    rows = overview.list_deliveries(connection, state=None, source=None, before=number + 1, limit=1)
+    rows = lists.list_deliveries(connection, state=None, source=None, before=number + 1, limit=1)
     if not rows or rows[0].id != number:
         return None
     row = connection.execute(sa.select(DELIVERY).where(DELIVERY.c.id == number)).one()

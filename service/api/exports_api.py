@@ -15,7 +15,7 @@ from dashboards.sheets import Surroundings
 from dashboards.svg import Preset
 from incidents.acts import NotFoundError
 from incidents.model import Incident
-from incidents.views import overview
+from incidents.views import lists, overview
 from incidents.views.incident_view import Asked
 from incidents.views.series import source_credit
 from service import clock
@@ -73,7 +73,7 @@ def _address(request: web.Request) -> str:
 async def _is_long(request: web.Request) -> bool:
     """Whether its file takes so long to make that senders would have to wait for it. Raises NotFoundError."""
     name = request.match_info["incident"]
-    alerts = await read(request, lambda c: overview.alerts_in(c, name))
+    alerts = await read(request, lambda c: lists.alerts_in(c, name))
     if alerts is None:
         raise NotFoundError(f"there is no incident {name[:80]}")
     return alerts > MOST_HERE
@@ -122,10 +122,8 @@ async def get_map(request: web.Request) -> web.Response:
     """The map of sites with the hazards in force and the open incidents."""
     form, look, at, config = _chart_form(request), look_of(request), clock.now(), request.app[CONFIG].now
     address = f"{public_url(request)}/sites"
-    going = overview.IncidentFilter(status=("open", "acknowledged", "mitigated"))
-    hazards, burning = await read(
-        request, lambda c: (overview.hazards_on(c, at), overview.list_incidents(c, going, 50))
-    )
+    going = lists.IncidentFilter(status=("open", "acknowledged", "mitigated"))
+    hazards, burning = await read(request, lambda c: (overview.hazards_on(c, at), lists.list_incidents(c, going, 50)))
 
     def draw() -> bytes:
         named = sorted({line for each in hazards if (line := source_credit(config, each.source))})
@@ -147,7 +145,7 @@ async def get_map(request: web.Request) -> web.Response:
 async def get_calendar(request: web.Request) -> web.Response:
     """Incidents of a filter as a calendar, the newest thousand."""
     wanted = incident_filter(request)
-    found = await read(request, lambda c: overview.list_incidents(c, wanted, MOST_IN_CALENDAR))
+    found = await read(request, lambda c: lists.list_incidents(c, wanted, MOST_IN_CALENDAR))
     base = public_url(request)
 
     def address(incident: Incident) -> str:

@@ -15,7 +15,7 @@ from dashboards.tokens import Theme
 from incidents import instants
 from incidents.incident_fold import STATUSES
 from incidents.model import Incident, Severity
-from incidents.views import overview
+from incidents.views import lists
 from service import clock
 from service.api.incidents_api import asked_of, gather, public_url
 from service.asking import AskingError, answer, choice_of, compute, fields_of, instant_of, limit_of, read
@@ -31,7 +31,7 @@ async def test(_request: web.Request) -> web.Response:
 
 async def grafana_annotations(request: web.Request) -> web.Response:
     """Incidents that a window touches; `from` and `to` are epoch milliseconds, as Grafana's variables give them."""
-    wanted = overview.IncidentFilter(
+    wanted = lists.IncidentFilter(
         since=instant_of(request, "from"),
         until=instant_of(request, "to"),
         site=request.query.get("site") or None,
@@ -52,7 +52,7 @@ async def queried_annotations(request: web.Request) -> web.Response:
     except ValueError as error:
         raise AskingError(f"range: {error}") from None
     found = await _annotations(
-        request, overview.IncidentFilter(since=since, until=until), _tags(str(asked.get("query") or "")), 500
+        request, lists.IncidentFilter(since=since, until=until), _tags(str(asked.get("query") or "")), 500
     )
     return answer([{"annotation": dict(asked), **row} for row in found])
 
@@ -69,14 +69,14 @@ def _tags(text: str) -> list[str]:
 
 
 async def _annotations(
-    request: web.Request, wanted: overview.IncidentFilter, tags: Sequence[str], limit: int
+    request: web.Request, wanted: lists.IncidentFilter, tags: Sequence[str], limit: int
 ) -> list[dict[str, Any]]:
     # What a tag can be is asked of the database, so that the limit counts what is shown.
     statuses = tuple(tag for tag in tags if tag in STATUSES) or wanted.status
     severities = tuple(tag for tag in tags if tag in set(Severity)) or wanted.severity
     sites = [tag for tag in tags if tag not in {*STATUSES, *Severity, "barograph"}]
     wanted = replace(wanted, status=statuses, severity=severities, site=sites[0] if sites else wanted.site)
-    found = await read(request, lambda c: overview.list_incidents(c, wanted, limit))
+    found = await read(request, lambda c: lists.list_incidents(c, wanted, limit))
     base, now = public_url(request), clock.now()
     rows = (annotation(incident, base, now) for incident in found)
     return [row for row in rows if set(tags) <= set(row["tags"])]

@@ -11,7 +11,7 @@ import orjson
 import sqlalchemy as sa
 from aiohttp import web
 
-from dashboards import documents, words
+from dashboards import documents, sentences
 from dashboards.figure import incident_figure
 from dashboards.tokens import Theme
 from incidents import acts, entries, instants, measurements, private_acts
@@ -19,7 +19,7 @@ from incidents.acts import ConflictError, NotFoundError
 from incidents.incident_fold import STATUSES
 from incidents.model import Incident, Occurrence, Severity
 from incidents.undoing import undo
-from incidents.views import incident_view, overview
+from incidents.views import incident_view, lists
 from incidents.views.incident_view import Asked
 from incidents.views.view import IncidentView
 from service.api.records_api import occurrence_json
@@ -48,13 +48,13 @@ from service.problem import problem
 async def list_incidents(request: web.Request) -> web.Response:
     wanted = incident_filter(request)
     limit = limit_of(request)
-    found = await read(request, lambda c: overview.list_incidents(c, wanted, limit + 1))
+    found = await read(request, lambda c: lists.list_incidents(c, wanted, limit + 1))
     items = [incident_json(i) for i in found[:limit]]
     last = found[limit - 1] if len(found) > limit else None
     return page(items, cursor_text(instants.text(last.opened_at), last.id) if last else None)
 
 
-def incident_filter(request: web.Request, zone: str | None = None) -> overview.IncidentFilter:
+def incident_filter(request: web.Request, zone: str | None = None) -> lists.IncidentFilter:
     """The filter that a query asks for."""
     query = request.query
     status = tuple(w for w in query.get("status", "").split(",") if w)
@@ -68,7 +68,7 @@ def incident_filter(request: web.Request, zone: str | None = None) -> overview.I
     if cursor:
         at = instants.parse(cursor[0])
         after = (at, cursor[1]) if at else None
-    return overview.IncidentFilter(
+    return lists.IncidentFilter(
         status=status,
         severity=severity,
         site=query.get("site") or None,
@@ -226,7 +226,7 @@ async def list_alerts(request: web.Request) -> web.Response:
     def query(connection: sa.Connection) -> list[Occurrence] | None:
         if entries.read_incident(connection, name) is None:
             return None
-        return overview.alerts_of(connection, name, after=cursor[0] if cursor else "", limit=limit + 1)
+        return lists.alerts_of(connection, name, after=cursor[0] if cursor else "", limit=limit + 1)
 
     found = await read(request, query)
     if found is None:
@@ -247,7 +247,7 @@ async def list_links(request: web.Request) -> web.Response:
 
     def query(connection: sa.Connection) -> tuple[Incident | None, dict[str, Occurrence]]:
         incident = entries.read_incident(connection, name)
-        return incident, overview.titles_of(connection, [link.id for link in incident.links] if incident else [])
+        return incident, lists.titles_of(connection, [link.id for link in incident.links] if incident else [])
 
     incident, seen = await read(request, query)
     if incident is None:
@@ -265,7 +265,7 @@ async def judge_link(request: web.Request) -> web.Response:
     name, link, fields = request.match_info["incident"], request.match_info["link"], await fields_of(request)
     incident = await act(request, lambda acting: acting.judge(name, link, fields))
     found = next(one for one in incident.links if one.id == link)
-    seen = await read(request, lambda c: overview.titles_of(c, [link]))
+    seen = await read(request, lambda c: lists.titles_of(c, [link]))
     return answer(documents.link_fields(found, seen.get(link), incident))
 
 
@@ -290,7 +290,7 @@ async def gather_still(request: web.Request, asked: Asked) -> tuple[IncidentView
 async def gather(request: web.Request, asked: Asked) -> IncidentView:
     """The view of the request's incident. Raises NotFoundError."""
     name, config = request.match_info["incident"], request.app[CONFIG].now
-    view = await read(request, lambda c: incident_view.gather(c, config, name, asked, words.sentence))
+    view = await read(request, lambda c: incident_view.gather(c, config, name, asked, sentences.sentence))
     if view is None:
         raise NotFoundError(f"there is no incident {name[:80]}" + (" as known at that moment" if asked.as_of else ""))
     return view

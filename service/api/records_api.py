@@ -14,7 +14,7 @@ from incidents.config import spec_of
 from incidents.feeds.silence import source_gaps
 from incidents.geography.sites import survey
 from incidents.model import Occurrence
-from incidents.views import overview
+from incidents.views import lists, overview
 from incidents.views.series import source_credit
 from incidents.views.source_view import FeedHealth
 from service import clock
@@ -39,7 +39,7 @@ async def list_occurrences(request: web.Request) -> web.Response:
         raise AskingError(f"kind: one of {', '.join(KINDS)} is expected")
     site = site_of(request)
     at = instants.parse(cursor[0]) if cursor else None
-    wanted = overview.OccurrenceFilter(
+    wanted = lists.OccurrenceFilter(
         kind=kind,
         active_at=instant_of(request, "active_at"),
         since=instant_of(request, "from"),
@@ -50,7 +50,7 @@ async def list_occurrences(request: web.Request) -> web.Response:
     config = request.app[CONFIG].now
 
     def query(connection: sa.Connection) -> tuple[list[Occurrence], Occurrence | None]:
-        found = overview.list_occurrences(connection, wanted, limit + 1)
+        found = lists.list_occurrences(connection, wanted, limit + 1)
         last = found[limit - 1] if len(found) > limit else None
         return [o for o in found[:limit] if site is None or overview.is_at(o, site, config)], last
 
@@ -90,9 +90,7 @@ async def list_readings(request: web.Request) -> web.Response:
     until = instant_of(request, "to") or now
     limit, (after, given), config = limit_of(request, MOST_READINGS), _after(request), request.app[CONFIG].now
     begin, most = max(since, after[0]) if after else since, limit + 1 + given
-    rows = await read(
-        request, lambda c: overview.list_readings(c, site, variable, since=begin, until=until, limit=most)
-    )
+    rows = await read(request, lambda c: lists.list_readings(c, site, variable, since=begin, until=until, limit=most))
     rows = [r for r in rows if after is None or (r.at, r.id) > after]
     items = [
         {

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from incidents.views.incident_view import Asked
     from incidents.views.view import IncidentView
 
+from dashboards import sentences
+from incidents.views import lists
 from service.commands.terminal import (
     JSON_OPTION,
     UNAVAILABLE,
@@ -54,12 +56,11 @@ def incident() -> None:
 @click.option("--limit", type=click.IntRange(1, 500), default=50)
 def incident_list(*, json_: bool, status: str | None, limit: int) -> None:
     """List incidents, newest first."""
-    from incidents.views import overview
     from service.api.incidents_api import incident_json
 
     with opened() as store, store.reading() as connection:
-        wanted = overview.IncidentFilter(status=(status,) if status else ())
-        found = overview.list_incidents(connection, wanted, limit)
+        wanted = lists.IncidentFilter(status=(status,) if status else ())
+        found = lists.list_incidents(connection, wanted, limit)
     if json_:
         click.echo(as_json([incident_json(i) for i in found]))
         return
@@ -88,13 +89,12 @@ def incident_show(id_: str, *, json_: bool, as_of: datetime | None) -> None:
 
 def view_in(store: Store, id_: str, asked: Asked) -> IncidentView:
     """The view of an incident. Raises NotFoundError."""
-    from dashboards import words
     from incidents.acts import NotFoundError
     from incidents.views.incident_view import gather
 
     config = config_in(store)
     with store.reading() as connection:
-        view = gather(connection, config, id_, asked, words.sentence)
+        view = gather(connection, config, id_, asked, sentences.sentence)
     if view is None:
         raise NotFoundError(f"there is no incident {id_}")
     return view

@@ -13,7 +13,7 @@ from typing import BinaryIO
 import orjson
 import sqlalchemy as sa
 
-from dashboards import documents, svg, words, writings
+from dashboards import documents, sentences, svg, writings
 from dashboards.figure import incident_figure
 from incidents import configured, instants, redaction
 from incidents.acts import ConflictError
@@ -78,7 +78,7 @@ def export(store: Store, incident: str, file: BinaryIO, *, raw: bool = False, as
     with Room() as room:
         with store.reading(asker) as connection:
             config, cleared = configured.load(connection), None if raw else REDACTION
-            found = bundling.gather(connection, config, incident, words.sentence, room, redaction=cleared)
+            found = bundling.gather(connection, config, incident, sentences.sentence, room, redaction=cleared)
         evidence.check(found)
         view = view_of(found)
         try:
@@ -102,7 +102,7 @@ def view_of(found: Evidence) -> IncidentView:
         with store.reading() as connection:
             config = configured.load(connection)
             try:
-                view = gather(connection, config, found.incident, Asked(found.known_at), words.sentence)
+                view = gather(connection, config, found.incident, Asked(found.known_at), sentences.sentence)
                 if found.postmortem:
                     _write_postmortem(connection, config, found)
             except _FAULTS as error:

@@ -6,7 +6,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 
-from dashboards import chartfiles, documents, ics, svg, words
+from dashboards import chartfiles, documents, ics, sentences, svg
 from dashboards.palettes import INKS, Ink
 from dashboards.svg import Preset
 from incidents import configured
@@ -74,7 +74,7 @@ def make(wanted: Wanted, desk: Desk) -> Made:
     desk.tell("reading the record")
     with desk.store.reading(wanted.asker) as connection:
         config = configured.load(connection)
-        view = incident_view.gather(connection, config, wanted.incident, wanted.asked, words.sentence)
+        view = incident_view.gather(connection, config, wanted.incident, wanted.asked, sentences.sentence)
     if view is None:
         raise NotFoundError(f"there is no incident {wanted.incident[:80]}")
     desk.tell("drawing" if wanted.form in ("svg", "png", "pdf", "html") else "writing")

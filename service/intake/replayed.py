@@ -8,11 +8,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from dashboards import documents, words
+from dashboards import documents, sentences, words
 from incidents import instants
 from incidents.config import Config
 from incidents.store import Store
-from incidents.views import overview
+from incidents.views import lists
 from incidents.views.incident_view import Asked, gather
 from incidents.views.view import IncidentView
 from service.files import exports
@@ -46,11 +46,11 @@ def outcome(store: Store, config: Config, now: datetime) -> Outcome:
     """Read everything back, incidents in the order in which they opened."""
     views = []
     with store.reading() as connection:
-        for incident in reversed(overview.list_incidents(connection, overview.IncidentFilter(merged=True), 500)):
-            view = gather(connection, config, incident.id, Asked(now), words.sentence)
+        for incident in reversed(lists.list_incidents(connection, lists.IncidentFilter(merged=True), 500)):
+            view = gather(connection, config, incident.id, Asked(now), sentences.sentence)
             assert view is not None
             views.append(view)
-        rows = overview.list_deliveries(connection, state="quarantined", source=None, before=None, limit=500)
+        rows = lists.list_deliveries(connection, state="quarantined", source=None, before=None, limit=500)
     quarantined = [{"at": instants.text(r.received_at), "source": r.source, "reason": r.reason} for r in reversed(rows)]
     return Outcome(tuple(views), tuple(quarantined))
 

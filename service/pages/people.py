@@ -18,7 +18,7 @@ from dashboards.plates import WIDE
 from dashboards.strips import strips_svg
 from dashboards.svg import phone_svg
 from incidents import entries, instants
-from incidents.views import overview
+from incidents.views import lists, overview
 from incidents.views.amended import read_amendments
 from service import clock
 from service.api.incidents_api import asked_of, gather_still, incident_filter
@@ -63,9 +63,9 @@ async def now(request: web.Request) -> web.Response:
 async def incidents(request: web.Request) -> web.Response:
     viewer = viewer_of(request)
     wanted = incident_filter(request, viewer.zone)
-    found = await read(request, lambda c: overview.list_incidents(c, wanted, ROWS + 1))
+    found = await read(request, lambda c: lists.list_incidents(c, wanted, ROWS + 1))
     last = found[ROWS - 1] if len(found) > ROWS else None
-    rows = overview.incident_rows(found[:ROWS])
+    rows = lists.incident_rows(found[:ROWS])
     following = cursor_text(instants.text(last.opened_at), last.id) if last else None
     return html(pages.incidents_page(rows, viewer, filters=dict(request.query), next_cursor=following, now=clock.now()))
 
@@ -102,10 +102,8 @@ async def incident(request: web.Request) -> web.Response:
 
 async def sites(request: web.Request) -> web.Response:
     places, viewer, at = request.app[CONFIG].now.sites, viewer_of(request), clock.now()
-    going = overview.IncidentFilter(status=("open", "acknowledged", "mitigated"))
-    hazards, burning = await read(
-        request, lambda c: (overview.hazards_on(c, at), overview.list_incidents(c, going, 50))
-    )
+    going = lists.IncidentFilter(status=("open", "acknowledged", "mitigated"))
+    hazards, burning = await read(request, lambda c: (overview.hazards_on(c, at), lists.list_incidents(c, going, 50)))
 
     def draw() -> str:
         chart = maps.map_card(places, hazards, burning, wide=WIDE)

@@ -24,7 +24,7 @@ from incidents.proofs.signatures import secrets_in
 from incidents.proofs.verification import SCHEMES, scheme_of
 from incidents.receipts import delivery_id_of, receipt_of
 from incidents.samples import sample_of
-from incidents.views import overview, senders
+from incidents.views import lists, overview, senders
 from incidents.views.source_view import Payload, SourceHealth, Spooled, Trial
 from service import clock
 from service.api.deliveries_api import queue_reread, read_delivery, receipt_number
@@ -47,12 +47,12 @@ NO_KEY = ("secret", "key", "key_file", "secret_file")
 async def sources(request: web.Request) -> web.Response:
     viewer, found = viewer_of(request), await _health(request)
     rows = await read(
-        request, lambda c: overview.list_deliveries(c, state="quarantined", source=None, before=None, limit=50)
+        request, lambda c: lists.list_deliveries(c, state="quarantined", source=None, before=None, limit=50)
     )
     return html(
         pages.sources_page(
             found,
-            overview.quarantine_rows(rows),
+            lists.quarantine_rows(rows),
             listing(),
             viewer,
             public_url=public_url(request),

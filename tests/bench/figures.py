@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 import orjson
 
-from dashboards import chartfiles, svg, words
+from dashboards import chartfiles, sentences, svg
 from dashboards.figure import incident_figure
 from dashboards.scene import compose
 from incidents import configured, instants
@@ -144,7 +144,7 @@ def view_of(store: Store, incident: str, window: tuple[datetime, datetime]) -> I
     with store.reading() as connection:
         config = configured.load(connection)
         asked = Asked(clock.now(), since=window[0], until=window[1])
-        view = incident_view.gather(connection, config, incident, asked, words.sentence)
+        view = incident_view.gather(connection, config, incident, asked, sentences.sentence)
     assert view, "the incident is there"
     return view
 
