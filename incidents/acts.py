@@ -6,49 +6,24 @@ Errors are for the person: NotFoundError, ConflictError (the incident has moved 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
 from incidents import amendments, counting, entries, instants, privacy, remains
-from incidents.amendments import WITHDRAWABLE
+from incidents.amendments import INSTEAD, WITHDRAWABLE
 from incidents.bulk import chunks
 from incidents.config import Config
 from incidents.entries import ENTRY, INCIDENT, MEMBER, OCCURRENCE, Changes, Draft
+from incidents.fields import TEXT_BOUND, TITLE_BOUND, change, reason_of, severity_of, stretch, stretch_json, text, when
 from incidents.incident_fold import MILESTONES, STATUSES
 from incidents.linker.linking import Linking
 from incidents.linker.mechanisms import is_telling
-from incidents.model import Entry, Incident, Moment, Occurrence, Severity
+from incidents.model import Entry, Incident, Occurrence
 from incidents.privacy import Asker
 from incidents.records import entry_of, occurrence_of
 from incidents.redaction import redact
-
-TEXT_BOUND = 20_000
-TITLE_BOUND = 300
-FAR_AHEAD = timedelta(days=1)
-INSTEAD = {
-    "opened": "resolve the incident instead",
-    "alerts_joined": "detach the alerts instead",
-    "alerts_left": "attach the alerts again instead",
-    "link_proposed": "reject the link instead",
-    "link_scored": "reject the link instead",
-    "merged": "take the incidents apart again (unmerge) instead",
-    "merged_from": "take the incidents apart again (unmerge) instead",
-    "unmerged": "merge the incidents again instead",
-    "split": "merge the incidents again instead",
-    "postmortem_state_changed": "change the state of the postmortem instead",
-    "privacy_changed": "change who may see the incident instead",
-}
-"""What undoes an entry that moved something, by its kind: withdrawing it would leave what it moved where it is."""
-
-
-class NotFoundError(LookupError):
-    """There is no such incident, entry, link or alert."""
-
-
-class ConflictError(Exception):
-    """The incident is not as the caller last saw it, or does not allow this."""
+from incidents.refusals import ConflictError, NotFoundError
 
 
 class Acting:
@@ -67,7 +42,7 @@ class Acting:
             raise ValueError(f"site: {str(site)[:60]!r} is not configured")
         sites = [str(site)] if site else []
         impact = fields.get("impact_started_at")
-        happened_at, until = self._stretch(impact, "impact_started_at") if impact else (self.now, None)
+        happened_at, until = stretch(impact, "impact_started_at", self.now) if impact else (self.now, None)
         group = f"site:{site}" if site else f"by-hand:{title[:80]}"
         params = {
             "title": title,
@@ -75,7 +50,7 @@ class Acting:
             "group": group,
             "sites": sites,
             "by_hand": True,
-            **({"impact_started_at": _stretch_json(happened_at, until)} if impact else {}),
+            **({"impact_started_at": stretch_json(happened_at, until)} if impact else {}),
             **({"story": story} if story else {}),
         }
         self._lock([group], linking=True)
@@ -92,7 +67,7 @@ class Acting:
         if status not in STATUSES:
             raise ValueError(f"status: one of {', '.join(STATUSES)} is expected")
         said = fields.get("happened_at")
-        at, until = self._stretch(said, "happened_at") if said else (self.now, None)
+        at, until = stretch(said, "happened_at", self.now) if said else (self.now, None)
         params = {"status": status, "was": now.status}
         if fields.get("note"):
             params["note"] = text(fields, "note", TEXT_BOUND)
@@ -106,7 +81,7 @@ class Acting:
         self._hold([incident], linking=heard)
         if fields.get("pinned"):
             params["pinned"] = True
-        at, until = self._when(fields)
+        at, until = when(fields, self.now)
         number = self.changes.append(Draft(incident, "note", params, self.actor, at, until))
         assert number is not None
         self._done(incident, relink=heard)
@@ -123,7 +98,7 @@ class Acting:
             params |= {"speaker": text(fields, "speaker", TITLE_BOUND)} if fields.get("speaker") else {}
             params |= {"edited": True} if fields.get("edited") else {}
             params |= {"settled": list(fields["notes"])} if fields.get("notes") else {}
-            at, until = self._when(fields)
+            at, until = when(fields, self.now)
             drafts.append(Draft(incident, "note", params, self.actor, at, until, decision=decision))
         heard = any(is_telling(draft.params["text"]) for draft in drafts)
         self._hold([incident], linking=heard)
@@ -145,7 +120,7 @@ class Acting:
             params["pinned"] = bool(fields["pinned"])
         at, until = old.happened_at, old.happened_until
         if fields.get("happened_at"):
-            at, until = self._when(fields)
+            at, until = when(fields, self.now)
             params["happened_at"] = instants.text(at)
         if not params:
             raise ValueError("text: nothing to correct was given")
@@ -188,11 +163,11 @@ class Acting:
         """
         relink = bool(set(fields) & {*MILESTONES, "impact_windows"})
         (now,) = self._hold([incident], linking=relink)
-        reason = _reason(str(fields.get("reason") or ""))
+        reason = reason_of(str(fields.get("reason") or ""))
         for field, value in fields.items():
             if field == "reason":
                 continue
-            was, new = self._field(now, field, value)
+            was, new = change(now, field, value, self.now)
             if was != new:
                 params = {"field": field, "was": was, "now": new, **reason}
                 self.changes.append(Draft(incident, "field_changed", params, self.actor, self.now))
@@ -241,7 +216,7 @@ class Acting:
 
     def regroup(self, incident: str, add: Sequence[str], remove: Sequence[str], *, reason: str = "") -> Incident:
         """Attach and detach alerts by their ids."""
-        told = _reason(reason)
+        told = reason_of(reason)
         add, remove = list(dict.fromkeys(add)), list(dict.fromkeys(remove))
         self._hold([incident], alerts=[*add, *remove], linking=True)
         members = self._members(incident)
@@ -255,7 +230,7 @@ class Acting:
 
     def merge(self, incident: str, into: str, *, reason: str = "") -> Incident:
         """Merge an incident into another one: its alerts go along, its entries stay readable under its id."""
-        told = _reason(reason)
+        told = reason_of(reason)
         source, target = self._hold([incident, into], members_of=incident, linking=True)
         if incident == into or source.merged_into or target.merged_into:
             raise ConflictError("an incident merges into another one that is not merged itself")
@@ -304,7 +279,7 @@ class Acting:
 
         Merging it back undoes it.
         """
-        told = _reason(reason)
+        told = reason_of(reason)
         (was,) = self._hold([incident], alerts=alerts, linking=True)
         if not alerts or set(alerts) - self._members(incident):
             raise NotFoundError("alerts: give ids of alerts of this incident")
@@ -437,96 +412,9 @@ class Acting:
                 raise NotFoundError(f"the incident has no entry {number}")
         return found
 
-    def _when(self, fields: Mapping[str, Any]) -> tuple[datetime, datetime | None]:
-        at = self._instant(fields["happened_at"], "happened_at") if fields.get("happened_at") else self.now
-        until = self._instant(fields["happened_until"], "happened_until") if fields.get("happened_until") else None
-        if until is not None and until < at:
-            raise ValueError("happened_until: lies before happened_at")
-        return at, until
-
-    def _instant(self, value: Any, field: str) -> datetime:  # noqa: ANN401  # JSON
-        """An instant of a request, at most a day ahead. Raises ValueError naming the field."""
-        try:
-            at = instants.parse(value) if isinstance(value, str) else None
-        except ValueError as error:
-            raise ValueError(f"{field}: {error}") from None
-        if at is None:
-            raise ValueError(f"{field}: an instant since 1970 such as 2022-09-05T07:00:00Z is expected")
-        if at > self.now + FAR_AHEAD:
-            raise ValueError(f"{field}: lies more than a day ahead")
-        return at
-
-    def _stretch(self, value: Any, field: str) -> tuple[datetime, datetime | None]:  # noqa: ANN401  # JSON
-        """An instant, or the ends of {"at", "until"} where only a range is known. Raises ValueError."""
-        fields = value if isinstance(value, Mapping) else {"at": value}
-        at = self._instant(fields.get("at"), field)
-        until = self._instant(fields["until"], field) if fields.get("until") else None
-        if until is not None and until < at:
-            raise ValueError(f"{field}: until lies before at")
-        return at, until
-
-    def _field(self, now: Incident, field: str, value: Any) -> tuple[Any, Any]:  # noqa: ANN401  # JSON in, JSON out
-        if field in MILESTONES:
-            was = getattr(now, field)
-            return _moment_json(was), None if value is None else _stretch_json(*self._stretch(value, field))
-        if field == "title":
-            return now.title, text({"title": value}, "title", TITLE_BOUND)
-        if field == "severity":
-            return now.severity.value, severity_of(value).value
-        if field == "owner":
-            return now.owner, None if value in (None, "") else text({"owner": value}, "owner", TITLE_BOUND)
-        if field in ("services", "responders"):
-            if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
-                raise ValueError(f"{field}: a list of names is expected")
-            return list(getattr(now, field)), [redact(v[:TITLE_BOUND], named=False) for v in value[:100]]
-        if field == "impact_windows":
-            if not isinstance(value, list):
-                raise ValueError("impact_windows: a list of {at, until} is expected")
-            windows = [_stretch_json(*self._stretch(w, field)) for w in value[:100]]
-            return [_moment_json(w) for w in now.impact_windows], windows
-        raise ValueError(f"{field[:60]}: is not a field that can be changed")
-
 
 def _is_merge(entry: Entry, last: Entry, into: str) -> bool:
     """Whether an entry of either side of a merge is of the source's last one, into this target."""
     if entry.kind == "merged":
         return entry.id == last.id and entry.params.get("into") == into
     return entry.incident == into and (entry.actor, entry.recorded_at) == (last.actor, last.recorded_at)
-
-
-def _reason(reason: str) -> dict[str, str]:
-    """A reason as params of an entry; nothing where none was given."""
-    return {"reason": text({"reason": reason}, "reason", TITLE_BOUND)} if reason.strip() else {}
-
-
-def text(fields: Mapping[str, Any], name: str, bound: int) -> str:
-    """A non-empty text of a request without control characters. Raises ValueError naming the field.
-
-    A key of a shape that is known is not written into a log that is never edited: its place is marked.
-    """
-    value = fields.get(name)
-    if not isinstance(value, str):
-        raise ValueError(f"{name}: a text is expected")  # noqa: TRY004  # what callers tell people as a bad request
-    clean = "".join(c for c in value if c in "\n\t" or ((c.isprintable() or c.isspace()) and c >= " ")).strip()
-    clean = clean.encode("utf-8", "ignore").decode()
-    if not clean:
-        raise ValueError(f"{name}: is empty")
-    if len(clean) > bound:
-        raise ValueError(f"{name}: longer than {bound} characters")
-    return redact(clean, named=False)
-
-
-def severity_of(value: Any) -> Severity:  # noqa: ANN401  # JSON
-    """A severity by its own name. Raises ValueError naming the field."""
-    try:
-        return Severity(value)
-    except ValueError:
-        raise ValueError(f"severity: one of {', '.join(Severity)} is expected") from None
-
-
-def _stretch_json(at: datetime, until: datetime | None) -> dict[str, str | None]:
-    return {"at": instants.text(at), "until": instants.text(until) if until else None}
-
-
-def _moment_json(value: Moment | None) -> dict[str, str | None] | None:
-    return None if value is None else _stretch_json(value.at, value.until)

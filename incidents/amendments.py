@@ -18,6 +18,20 @@ MOVES = (
     "alerts_joined", "alerts_left", "merged", "merged_from", "unmerged", "split", "link_proposed", "privacy_changed",
 )  # fmt: skip
 """The kinds that are undone by moving back what they moved, or by letting in again who was let in."""
+INSTEAD = {
+    "opened": "resolve the incident instead",
+    "alerts_joined": "detach the alerts instead",
+    "alerts_left": "attach the alerts again instead",
+    "link_proposed": "reject the link instead",
+    "link_scored": "reject the link instead",
+    "merged": "take the incidents apart again (unmerge) instead",
+    "merged_from": "take the incidents apart again (unmerge) instead",
+    "unmerged": "merge the incidents again instead",
+    "split": "merge the incidents again instead",
+    "postmortem_state_changed": "change the state of the postmortem instead",
+    "privacy_changed": "change who may see the incident instead",
+}
+"""What undoes an entry that moved something, by its kind: withdrawing it would leave what it moved where it is."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from incidents.acts import Acting, ConflictError
+from incidents.acts import Acting
 from incidents.entries import Draft
 from incidents.postmortem import FOLLOWING, STATES, TEMPLATE, Revision, State, merge
 from incidents.postmortem_templates import Template, layout_of
+from incidents.refusals import ConflictError
 from incidents.tables import PostmortemRevisionRow
 
 REVISION = PostmortemRevisionRow.__table__  # type: ignore[attr-defined]  # SQLModel adds it

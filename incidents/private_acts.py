@@ -8,11 +8,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from incidents import audit, shares
-from incidents.acts import TITLE_BOUND, Acting, ConflictError, text
+from incidents.acts import Acting
 from incidents.entries import INCIDENT, Draft
+from incidents.fields import TITLE_BOUND, text
 from incidents.model import Entry, Incident
 from incidents.notices import outbox
 from incidents.privacy import CHANGED
+from incidents.refusals import ConflictError
 
 MOST_VIEWERS = 100
 NAME_BOUND = 100

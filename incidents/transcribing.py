@@ -9,10 +9,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from incidents import acts, entries, instants
-from incidents.acts import Acting, NotFoundError
+from incidents import entries, fields, instants
+from incidents.acts import Acting
 from incidents.bulk import chunks
 from incidents.entries import ENTRY
+from incidents.refusals import NotFoundError
 from incidents.transcripts import reading
 from incidents.transcripts.clocks import Clock
 from incidents.transcripts.message import Message, Transcript, identities
@@ -74,10 +75,10 @@ def preview(connection: sa.Connection, incident: str, pasted: Pasted, now: datet
 
 def _row(transcript: Transcript, message: Message, identity: str) -> Row | None:
     """A message as it would stand in the record, secrets of a known shape marked; None where it cannot stand there."""
-    fields = {"text": message.text, "speaker": message.speaker[: acts.TITLE_BOUND]}
+    said = {"text": message.text, "speaker": message.speaker[: fields.TITLE_BOUND]}
     try:
-        words = acts.text(fields, "text", acts.TEXT_BOUND)
-        speaker = acts.text(fields, "speaker", acts.TITLE_BOUND) if message.speaker else ""
+        words = fields.text(said, "text", fields.TEXT_BOUND)
+        speaker = fields.text(said, "speaker", fields.TITLE_BOUND) if message.speaker else ""
     except ValueError as error:
         transcript.leave_out(message.line, message.text, str(error))
         return None

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 
 from incidents import amendments, entries, private_acts
-from incidents.acts import Acting, ConflictError, NotFoundError
+from incidents.acts import Acting
 from incidents.entries import ENTRY, MEMBER
 from incidents.model import Entry
 from incidents.privacy import CHANGED
 from incidents.records import entry_of
+from incidents.refusals import ConflictError, NotFoundError
 
 
 def undo(acting: Acting, incident: str, number: int) -> None:

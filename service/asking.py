@@ -17,11 +17,12 @@ from aiohttp import web
 from sqlalchemy.exc import SQLAlchemyError
 
 from incidents import clock_words, privacy
-from incidents.acts import Acting, NotFoundError
+from incidents.acts import Acting
 from incidents.entries import INCIDENT, Changes
 from incidents.model import Site
 from incidents.privacy import ALL, STRANGER, Asker
 from incidents.pulses import pulse
+from incidents.refusals import NotFoundError
 from incidents.tables import instant, micros
 from service import clock
 from service.identity.access import Identity

@@ -10,9 +10,9 @@ from typing import Any
 from aiohttp import web
 
 from incidents import postmortem_revisions
-from incidents.acts import NotFoundError
 from incidents.postmortem import SECTION_BOUND, TEMPLATE, Revision, accepted
 from incidents.postmortem_templates import STANDARD, Template, TemplateError, read
+from incidents.refusals import NotFoundError
 from service.api.postmortems_api import etag, revision_fields
 from service.asking import AskingError, act, answer, compute, fields_of
 from service.keys import SETTINGS

@@ -14,8 +14,8 @@ from dashboards.audiences import Audience, Version, version_for
 from dashboards.blocks import Document
 from dashboards.postmortem import Standing
 from incidents import instants, postmortem_revisions
-from incidents.acts import NotFoundError
 from incidents.config import Config
+from incidents.refusals import NotFoundError
 from incidents.views import incident_view
 from incidents.views.incident_view import Asked
 from incidents.views.view import IncidentView

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from click.testing import CliRunner, Result
 
 from dashboards.access_page import browser as browser_named
-from incidents.acts import ConflictError, NotFoundError
+from incidents.refusals import ConflictError, NotFoundError
 from incidents.store import Store
 from service import clock
 from service.cli import main

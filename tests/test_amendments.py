@@ -8,10 +8,11 @@ from functools import partial
 import pytest
 
 from incidents import amendments
-from incidents.acts import Acting, ConflictError, NotFoundError
+from incidents.acts import Acting
 from incidents.amendments import Amendments
 from incidents.entries import Changes, everything
 from incidents.model import Entry, Incident
+from incidents.refusals import ConflictError, NotFoundError
 from incidents.store import Store
 from incidents.undoing import undo
 from incidents.views import lists

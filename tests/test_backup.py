@@ -16,13 +16,13 @@ import pytest
 import sqlalchemy as sa
 
 from incidents import deliveries
-from incidents.acts import ConflictError
 from incidents.adapters import adapters
 from incidents.deliveries import DELIVERY, Arrival
 from incidents.ingest import Ingest
 from incidents.notices import outbox
 from incidents.rebuild import rebuild, state_digest
 from incidents.receipts import DeliveryIds
+from incidents.refusals import ConflictError
 from incidents.store import Store
 from service import clock
 from service.files import backup

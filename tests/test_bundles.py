@@ -20,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from incidents import configured, deliveries, postmortem_revisions
-from incidents.acts import Acting, ConflictError, NotFoundError
+from incidents.acts import Acting
 from incidents.bundles import bundle
 from incidents.bundles.bundle import MANIFEST, BundleError
 from incidents.configured import CONFIGURED
@@ -29,6 +29,7 @@ from incidents.entries import Changes
 from incidents.postmortem_revisions import REVISION, Sent, write
 from incidents.privacy import ALL
 from incidents.rebuild import rebuild, state_digest
+from incidents.refusals import ConflictError, NotFoundError
 from incidents.statements import EVENT
 from incidents.store import Store
 from incidents.tables import METADATA

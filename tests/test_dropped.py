@@ -15,7 +15,6 @@ from dashboards.documents import csv, json_export, markdown
 from dashboards.dropped import dropped_words
 from dashboards.scene import compose
 from incidents import configured, deliveries, sums
-from incidents.acts import ConflictError
 from incidents.adapters import Adapter, adapters
 from incidents.config import Config, config_of, spec_of
 from incidents.deliveries import DELIVERY, STAMP, Arrival
@@ -24,6 +23,7 @@ from incidents.feeds.silence import quiet_stretches, silence_of, source_gaps
 from incidents.model import Delivery, Statement
 from incidents.receipts import first_id
 from incidents.recording import STATEMENTS_DROPPED
+from incidents.refusals import ConflictError
 from incidents.retention import Retention
 from incidents.statements import READING
 from incidents.store import Store

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from dashboards.job_page import words_of
-from incidents.acts import NotFoundError
+from incidents.refusals import NotFoundError
 from incidents.store import Store
 from service.files import jobs
 from service.files.job_process import Work

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 
 from incidents import instants
-from incidents.acts import Acting, ConflictError, NotFoundError
+from incidents.acts import Acting
 from incidents.entries import Changes, Draft
 from incidents.ingest import Ingest
 from incidents.model import Incident
+from incidents.refusals import ConflictError, NotFoundError
 from incidents.store import Store
 from tests.world import World, firing, instant, resolved
 

@@ -14,11 +14,11 @@ import pytest
 import sqlalchemy as sa
 
 from incidents import privacy, private_acts, shares
-from incidents.acts import ConflictError, NotFoundError
 from incidents.entries import ENTRY, INCIDENT, MEMBER
 from incidents.notices import outbox
 from incidents.notices.destinations import Destination
 from incidents.privacy import ALL, STRANGER, Asker
+from incidents.refusals import ConflictError, NotFoundError
 from incidents.store import Store
 from incidents.tables import METADATA
 from incidents.undoing import undo

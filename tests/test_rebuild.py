@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from incidents import instants
-from incidents.acts import Acting, ConflictError, NotFoundError
+from incidents.acts import Acting
 from incidents.adapters import adapters
 from incidents.config import spec_of
 from incidents.configured import put
@@ -23,6 +23,7 @@ from incidents.counting import COUNT
 from incidents.entries import ENTRY, INCIDENT, MEMBER, OCCURRENCE, current_members
 from incidents.model import Delivery, Severity, Statement
 from incidents.rebuild import DUE, rebuild, refill
+from incidents.refusals import ConflictError, NotFoundError
 from incidents.store import Store
 from tests.world import World, emptied, firing, instant, kept, resolved
 

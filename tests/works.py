@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from incidents.acts import NotFoundError
+from incidents.refusals import NotFoundError
 from incidents.views import lists
 from incidents.views.lists import IncidentFilter
 from service.files.job_process import Desk, Made

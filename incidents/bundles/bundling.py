@@ -15,7 +15,6 @@ import orjson
 import sqlalchemy as sa
 
 from incidents import deliveries, instants
-from incidents.acts import ConflictError, NotFoundError
 from incidents.bulk import CHUNK, chunks
 from incidents.bundles.archive import MOST_BYTES
 from incidents.bundles.evidence import Evidence, sources_in
@@ -29,6 +28,7 @@ from incidents.fold import subject_of
 from incidents.model import Source
 from incidents.postmortem_revisions import REVISION
 from incidents.receipts import delivery_id_of, receipt_of
+from incidents.refusals import ConflictError, NotFoundError
 from incidents.rules import DEFAULT_RULES
 from incidents.statements import EVENT, READING, SIGHTING, SUPERSESSION
 from incidents.timeline import Sentence

@@ -12,7 +12,6 @@ import orjson
 import sqlalchemy as sa
 
 from incidents import configured, stamp_counts
-from incidents.acts import ConflictError
 from incidents.bulk import CHUNK, chunks, insert
 from incidents.bundles.bundling import entry_rows, event_row, events_there, postmortem_rows, reading_row
 from incidents.bundles.evidence import Evidence, sources_in
@@ -28,6 +27,7 @@ from incidents.postmortem_revisions import REVISION
 from incidents.pulses import pulse
 from incidents.rebuild import rebuild_within, refold
 from incidents.receipts import delivery_id_of, receipt_of
+from incidents.refusals import ConflictError
 from incidents.rules import DEFAULT_RULES
 from incidents.statements import EVENT, READING, SIGHTING, SUPERSESSION
 from incidents.store import Store

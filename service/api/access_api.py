@@ -9,7 +9,7 @@ from typing import Any
 from aiohttp import web
 
 from incidents import instants
-from incidents.acts import NotFoundError
+from incidents.refusals import NotFoundError
 from incidents.views.access_view import account_json, key_json, session_json
 from service import clock
 from service.api.incidents_api import public_url

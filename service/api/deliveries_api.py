@@ -9,11 +9,11 @@ import sqlalchemy as sa
 from aiohttp import web
 
 from incidents import deliveries, instants, redaction
-from incidents.acts import NotFoundError
 from incidents.deliveries import DELIVERY, STAMP
 from incidents.model import Delivery
 from incidents.receipts import delivery_id_of, receipt_of
 from incidents.records import event_of
+from incidents.refusals import NotFoundError
 from incidents.spoken import statement_json
 from incidents.statements import EVENT, SIGHTING, occurrences_of
 from incidents.views import lists

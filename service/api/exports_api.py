@@ -13,8 +13,8 @@ from dashboards.captions import Footer, shown
 from dashboards.palettes import Ink
 from dashboards.sheets import Surroundings
 from dashboards.svg import Preset
-from incidents.acts import NotFoundError
 from incidents.model import Incident
+from incidents.refusals import NotFoundError
 from incidents.views import lists, overview
 from incidents.views.incident_view import Asked
 from incidents.views.series import source_credit

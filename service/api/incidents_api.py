@@ -15,9 +15,9 @@ from dashboards import documents, sentences
 from dashboards.figure import incident_figure
 from dashboards.tokens import Theme
 from incidents import acts, entries, instants, measurements, private_acts
-from incidents.acts import ConflictError, NotFoundError
 from incidents.incident_fold import STATUSES
 from incidents.model import Incident, Occurrence, Severity
+from incidents.refusals import ConflictError, NotFoundError
 from incidents.undoing import undo
 from incidents.views import incident_view, lists
 from incidents.views.incident_view import Asked

@@ -9,9 +9,9 @@ from aiohttp import web
 
 from dashboards.notices import destinations_page
 from incidents import instants, privacy
-from incidents.acts import ConflictError, NotFoundError
 from incidents.notices import outbox
 from incidents.notices.destinations import STATES, Attempt, Destination, DestinationHealth, Notice
+from incidents.refusals import ConflictError, NotFoundError
 from service import clock
 from service.asking import (
     AskingError,

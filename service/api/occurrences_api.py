@@ -9,9 +9,9 @@ from aiohttp import web
 
 from dashboards import documents, pages, words
 from incidents import instants, spoken_times
-from incidents.acts import NotFoundError
 from incidents.provider_lag import LedgerRow, ProviderLedger
 from incidents.receipts import receipt_of
+from incidents.refusals import NotFoundError
 from incidents.revisions import Backdating, Revision, sentence
 from incidents.views import occurrence_view
 from incidents.views.view import OccurrenceView

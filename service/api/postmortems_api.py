@@ -10,10 +10,10 @@ from aiohttp import web
 from dashboards import writings
 from dashboards.audiences import AUDIENCES, Audience, left_out
 from incidents import entries, instants, postmortem, postmortem_revisions
-from incidents.acts import NotFoundError
 from incidents.postmortem import FOLLOWING, TEMPLATE, Revision
 from incidents.postmortem_revisions import MovedOnError, Sent
 from incidents.postmortem_templates import Template, layout_of
+from incidents.refusals import NotFoundError
 from incidents.views.incident_view import Asked
 from service import clock, postmortems
 from service.asking import (

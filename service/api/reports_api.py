@@ -10,8 +10,8 @@ from aiohttp import web
 
 from dashboards import report_page as page
 from incidents import periods, written_reports
-from incidents.acts import NotFoundError
 from incidents.periods import Period
+from incidents.refusals import NotFoundError
 from service import clock
 from service.api.incidents_api import public_url
 from service.asking import AskingError, choice_of, compute, read, site_of, zone_of

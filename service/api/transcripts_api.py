@@ -10,7 +10,7 @@ from aiohttp import web
 
 from dashboards.transcript_page import Pasting, transcript_page
 from incidents import entries, transcribing
-from incidents.acts import NotFoundError
+from incidents.refusals import NotFoundError
 from incidents.transcribing import Pasted, Preview
 from incidents.transcripts.reading import MOST_BYTES
 from service import clock

@@ -89,7 +89,7 @@ def incident_show(id_: str, *, json_: bool, as_of: datetime | None) -> None:
 
 def view_in(store: Store, id_: str, asked: Asked) -> IncidentView:
     """The view of an incident. Raises NotFoundError."""
-    from incidents.acts import NotFoundError
+    from incidents.refusals import NotFoundError
     from incidents.views.incident_view import gather
 
     config = config_in(store)

@@ -85,8 +85,8 @@ def opened(settings: Settings | None = None) -> Iterator[Store]:
 @contextmanager
 def told() -> Iterator[None]:
     """Errors of the parts as exits of the command."""
-    from incidents.acts import ConflictError, NotFoundError
     from incidents.config import ConfigError
+    from incidents.refusals import ConflictError, NotFoundError
 
     try:
         yield

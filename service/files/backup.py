@@ -23,8 +23,8 @@ import orjson
 import sqlalchemy as sa
 
 from incidents import instants
-from incidents.acts import ConflictError
 from incidents.notices import outbox
+from incidents.refusals import ConflictError
 from incidents.store import Store
 from incidents.tables import METADATA, RebuildDueRow
 from incidents.tables.bodies import Body

@@ -16,7 +16,6 @@ import sqlalchemy as sa
 from dashboards import documents, sentences, svg, writings
 from dashboards.figure import incident_figure
 from incidents import configured, instants, redaction
-from incidents.acts import ConflictError
 from incidents.bundles import archive, bundle, bundling, evidence, restoring
 from incidents.bundles.archive import BundleError
 from incidents.bundles.bundling import Redaction
@@ -25,6 +24,7 @@ from incidents.bundles.lines import Room, digest
 from incidents.bundles.restoring import Restored
 from incidents.config import Config
 from incidents.privacy import ALL, Asker
+from incidents.refusals import ConflictError
 from incidents.store import Store
 from incidents.tables import METADATA
 from incidents.views.incident_view import Asked, gather

@@ -10,8 +10,8 @@ from dashboards import chartfiles, documents, ics, sentences, svg
 from dashboards.palettes import INKS, Ink
 from dashboards.svg import Preset
 from incidents import configured
-from incidents.acts import NotFoundError
 from incidents.privacy import Asker
+from incidents.refusals import NotFoundError
 from incidents.views import incident_view
 from incidents.views.incident_view import Asked
 from incidents.views.view import IncidentView

@@ -21,7 +21,7 @@ from typing import BinaryIO
 
 import orjson
 
-from incidents.acts import NotFoundError
+from incidents.refusals import NotFoundError
 from incidents.store import Store
 from service.log import set_up_log
 

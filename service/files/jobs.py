@@ -24,7 +24,7 @@ import orjson
 from aiohttp import web
 
 import service
-from incidents.acts import NotFoundError
+from incidents.refusals import NotFoundError
 from incidents.store import Store
 from service import clock
 from service.files.job_process import LENGTH, Setup, Task, Work

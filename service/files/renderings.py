@@ -10,7 +10,7 @@ from aiohttp import web
 from dashboards.figure import incident_figure
 from dashboards.plotly_page import FORMS, WIDTH
 from dashboards.tokens import Theme
-from incidents.acts import NotFoundError
+from incidents.refusals import NotFoundError
 from incidents.views.view import IncidentView
 from service.api.incidents_api import asked_of, gather
 from service.asking import choice_of, compute

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from incidents import audit
-from incidents.acts import ConflictError, NotFoundError
+from incidents.refusals import ConflictError, NotFoundError
 from incidents.store import Store
 from incidents.views.access_view import Account
 from service import clock

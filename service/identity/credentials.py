@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from incidents import audit
-from incidents.acts import ConflictError, NotFoundError
+from incidents.refusals import ConflictError, NotFoundError
 from incidents.views.access_view import Key
 from service import clock
 from service.identity import key_texts

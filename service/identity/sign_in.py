@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from aiohttp import web
 
 from dashboards import pages
-from incidents.acts import ConflictError
+from incidents.refusals import ConflictError
 from service.asking import compute, identity, read
 from service.auditing import AUDITING
 from service.identity import accounts, key_texts, passwords, sessions

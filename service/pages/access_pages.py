@@ -7,7 +7,7 @@ import time
 from aiohttp import web
 
 from dashboards import access_page
-from incidents.acts import ConflictError, NotFoundError
+from incidents.refusals import ConflictError, NotFoundError
 from service import clock
 from service.api.access_api import days_of, link_address, overlap_of, revoke, token_name
 from service.asking import compute, identity, read

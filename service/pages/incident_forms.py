@@ -9,8 +9,9 @@ from aiohttp import web
 
 from dashboards.lines_shown import local_input
 from incidents import entries, incident_fold, instants, private_acts
-from incidents.acts import Acting, NotFoundError
+from incidents.acts import Acting
 from incidents.incident_fold import MILESTONES
+from incidents.refusals import NotFoundError
 from incidents.undoing import undo
 from service.asking import AskingError, act
 from service.pages.people import back, form_of, placed, shown_zone

@@ -12,10 +12,10 @@ from aiohttp import web
 from dashboards.postmortem_page import Comparison, Editing, postmortem_page
 from dashboards.word_diff import as_text, revision_diff
 from incidents import postmortem, postmortem_revisions
-from incidents.acts import NotFoundError
 from incidents.postmortem import ACTIONS_BOUND, Revision
 from incidents.postmortem_revisions import MovedOnError, Sent
 from incidents.postmortem_templates import Template, layout_of
+from incidents.refusals import NotFoundError
 from service.api.postmortems_api import etag, moved_words, read_wanted, revision_fields, save, wanted_of
 from service.api.postmortems_api import layout as layout_asked
 from service.asking import AskingError, answer, compute, read

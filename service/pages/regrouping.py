@@ -9,8 +9,9 @@ import sqlalchemy as sa
 from aiohttp import web
 
 from dashboards.regroup_page import regroup_page
-from incidents.acts import Acting, NotFoundError
+from incidents.acts import Acting
 from incidents.entries import OCCURRENCE
+from incidents.refusals import NotFoundError
 from incidents.views.regroup_view import Wanted
 from incidents.views.regrouping import MOST_MOVED, fitting, read_regrouping
 from service import clock

@@ -11,8 +11,8 @@ from aiohttp import web
 from dashboards import comparison as side_by_side
 from dashboards import review as drawn
 from incidents import clock_words, instants
-from incidents.acts import NotFoundError
 from incidents.measurements import PAIRS
+from incidents.refusals import NotFoundError
 from incidents.views import cohort, comparison, durations, review
 from incidents.views.cohort import Cohort
 from incidents.views.durations import Length, Rate, Share

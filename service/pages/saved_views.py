@@ -10,7 +10,7 @@ from aiohttp import web
 
 from dashboards.saved_views import views_page
 from incidents import instants, saved_views
-from incidents.acts import NotFoundError
+from incidents.refusals import NotFoundError
 from incidents.views.saved_view import SavedView
 from service import clock
 from service.asking import AskingError, answer, asker_of, compute, fields_of, identity, page, read

@@ -15,7 +15,7 @@ from dashboards import chartfiles
 from dashboards.card import HIGH, WIDE, card_svg
 from dashboards.share_page import PRIVATE_SHARED, Shared, share_page, shared_page
 from incidents import entries, instants, privacy, shares
-from incidents.acts import NotFoundError
+from incidents.refusals import NotFoundError
 from incidents.shares import Share
 from incidents.views.incident_view import Asked
 from service import clock

@@ -13,7 +13,6 @@ from aiohttp import web
 from dashboards import pages
 from dashboards import senders as sender_pages
 from incidents import audit, deliveries, redaction
-from incidents.acts import ConflictError, NotFoundError
 from incidents.adapters import adapters, listing
 from incidents.config import ConfigError, source_of, spec_of
 from incidents.configured import owners, put
@@ -23,6 +22,7 @@ from incidents.model import Source
 from incidents.proofs.signatures import secrets_in
 from incidents.proofs.verification import SCHEMES, scheme_of
 from incidents.receipts import delivery_id_of, receipt_of
+from incidents.refusals import ConflictError, NotFoundError
 from incidents.samples import sample_of
 from incidents.views import lists, overview, senders
 from incidents.views.source_view import Payload, SourceHealth, Spooled, Trial
