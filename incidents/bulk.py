@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import chain
 from typing import Any, TypeVar
@@ -34,16 +34,34 @@ def insert(connection: sa.Connection, table: Any) -> Any:  # noqa: ANN401  # a t
 def insert_many(connection: sa.Connection, table: Any, rows: Sequence[Mapping[str, Any]]) -> None:  # noqa: ANN401  # a table
     """Insert rows that all have the same keys, without the per-row cost of building statements.
 
-    The statement is compiled once for each table and set of keys; values pass through their columns' types.
+    Values pass through their columns' types.
     """
     if not rows:
         return
-    head, mark, processors = _compiled_insert(table, tuple(rows[0]), connection.dialect)
+    names, marks, processors = _written(table, tuple(rows[0]), connection.dialect)
     columns = [
         [process(row[key]) for row in rows] if process else [row[key] for row in rows]
         for key, process in zip(rows[0], processors, strict=True)
     ]
-    insert_tuples(connection, head, mark, list(zip(*columns, strict=True)))
+    tuples = zip(*columns, strict=True)
+    if connection.dialect.name == "sqlite":
+        insert_tuples(connection, f"INSERT INTO {names} VALUES", marks, list(tuples))
+    else:
+        _copy(connection, f"COPY {names} FROM STDIN", tuples)
+
+
+def _copy(connection: sa.Connection, statement: str, rows: Iterable[tuple[Any, ...]]) -> None:
+    """Rows as PostgreSQL takes them fastest, beside which a row of an INSERT costs four times as much.
+
+    SQLAlchemy knows no COPY: the driver's errors become those that its own statements raise.
+    """
+    driver = connection.dialect.loaded_dbapi
+    try:
+        with connection.connection.cursor() as cursor, cursor.copy(statement) as copy:  # type: ignore[attr-defined]  # psycopg's
+            for row in rows:
+                copy.write_row(row)
+    except driver.Error as error:
+        raise sa.exc.DBAPIError.instance(statement, None, error, driver.Error, dialect=connection.dialect) from error
 
 
 MOST_TOGETHER = 64
@@ -53,14 +71,11 @@ MOST_VALUES = 900
 
 
 def insert_tuples(connection: sa.Connection, head: str, mark: str, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Insert rows as the driver takes them: `head` is the statement up to VALUES, `mark` the marks of one row.
+    """Insert rows as SQLite's driver takes them: `head` is the statement up to VALUES, `mark` the marks of one row.
 
-    SQLite's driver lets go of the interpreter for every statement and then has to get it back from a busy event loop,
-    so many rows go into one. Their number is a power of two: the driver keeps a compiled statement for each text.
+    The driver lets go of the interpreter for every statement and then has to get it back from a busy event loop, so
+    many rows go into one. Their number is a power of two: the driver keeps a compiled statement for each text.
     """
-    if connection.dialect.name != "sqlite":
-        connection.exec_driver_sql(f"{head} {mark}", list(rows))
-        return
     most = min(MOST_TOGETHER, 1 << (MOST_VALUES // len(rows[0])).bit_length() - 1)
     start = 0
     while left := len(rows) - start:
@@ -76,12 +91,12 @@ def _insert_of(head: str, mark: str, count: int) -> str:
 
 
 @lru_cache(maxsize=64)
-def _compiled_insert(table: Any, keys: tuple[str, ...], dialect: sa.Dialect) -> tuple[str, str, list[Any]]:  # noqa: ANN401
+def _written(table: Any, keys: tuple[str, ...], dialect: sa.Dialect) -> tuple[str, str, list[Any]]:  # noqa: ANN401
+    """The table with its columns' names, a mark for each, and what makes a value the driver's."""
     columns = [table.c[key] for key in keys]
-    marks = ", ".join(["?" if dialect.paramstyle == "qmark" else "%s"] * len(keys))
     quote = dialect.identifier_preparer.quote
-    head = f"INSERT INTO {quote(table.name)} ({', '.join(quote(c.name) for c in columns)}) VALUES"  # names are ours
-    return head, f"({marks})", [_processor(c.type, dialect) for c in columns]
+    names = f"{quote(table.name)} ({', '.join(quote(c.name) for c in columns)})"
+    return names, f"({', '.join('?' * len(keys))})", [_processor(c.type, dialect) for c in columns]
 
 
 def _processor(kind: Any, dialect: sa.Dialect) -> Callable[[Any], Any] | None:  # noqa: ANN401  # a column's type
