@@ -7,7 +7,7 @@ from datetime import datetime
 
 from dashboards.axis import ticks, zone_of
 from dashboards.marks import SEVERITY_SHAPES, Frame, Glyph, Rule, Text
-from dashboards.plates import Plate, fitted, log_scale
+from dashboards.plates import TOLD, Plate, fitted, log_scale
 from dashboards.typeface import clean, width
 from dashboards.words import short_day
 from incidents.instants import length
@@ -21,8 +21,6 @@ Placed = tuple[float, float, Incident, Length]
 Row = tuple[str, Sequence[Timed], Sequence[Percentile]]
 _HEIGHT = 230
 _LABELLED = 3
-TOLD = 100
-"""Up to so many marks each says what it is when pointed at."""
 _ROW = 78
 
 
@@ -40,15 +38,23 @@ def spread(timed: Sequence[Timed], window: tuple[datetime, datetime], zone: str,
         plate.rule(Rule(x, _HEIGHT - 34, x, _HEIGHT - 29, "line2"))
         plate.say(Text(x, _HEIGHT - 18, said, "ink2", anchor="middle"))
     placed = [(frame.x(incident.opened_at), scale.at(one.seconds), incident, one) for incident, one in timed]
-    for x, y, incident, one in sorted(placed, key=lambda p: p[2].severity.rank):
+    for x, y, incident, one in sorted(thinned(placed), key=lambda p: p[2].severity.rank):
         _mark(plate, x, y, incident, _tip(incident, one, len(timed)), is_open=one.is_open)
     for x, y, incident, one in sorted(placed, key=lambda p: -p[3].seconds)[:_LABELLED]:
         _name(plate, placed, (x, y, incident, one))
     return plate
 
 
+def thinned(placed: Sequence[Placed]) -> Sequence[Placed]:
+    """Of many, one for each look within a quarter of a mark: the others would be hidden by it."""
+    if len(placed) <= TOLD:
+        return placed
+    seen = {(round(x / 2), round(y / 2), one.severity, at.is_open): (x, y, one, at) for x, y, one, at in placed}
+    return list(seen.values())
+
+
 def _tip(incident: Incident, one: Length, among: int) -> str:
-    """What a mark says when pointed at; among many nothing: tips would be most of the page."""
+    """What a mark says when pointed at; among many nothing."""
     return f"{clean(incident.title)}\n{length(one.seconds)}{' so far' if one.is_open else ''}" if among <= TOLD else ""
 
 
@@ -101,11 +107,13 @@ def _step(plate: Plate, at: Place, top: float, row: Row) -> None:
     if not timed:
         plate.text(Text(0, middle, "nothing recorded", "ink3"))
     lanes: dict[int, float] = {}
+    placed: list[Placed] = []
     for incident, one in sorted(timed, key=lambda t: t[1].seconds):
         x = at(one.seconds)
         lane = next((n for n in range(5) if x - lanes.get(n, -99) >= 8.5), 4)
         lanes[lane] = x
-        y = middle + (lane + 1) // 2 * 8.5 * (1 if lane % 2 else -1)
+        placed.append((x, middle + (lane + 1) // 2 * 8.5 * (1 if lane % 2 else -1), incident, one))
+    for x, y, incident, one in thinned(placed):
         told = _tip(incident, one, len(timed))
         if one.is_open:
             plate.glyph(Glyph(x, y, "ring", "ink2", told))
@@ -139,12 +147,10 @@ def survival(lengths: Sequence[Length], found: Sequence[Percentile], wide: float
         plate.say(Text(x, _HEIGHT - 14, said, "ink2", anchor="middle"))
     _band(plate, [s for s in steps if s.ended < 1], scale.at, y)
     _curve(plate, steps, scale.at, y, max((one.seconds for one in lengths), default=0))
-    for one in lengths:
-        x = scale.at(one.seconds)
-        if one.is_open:
-            plate.glyph(Glyph(x, base + 15, "dot", "ink2", f"open, {length(one.seconds)} so far"))
-        else:
-            plate.rule(Rule(x, base + 9, x, base + 21, "ink3"))
+    for one in (one for one in lengths if one.is_open):
+        plate.glyph(Glyph(scale.at(one.seconds), base + 15, "dot", "ink2", f"open, {length(one.seconds)} so far"))
+    for x in sorted({round(scale.at(one.seconds), 1) for one in lengths if not one.is_open}):
+        plate.rule(Rule(x, base + 9, x, base + 21, "ink3"))
     for percentile in found:
         x, height = scale.at(percentile.seconds), y(percentile.share)
         plate.glyph(Glyph(x, height, "ring", "accent"))

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from dashboards.axis import ticks, zone_of
 from dashboards.marks import SEVERITY_SHAPES as SHAPES
 from dashboards.marks import Box, Frame, Glyph, Rule, Text
-from dashboards.plates import Plate, fitted, gutter
+from dashboards.plates import TOLD, Plate, fitted, gutter
 from dashboards.typeface import clean, width
+from incidents.model import Incident
 from incidents.views.cohort import NIGHT, Nights, Recurrence
 
 WEEKS = 53
@@ -201,9 +202,16 @@ def recurring(
         else:
             plate.text(Text(left - 10, y, fitted(name, left - 10), "ink", anchor="end"))
         plate.rule(Rule(left, y, wide - 46, y, "line2"))
-        for incident in again.incidents:
-            told = clean(incident.title)
+        for incident in _apart(again.incidents, frame):
+            told = clean(incident.title) if len(again.incidents) <= TOLD else ""
             severity = str(incident.severity)
             plate.glyph(Glyph(frame.x(incident.opened_at), y, SHAPES[severity], severity, told))
         plate.text(Text(wide, y, f"{len(again.incidents)}×", "ink", weight=600, anchor="end"))
     return plate
+
+
+def _apart(incidents: Sequence[Incident], frame: Frame) -> Iterable[Incident]:
+    """Of many, one of each severity within two pixels: the others would be hidden by it."""
+    if len(incidents) <= TOLD:
+        return incidents
+    return {(round(frame.x(one.opened_at) / 2), one.severity): one for one in incidents}.values()

@@ -16,6 +16,10 @@ _ROUND = (1, 5, 15, 60, 300, 900, 3600, 4 * 3600, 86400, 7 * 86400, 30 * 86400, 
 _ROUND_WORDS = ("1 s", "5 s", "15 s", "1 min", "5 min", "15 min", "1 h", "4 h", "1 d", "7 d", "30 d", "1 y")
 
 
+TOLD = 100
+"""Up to so many marks each says what it is when pointed at: of more, tips would be most of the page."""
+
+
 class Plate(Canvas):
     """A canvas in the page's colours that remembers its texts, so that tests can measure them."""
 

@@ -11,6 +11,7 @@ PAIRS = (
     ("time_to_resolve", "impact_started_at", "resolved_at"),
 )
 """Each measurement's name with the milestones that it runs between."""
+_BY_NAME = {pair[0]: pair for pair in PAIRS}
 
 _WORDS = {
     "impact_started_at": "the start of the impact",
@@ -28,7 +29,7 @@ def measure(incident: Incident) -> tuple[Measurement, ...]:
 
 def measured(incident: Incident, name: str) -> Measurement:
     """One measurement of an incident."""
-    return _length(incident, *next(pair for pair in PAIRS if pair[0] == name))
+    return _length(incident, *_BY_NAME[name])
 
 
 def _length(incident: Incident, name: str, since: str, until: str) -> Measurement:

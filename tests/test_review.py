@@ -400,3 +400,21 @@ def test_pages_and_numbers_over_http(barograph: StartBarograph, database_url: st
     assert 'aria-label="World map' in service.get("/").text
     assert 'aria-label="World map' in service.get("/sites").text
     assert f'value="{ids[0]}" form="compare"' in service.get("/incidents").text
+
+
+def test_of_thousands_a_mark_stands_for_those_that_it_would_hide_and_all_are_counted() -> None:
+    incidents = [incident(k, minutes=12) for k in range(3000)]
+    members = tuple(Member(one, "Down") for one in incidents)
+    seen = replace(many(0), members=members, until=START + timedelta(days=3000), now=START + timedelta(days=3000))
+    drawn = {card.name: card for card in review.cards(seen)}
+    for name in ("lasted", "steps", "recurring"):
+        marks = {width: svg.count("<circle") + svg.count("<polygon") for width, svg in drawn[name].drawings}
+        assert 0 < marks["narrow"] <= marks["medium"] < 2000, name
+    assert len(drawn["lasted"].rows) == 3000
+    assert "3000 incidents" in dict(drawn["lasted"].drawings)["wide"]
+    assert "3000×" in dict(drawn["recurring"].drawings)["medium"]
+
+
+def test_of_a_hundred_none_is_hidden() -> None:
+    drawn = dict({card.name: card for card in review.cards(many(90))}["lasted"].drawings)["wide"]
+    assert drawn.count("<title>") == 90

@@ -122,7 +122,7 @@ def lengths(incidents: Iterable[Incident], name: str, now: datetime) -> list[tup
 
 def ranged(incidents: Iterable[Incident], name: str) -> int:
     """How many of a measurement's lengths are known as ranges only."""
-    return sum(m.seconds_max is not None for i in incidents for m in measurements.measure(i) if m.name == name)
+    return sum(measurements.measured(incident, name).seconds_max is not None for incident in incidents)
 
 
 def recurrences(members: Iterable[Member]) -> tuple[Recurrence, ...]:

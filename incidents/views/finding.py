@@ -27,6 +27,16 @@ def found_by(connection: sa.Connection, words: str) -> set[str]:
     return _by_entries(connection, words) | _by_names(connection, words) | _by_labels(connection, words)
 
 
+def says(connection: sa.Connection, text: Any, words: str) -> sa.ColumnElement[bool]:  # noqa: ANN401  # a text column
+    """That a text holds the words, in any case of their Latin letters.
+
+    SQLite's LIKE knows no other; to ask it for lower case besides would copy each text that is looked through.
+    """
+    if connection.dialect.name == "sqlite":
+        return sa.cast(text, sa.Text).contains(words, autoescape=True)
+    return sa.cast(text, sa.Text).icontains(words, autoescape=True)
+
+
 def _inside(words: str) -> str:
     """The words as they stand within a JSON text."""
     return orjson.dumps(words).decode()[1:-1]
@@ -35,7 +45,7 @@ def _inside(words: str) -> str:
 def _by_entries(connection: sa.Connection, words: str) -> set[str]:
     query = sa.select(ENTRY.c.incident_id, ENTRY.c.params).where(
         ENTRY.c.kind.in_(("note", "correction", "status_changed", "field_changed", "link_judged")),
-        sa.cast(ENTRY.c.params, sa.Text).icontains(_inside(words), autoescape=True),
+        says(connection, ENTRY.c.params, _inside(words)),
     )
     rows = connection.execute(query.order_by(ENTRY.c.id.desc()).limit(ENTRIES_READ))
     sought = words.casefold()
@@ -49,8 +59,7 @@ def _told(params: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _by_names(connection: sa.Connection, words: str) -> set[str]:
-    names = sa.cast(INCIDENT.c.names, sa.Text).icontains(_inside(words), autoescape=True)
-    sites = sa.cast(INCIDENT.c.sites, sa.Text).icontains(_inside(words), autoescape=True)
+    names, sites = (says(connection, column, _inside(words)) for column in (INCIDENT.c.names, INCIDENT.c.sites))
     query = sa.select(INCIDENT.c.id).where(names | sites).order_by(INCIDENT.c.opened_at.desc())
     return set(connection.execute(query.limit(MOST)).scalars())
 
@@ -66,9 +75,7 @@ def _by_labels(connection: sa.Connection, words: str) -> set[str]:
     sought = words.casefold()
     # In JSON a label's name and its value do not stand side by side, as `datacenter=smf` says them.
     value = words.partition("=")[2] or words
-    query = sa.select(latest.c.id, latest.c.rest).where(
-        sa.cast(latest.c.rest, sa.Text).icontains(_inside(value), autoescape=True)
-    )
+    query = sa.select(latest.c.id, latest.c.rest).where(says(connection, latest.c.rest, _inside(value)))
     alerts = [
         row.id
         for row in connection.execute(query.limit(ENTRIES_READ))

@@ -19,14 +19,20 @@ _FOLDED: Kept[Incident] = Kept(3000)
 
 def read_folded(connection: sa.Connection, names: Sequence[str]) -> dict[str, Incident]:
     """Incidents by id, in a read transaction: in one that writes, a log may be ahead of its row."""
+    marks = sa.select(INCIDENT.c.id, INCIDENT.c.mark)
+    asked = list(names)
+    kept = {
+        row.id: _FOLDED.find((row.id, row.mark)) if row.mark else None
+        for part in chunks(asked)
+        for row in connection.execute(marks.where(INCIDENT.c.id.in_(part)))
+    }
+    found = {name: incident for name, incident in kept.items() if incident is not None}
+    missing = [name for name in kept if name not in found]
     rows = {
         row.id: row
-        for part in chunks(list(names))
+        for part in chunks(missing)
         for row in connection.execute(sa.select(INCIDENT).where(INCIDENT.c.id.in_(part)))
     }
-    kept = {name: _FOLDED.find((name, row.mark)) for name, row in rows.items() if row.mark}
-    found = {name: incident for name, incident in kept.items() if incident is not None}
-    missing = [name for name in rows if name not in found]
     logs = entries.decisions(connection, missing)
     for name in missing:
         row = rows[name]

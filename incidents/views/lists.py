@@ -11,14 +11,14 @@ from typing import Any
 import sqlalchemy as sa
 
 from incidents import entries, remains
-from incidents.bulk import CHUNK, chunks
+from incidents.bulk import CHUNK, chunks, listed
 from incidents.deliveries import DELIVERY, STAMP, UNREAD
 from incidents.entries import INCIDENT, OCCURRENCE
 from incidents.model import Incident, Occurrence, Severity, Site
 from incidents.receipts import receipt_of
 from incidents.records import occurrence_of
 from incidents.statements import READING
-from incidents.views.finding import found_by
+from incidents.views.finding import found_by, says
 from incidents.views.folded import read_folded
 from incidents.views.source_view import QuarantineRow
 from incidents.views.view import IncidentRow
@@ -54,10 +54,9 @@ def list_incidents(connection: sa.Connection, wanted: IncidentFilter, limit: int
     if wanted.until:
         query = query.where(INCIDENT.c.opened_at <= wanted.until)
     if wanted.q:
-        words = INCIDENT.c.title.icontains(wanted.q, autoescape=True) | INCIDENT.c.id.contains(
-            wanted.q, autoescape=True
-        )
-        query = query.where(words | INCIDENT.c.id.in_(found_by(connection, wanted.q)))
+        words = says(connection, INCIDENT.c.title, wanted.q) | INCIDENT.c.id.contains(wanted.q, autoescape=True)
+        found = sa.select(listed(connection, sorted(found_by(connection, wanted.q))).c.a)
+        query = query.where(words | INCIDENT.c.id.in_(found))
     if wanted.after:
         at, name = wanted.after
         # Without the first bound SQLite walks the index from its end.
@@ -65,8 +64,8 @@ def list_incidents(connection: sa.Connection, wanted: IncidentFilter, limit: int
     names = list(
         connection.execute(query.order_by(INCIDENT.c.opened_at.desc(), INCIDENT.c.id.desc()).limit(limit)).scalars()
     )
-    found = read_folded(connection, names)
-    return [found[name] for name in names]
+    read = read_folded(connection, names)
+    return [read[name] for name in names]
 
 
 def incident_rows(incidents: Sequence[Incident]) -> tuple[IncidentRow, ...]:
