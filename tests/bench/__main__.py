@@ -27,6 +27,7 @@ from tests.bench import (
     replicated,
     report,
     size,
+    storm,
     zooming,
 )
 from tests.bench.measured import FULL, QUICK, Plan, Row
@@ -37,6 +38,7 @@ PARTS = (
     "feeds",
     "answering",
     "burst",
+    "storm",
     "figures",
     "zoom",
     "exports",
@@ -73,6 +75,7 @@ _WITH_POSTGRESQL: dict[str, Callable[[Plan, Cluster], list[Row]]] = {
     "beside": beside.measure,
     "replicas": replicated.measure,
     "size": size.measure,
+    "storm": storm.measure,
 }
 
 

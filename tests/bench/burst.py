@@ -23,7 +23,7 @@ def measure(plan: Plan) -> list[Row]:
         with started(SQLITE) as contender:
             before, began = contender.cpu(), time.perf_counter()
             acknowledged.append(_send(contender, plan))
-            _until_all_show(contender, plan.burst)
+            until_all_show(contender, plan.burst)
             visible.append(time.perf_counter() - began)
             cost.append((contender.cpu() - before) / plan.burst * 1e6)
     part = f"4. {plan.burst:,} alerts in messages of {IN_ONE} into one incident, SQLite"
@@ -44,7 +44,7 @@ def _send(contender: Contender, plan: Plan) -> float:
     return load.seconds
 
 
-def _until_all_show(contender: Contender, alerts: int) -> None:
+def until_all_show(contender: Contender, alerts: int) -> None:
     """Wait until the API shows one incident with all the alerts."""
     running = service(contender)
 
