@@ -111,13 +111,18 @@ def of_known_shape() -> list[Planted]:
     return [planted for planted in PLANTED if redaction.redact(planted.text, named=False) != planted.text]
 
 
+def pieces(content: str) -> set[str]:
+    """All nine letters in a row."""
+    return {content[n : n + 9] for n in range(len(content) - 8)}
+
+
+PIECES = {piece: planted.name for planted in PLANTED for piece in pieces(planted.secret)}
+
+
 def assert_clean(where: str, content: str) -> None:
     """No nine letters in a row of any secret are in it."""
-    found = [
-        planted.name
-        for planted in PLANTED
-        if any(planted.secret[n : n + 9] in content for n in range(len(planted.secret) - 8))
-    ]
+    # Thousands of pieces are looked up in the set of what stands there, in a tenth of the time of as many searches.
+    found = {PIECES[piece] for piece in PIECES.keys() & pieces(content)}
     assert not found, f"{where} shows {found}"
 
 
