@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,31 +75,39 @@ class Forks:
         self._requests: socket.socket | None = None
 
     def start(
-        self, args: Sequence[str], *, env: Mapping[str, str], cwd: Path, files: tuple[IO[Any], IO[Any], IO[Any]]
+        self,
+        args: Sequence[str],
+        *,
+        env: Mapping[str, str],
+        cwd: Path,
+        files: tuple[IO[Any], IO[Any], IO[Any]],
+        is_strict: bool = False,
     ) -> Fork:
-        """Run `barograph ARGS` with this environment and these as its standard input, output and error."""
+        """Run `barograph ARGS` with this environment and these as its standard input, output and error.
+
+        A strict one takes every warning for an error, as `python -W error` does.
+        """
         ours, theirs = os.pipe()
-        request = json.dumps({"args": list(args), "env": dict(env), "cwd": str(cwd)}).encode()
+        asked = {"args": list(args), "env": dict(env), "cwd": str(cwd), "is_strict": is_strict}
+        request = json.dumps(asked).encode()
         assert len(request) < LONGEST
         socket.send_fds(self._asked(), [request], [*(file.fileno() for file in files), theirs])
         os.close(theirs)
         return Fork(["barograph", *args], ours)
 
     def run(
-        self, args: Sequence[str], *, env: Mapping[str, str], cwd: Path, text: str | None, seconds: float
-    ) -> subprocess.CompletedProcess[str]:
-        """Run a command to its end, as `subprocess.run` would. Raises subprocess.TimeoutExpired."""
-        with tempfile.TemporaryFile("w+") as given, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-            given.write(text or "")
-            given.flush()
-            given.seek(0)
-            fork = self.start(args, env=env, cwd=cwd, files=(given, out, err))
+        self, args: Sequence[str], given: bytes, seconds: float, **options: Any
+    ) -> subprocess.CompletedProcess[bytes]:
+        """Run a command to its end, as `subprocess.run` would, with this as its input. Raises TimeoutExpired."""
+        with tempfile.TemporaryFile() as stdin, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+            stdin.write(given)
+            stdin.seek(0)
+            fork = self.start(args, files=(stdin, out, err), **options)
             try:
                 code = fork.wait(seconds)
             finally:
                 fork.kill()
-            told = [_whole(file) for file in (out, err)]
-        return subprocess.CompletedProcess(["barograph", *args], code, *told)
+            return subprocess.CompletedProcess(["barograph", *args], code, *map(_whole, (out, err)))
 
     def close(self) -> None:
         """End the process; forks that still run go on."""
@@ -115,9 +124,9 @@ class Forks:
         return self._requests
 
 
-def _whole(file: IO[bytes]) -> str:
+def _whole(file: IO[bytes]) -> bytes:
     file.seek(0)
-    return file.read().decode()
+    return file.read()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +136,7 @@ class Request:
     args: list[str]
     env: dict[str, str]
     cwd: str
+    is_strict: bool
     files: list[int]
 
     def take_over(self) -> None:
@@ -139,6 +149,8 @@ class Request:
         time.tzset()
         os.chdir(self.cwd)
         sys.argv = ["barograph", *self.args]
+        if self.is_strict:
+            warnings.simplefilter("error")
 
 
 def requested(requests: socket.socket) -> Request:

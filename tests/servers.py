@@ -244,18 +244,15 @@ class Barograph(Server):
 
     def cli(self, *args: str, text: str | None = None, seconds: float = 60.0) -> subprocess.CompletedProcess[str]:
         """One command of the command line in this service's environment, whatever its exit code."""
+        given = (text or "").encode()
         if forks := self._forks():
-            return forks.run(args, env=self.env, cwd=self.home, text=text, seconds=seconds)
-        return subprocess.run(
-            [*PYTHON, *args],
-            input=text,
-            capture_output=True,
-            text=True,
-            env=self.env,
-            cwd=self.home,
-            timeout=seconds,
-            check=False,
-        )
+            done = forks.run(args, given, seconds, env=self.env, cwd=self.home)
+        else:
+            argv = [*PYTHON, *args]
+            done = subprocess.run(
+                argv, input=given, capture_output=True, env=self.env, cwd=self.home, timeout=seconds, check=False
+            )
+        return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
 
     def _begin(self) -> subprocess.Popen[bytes] | Fork:
         if not (forks := self._forks()):
