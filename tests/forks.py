@@ -82,13 +82,21 @@ class Forks:
         cwd: Path,
         files: tuple[IO[Any], IO[Any], IO[Any]],
         is_strict: bool = False,
+        pace: Mapping[str, float] | None = None,
     ) -> Fork:
         """Run `barograph ARGS` with this environment and these as its standard input, output and error.
 
-        A strict one takes every warning for an error, as `python -W error` does.
+        A strict one takes every warning for an error, as `python -W error` does; `pace` are other values for names of
+        `service.schedule`, where a test would wait half a minute for a tick.
         """
         ours, theirs = os.pipe()
-        asked = {"args": list(args), "env": dict(env), "cwd": str(cwd), "is_strict": is_strict}
+        asked = {
+            "args": list(args),
+            "env": dict(env),
+            "cwd": str(cwd),
+            "is_strict": is_strict,
+            "pace": dict(pace or {}),
+        }
         request = json.dumps(asked).encode()
         assert len(request) < LONGEST
         socket.send_fds(self._asked(), [request], [*(file.fileno() for file in files), theirs])
@@ -137,6 +145,7 @@ class Request:
     env: dict[str, str]
     cwd: str
     is_strict: bool
+    pace: dict[str, float]
     files: list[int]
 
     def take_over(self) -> None:
@@ -144,11 +153,16 @@ class Request:
         for number, file in enumerate(self.files):
             os.dup2(file, number)
             os.close(file)
+        from service import schedule
+
         os.environ.clear()  # the process of the tests has settings of its own
         os.environ.update(self.env)
         time.tzset()
         os.chdir(self.cwd)
         sys.argv = ["barograph", *self.args]
+        for name, seconds in self.pace.items():
+            assert hasattr(schedule, name), name
+            setattr(schedule, name, seconds)
         if self.is_strict:
             warnings.simplefilter("error")
 

@@ -167,9 +167,13 @@ class Barograph(Server):
         args: Sequence[str] = (),
         settings: Mapping[str, str] | None = None,
         is_cold: bool = False,
+        pace: Mapping[str, float] | None = None,
     ) -> None:
-        """`home` must exist; `settings` are environment names without `BAROGRAPH_`; `args` follow `serve`."""
-        self._is_cold = is_cold
+        """`home` must exist; `settings` are environment names without `BAROGRAPH_`; `args` follow `serve`.
+
+        `pace` are other values for names of `service.schedule`, such as `{"HOUSE_SECONDS": 2}`; not for a cold start.
+        """
+        self._is_cold, self._pace = is_cold, pace
         port = free_port()
         named = {"DATA_DIR": str(home), "ADMIN_TOKEN": ADMIN_TOKEN, **(settings or {})}
         if database_url is not None:
@@ -256,9 +260,11 @@ class Barograph(Server):
 
     def _begin(self) -> subprocess.Popen[bytes] | Fork:
         if not (forks := self._forks()):
+            assert not self._pace
             return super()._begin()
         with Path(os.devnull).open("rb") as nothing, self.log_path.open("ab") as log:
-            return forks.start(self.argv[len(PYTHON) :], env=self.env, cwd=self.home, files=(nothing, log, log))
+            args, files = self.argv[len(PYTHON) :], (nothing, log, log)
+            return forks.start(args, env=self.env, cwd=self.home, files=files, pace=self._pace)
 
     def _forks(self) -> Forks | None:
         """None where what runs must be a program of its own: nothing is preloaded into a fork."""

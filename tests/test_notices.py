@@ -382,7 +382,8 @@ def config_text(listener: Receiver, kind: str = "webhook") -> str:
 
 def started(barograph: StartBarograph, listener: Receiver, **options: Any) -> Barograph:
     settings = {"ALLOW_PRIVATE_NETWORKS": "127.0.0.0/8", "PUBLIC_URL": "https://barograph.example"}
-    return barograph(config_text(listener, options.pop("kind", "webhook")), settings=settings, **options)
+    config, pace = config_text(listener, options.pop("kind", "webhook")), {"SEND_SECONDS": 0.2}
+    return barograph(config, settings=settings, pace=pace, **options)
 
 
 def opened(service: Barograph, title: str = "Database down") -> str:
