@@ -7,6 +7,7 @@ follow each other. `grey` is what a printer without colour makes of it, so that 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from types import MappingProxyType
 from typing import Literal, get_args
 
@@ -55,9 +56,16 @@ def _linear(level: int) -> float:
     return part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
 
 
+@cache
+def _greys() -> tuple[float, ...]:
+    """The lightness of each level of grey."""
+    return tuple(lightness(f"#{level:02X}{level:02X}{level:02X}") for level in range(256))
+
+
 def grey(colour: str) -> str:
     """The grey of the same lightness."""
-    level = min(range(256), key=lambda level: abs(lightness(f"#{level:02X}{level:02X}{level:02X}") - lightness(colour)))
+    wanted = lightness(colour)
+    level = min(range(256), key=lambda level: abs(_greys()[level] - wanted))
     return f"#{level:02X}{level:02X}{level:02X}"
 
 

@@ -144,14 +144,14 @@ class Store:
             config.attributes["connection"] = connection
             command.upgrade(config, revision)
 
-    def unmake(self) -> None:
-        """Take every step of the schema back: whatever the tables hold is gone."""
+    def unmake(self, revision: str = "base") -> None:
+        """Take the schema back to a revision, and with every step what only it holds; by default all of it."""
         from alembic import command
 
         config = _alembic()
         with self.gate.fold(), self._write.begin() as connection:
             config.attributes["connection"] = connection
-            command.downgrade(config, "base")
+            command.downgrade(config, revision)
 
     @staticmethod
     def knows(revision: str) -> bool:

@@ -8,11 +8,13 @@ import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+import sqlalchemy as sa
 from psycopg import sql
 
 from incidents.store import Store
@@ -105,9 +107,23 @@ class Standby(Cluster):
 
 
 def migrate(url: str) -> None:
-    """Bring a database to this version's tables and let go of it."""
+    """Bring a database to this version's tables and let go of it; a new SQLite file is a copy of one that was."""
+    parsed = sa.make_url(url)
+    if parsed.get_backend_name() == "sqlite" and parsed.database and not Path(parsed.database).exists():
+        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(_migrated_file(), parsed.database)
+        return
     with closing(Store(url)) as store:
         store.migrate()
+
+
+@cache
+def _migrated_file() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="barograph-migrated-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    with closing(Store(f"sqlite:///{folder / 'migrated.db'}")) as store:
+        store.migrate()
+    return folder / "migrated.db"
 
 
 @contextmanager

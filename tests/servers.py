@@ -14,11 +14,14 @@ from contextlib import closing
 from dataclasses import dataclass
 from email.message import Message
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
+
+from tests.forks import Fork, Forks
 
 ROOT = Path(__file__).resolve().parent.parent
 ADMIN_TOKEN = "tests-admin-token-0123456789abcdef0123456789"
 REQUEST_SECONDS = 20.0
+PYTHON = (sys.executable, "-m", "service")
 T = TypeVar("T")
 
 
@@ -59,14 +62,11 @@ class Server:
         self.env = dict(env)
         self.log_path = home / f"{Path(argv[0]).name}-{port}.log"
         self.url = f"http://127.0.0.1:{port}"
-        self._child: subprocess.Popen[bytes] | None = None
+        self._child: subprocess.Popen[bytes] | Fork | None = None
 
     def start(self, seconds: float = 30.0) -> Self:
         """Start it and wait until it is ready; AssertionError with its log when it is not in time."""
-        with self.log_path.open("ab") as log:
-            self._child = subprocess.Popen(
-                self.argv, env=self.env, cwd=self.home, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
-            )
+        self._child = self._begin()
         deadline = time.monotonic() + seconds
         while not self._answers():
             if (code := self._child.poll()) is not None:
@@ -76,6 +76,12 @@ class Server:
                 raise AssertionError(f"{self.argv[0]} was not ready after {seconds:.0f} s:\n{self.log}")
             time.sleep(0.05)
         return self
+
+    def _begin(self) -> subprocess.Popen[bytes] | Fork:
+        with self.log_path.open("ab") as log:
+            return subprocess.Popen(
+                self.argv, env=self.env, cwd=self.home, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+            )
 
     @property
     def pid(self) -> int:
@@ -149,6 +155,9 @@ class Server:
 class Barograph(Server):
     """The service, with its data directory, its configuration file and the environment of its command line."""
 
+    forks: ClassVar[Forks | None] = None
+    """What starts services and commands within the tests; where there is none, and for a cold start, Python does."""
+
     def __init__(
         self,
         home: Path,
@@ -157,8 +166,14 @@ class Barograph(Server):
         database_url: str | None = None,
         args: Sequence[str] = (),
         settings: Mapping[str, str] | None = None,
+        is_cold: bool = False,
+        pace: Mapping[str, float] | None = None,
     ) -> None:
-        """`home` must exist; `settings` are environment names without `BAROGRAPH_`; `args` follow `serve`."""
+        """`home` must exist; `settings` are environment names without `BAROGRAPH_`; `args` follow `serve`.
+
+        `pace` are other values for names of `service.schedule`, such as `{"HOUSE_SECONDS": 2}`; not for a cold start.
+        """
+        self._is_cold, self._pace = is_cold, pace
         port = free_port()
         named = {"DATA_DIR": str(home), "ADMIN_TOKEN": ADMIN_TOKEN, **(settings or {})}
         if database_url is not None:
@@ -172,7 +187,7 @@ class Barograph(Server):
         env |= {f"BAROGRAPH_{name}": value for name, value in named.items()} | {"PYTHONPATH": str(ROOT)}
         self.config_path = home / "config.toml"
         self.config_path.write_text(config)
-        argv = [sys.executable, "-m", "service", "serve", "--host", "127.0.0.1", "--port", str(port)]
+        argv = [*PYTHON, "serve", "--host", "127.0.0.1", "--port", str(port)]
         argv += ["--config", str(self.config_path)] if config else []
         super().__init__([*argv, *args], port=port, ready="/livez", home=home, env=env)
 
@@ -233,10 +248,27 @@ class Barograph(Server):
 
     def cli(self, *args: str, text: str | None = None, seconds: float = 60.0) -> subprocess.CompletedProcess[str]:
         """One command of the command line in this service's environment, whatever its exit code."""
-        argv = [sys.executable, "-m", "service", *args]
-        return subprocess.run(
-            argv, input=text, capture_output=True, text=True, env=self.env, cwd=self.home, timeout=seconds, check=False
-        )
+        given = (text or "").encode()
+        if forks := self._forks():
+            done = forks.run(args, given, seconds, env=self.env, cwd=self.home)
+        else:
+            argv = [*PYTHON, *args]
+            done = subprocess.run(
+                argv, input=given, capture_output=True, env=self.env, cwd=self.home, timeout=seconds, check=False
+            )
+        return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    def _begin(self) -> subprocess.Popen[bytes] | Fork:
+        if not (forks := self._forks()):
+            assert not self._pace
+            return super()._begin()
+        with Path(os.devnull).open("rb") as nothing, self.log_path.open("ab") as log:
+            args, files = self.argv[len(PYTHON) :], (nothing, log, log)
+            return forks.start(args, env=self.env, cwd=self.home, files=files, pace=self._pace)
+
+    def _forks(self) -> Forks | None:
+        """None where what runs must be a program of its own: nothing is preloaded into a fork."""
+        return None if self._is_cold or "LD_PRELOAD" in self.env else self.forks
 
 
 def alertmanager(path: str, folder: Path, config: str) -> Server:

@@ -62,7 +62,7 @@ def test_a_request_is_called_by_its_own_id_where_that_is_plain(given: str | None
 
 
 def test_every_answer_bears_its_id_and_every_line_of_the_service_is_json(barograph: StartBarograph) -> None:
-    service = barograph(settings={"LOG_FORMAT": "json"})
+    service = barograph(settings={"LOG_FORMAT": "json"}, is_cold=True)
     assert service.get("/api/v1/sites", headers={"X-Request-Id": "mine-1"}).headers["X-Request-Id"] == "mine-1"
     first, second = (service.get("/incidents").headers["X-Request-Id"] for _ in range(2))
     assert first != second

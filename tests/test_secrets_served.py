@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+import re2
 
 from incidents import redaction
 from tests.planted import PLANTED, Planted
@@ -111,14 +112,16 @@ def of_known_shape() -> list[Planted]:
     return [planted for planted in PLANTED if redaction.redact(planted.text, named=False) != planted.text]
 
 
+PIECES = {planted.secret[n : n + 9]: planted.name for planted in PLANTED for n in range(len(planted.secret) - 8)}
+"""All nine letters in a row of each secret, and whose they are."""
+ANY = re2.compile("|".join(map(re2.escape, PIECES)))
+"""Finds the first of three thousand pieces in one pass, where as many searches take a thousand times as long."""
+
+
 def assert_clean(where: str, content: str) -> None:
     """No nine letters in a row of any secret are in it."""
-    found = [
-        planted.name
-        for planted in PLANTED
-        if any(planted.secret[n : n + 9] in content for n in range(len(planted.secret) - 8))
-    ]
-    assert not found, f"{where} shows {found}"
+    found = ANY.search(content)
+    assert not found, f"{where} shows {PIECES[found.group()]}"
 
 
 def paths(after: Served) -> list[str]:

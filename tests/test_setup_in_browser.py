@@ -29,7 +29,7 @@ route:
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Barograph]:
     """One service for the module; each test connects senders of its own."""
-    with served(tmp_path_factory.mktemp("browser"), CONFIG) as running:
+    with served(tmp_path_factory.mktemp("browser"), CONFIG, pace={"HOUSE_SECONDS": 2}) as running:
         yield running
 
 

@@ -181,7 +181,7 @@ def test_a_test_that_failed_says_where(trial: Trial, says: str) -> None:
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Barograph]:
     """One service for the tests below; each has sources of its own."""
-    with served(tmp_path_factory.mktemp("setup"), CONFIG) as running:
+    with served(tmp_path_factory.mktemp("setup"), CONFIG, pace={"HOUSE_SECONDS": 2}) as running:
         yield running
 
 

@@ -134,7 +134,7 @@ def test_rolling_restarts_cost_no_delivery(barograph: StartBarograph, postgresql
 
 
 def test_several_processes_migrate_at_once_and_one_does(database_url: str) -> None:
-    code = "import sys; from tests.databases import migrate; migrate(sys.argv[1])"
+    code = "import sys; from incidents.store import Store; Store(sys.argv[1]).migrate()"
     argv = [sys.executable, "-c", code, database_url]
     begun = [subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) for _ in range(3)]
     told = [each.communicate(timeout=60)[0] for each in begun]

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from incidents.views.incident_view import Asked
     from incidents.views.view import IncidentView
 
-from dashboards import sentences
-from incidents.views import lists
 from service.commands.terminal import (
     JSON_OPTION,
     UNAVAILABLE,
@@ -56,6 +54,7 @@ def incident() -> None:
 @click.option("--limit", type=click.IntRange(1, 500), default=50)
 def incident_list(*, json_: bool, status: str | None, limit: int) -> None:
     """List incidents, newest first."""
+    from incidents.views import lists
     from service.api.incidents_api import incident_json
 
     with opened() as store, store.reading() as connection:
@@ -89,6 +88,7 @@ def incident_show(id_: str, *, json_: bool, as_of: datetime | None) -> None:
 
 def view_in(store: Store, id_: str, asked: Asked) -> IncidentView:
     """The view of an incident. Raises NotFoundError."""
+    from dashboards import sentences
     from incidents.refusals import NotFoundError
     from incidents.views.incident_view import gather
 

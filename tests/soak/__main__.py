@@ -26,6 +26,7 @@ ROUNDS: dict[str, Callable[[Path, float], dict[str, Any]]] = {
     "herd": rounds.herd,
     "restarts": rounds.restarts,
     "stuck": rounds.stuck,
+    "migrations": rounds.migrations,
     "tailing": rounds.tailing,
     "backup": rounds.backup,
     "replicas": replicated.troubles,

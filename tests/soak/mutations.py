@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -158,12 +159,14 @@ def main() -> int:
             text = file.read_text()
             before = run(copy, mutation.test)
             file.write_text(text.replace(mutation.was, mutation.becomes))
+            began = time.monotonic()
             after = run(copy, mutation.test)
+            seconds = time.monotonic() - began
             file.write_text(text)
             told = "red" if after == FAILED else "GREEN" if after == 0 else f"exit {after}"
             told = told if before == 0 else f"was not green before (exit {before})"
             failed += told != "red"
-            print(f"{told:<5}  {mutation.name}  {mutation.test}", flush=True)
+            print(f"{told:<5}  {seconds:5.1f} s  {mutation.name}  {mutation.test}", flush=True)
     return 1 if failed else 0
 
 

@@ -14,14 +14,16 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
+from incidents import schema
 from incidents.deliveries import DELIVERY
 from incidents.pulses import PULSE, pulse
 from incidents.rebuild import state_digest
@@ -31,7 +33,7 @@ from service import clock
 from service.files import backup as backups
 from service.hub import Hub
 from tests import machine, power
-from tests.bench import filling
+from tests.bench import bulk_history, filling
 from tests.databases import EMPTY, MIGRATED, Cluster, cluster, migrate
 from tests.pouring import Pouring
 from tests.senders import CONFIG, KEY, ago, alert, head, message
@@ -47,6 +49,8 @@ HERD = 5000
 RESTARTS = 50
 STUCK = 100
 ROWS, WRITERS, READERS = 100_000, 8, 20
+EVENTS, EARLIER = 1_000_000, "0018"
+"""Of the history that is migrated, and the schema before the first step that passes over whole tables."""
 
 
 def share(values: list[float], part: float) -> float:
@@ -270,6 +274,29 @@ def stuck(folder: Path, seconds: float) -> dict[str, Any]:
         took = time.monotonic() - began
     assert took < 12
     return {"stuck": STUCK, "ended_after_s": round(took, 1)}
+
+
+# --- schemas --------------------------------------------------------------------------------------------------------
+
+
+def migrations(folder: Path, seconds: float) -> dict[str, Any]:
+    """A long history taken back to an earlier schema and brought up again: how long each step holds the tables."""
+    figures: dict[str, Any] = {"events": min(EVENTS, int(seconds * EVENTS / 600))}
+    later = sorted(step for step in schema.steps() if step > EARLIER)
+    with cluster() as running:
+        for name, url in (("sqlite", f"sqlite:///{folder}/m.db"), ("postgresql", running.url(running.make(MIGRATED)))):
+            migrate(url)
+            with closing(Store(url)) as store:
+                bulk_history.fill(store, figures["events"], clock.now())
+                store.unmake(EARLIER)
+                figures[name] = {step: _seconds(partial(store.migrate, step)) for step in later}
+    return figures
+
+
+def _seconds(act: Callable[[], None]) -> float:
+    began = time.monotonic()
+    act()
+    return round(time.monotonic() - began, 1)
 
 
 # --- reading on, and backups ----------------------------------------------------------------------------------------
