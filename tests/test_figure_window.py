@@ -141,7 +141,7 @@ WORDS = """() => {
 def test_words_stand_where_the_axis_has_their_instants(page: Page) -> None:
     for again in (False, True):
         if again:
-            drag(page, 600, 700)
+            drag(page, 600, 660)
             page.wait_for_function("() => !document.querySelector('.figure').textContent.includes('1 bar =')")
         drawn, told = page.evaluate(WORDS)
         assert len(told) > 5
