@@ -282,9 +282,13 @@ def _moves(view: IncidentView) -> dict[str, str]:
 def _around(view: IncidentView, at: datetime, margin: timedelta) -> str:
     """Where the window around an instant is shown; where the calendar ends, the window as it is."""
     try:
-        return _range(view, at - margin - view.since, at + margin - view.until)
+        since, until = at - margin, at + margin
     except OverflowError:
         return _range(view, timedelta(), timedelta())
+    # A page has hundreds of these, and `urlencode` takes longer than all else that is done for one.
+    first, last = (instants.text(end).replace(":", "%3A") for end in (since, until))
+    known = f"&{urlencode(_known(view))}" if view.as_known else ""
+    return f"/incidents/{view.incident.id}?from={first}&to={last}{known}#figure"
 
 
 def _range(view: IncidentView, since: timedelta, until: timedelta) -> str:

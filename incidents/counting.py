@@ -158,9 +158,7 @@ def bins(
     if as_of is not None:
         members = OCCURRENCE.c.id.in_(members_at(connection, incident, as_of))
         return _binned(connection, [(since, until)], seconds, members & (OCCURRENCE.c.recorded_at <= as_of))
-    members = sa.and_(
-        belongs(incident, has_left=has_left(connection, incident)), OCCURRENCE.c.kind.in_(_KINDS)
-    )
+    members = sa.and_(belongs(incident, has_left=has_left(connection, incident)), OCCURRENCE.c.kind.in_(_KINDS))
     first, last = _ceiling(since), _floor(until)
     if seconds % MINUTE or first >= last:
         return _binned(connection, [(since, until)], seconds, members)
@@ -202,7 +200,11 @@ def begun(incident: str, since: datetime, until: datetime, *, has_left: bool = T
 
     The index by start, which has the kind before it, narrows it down to few; the members of a crowd are many.
     """
-    return sa.and_(belongs(incident, has_left=has_left), OCCURRENCE.c.kind.in_(_KINDS), OCCURRENCE.c.starts_at.between(since, until))
+    return sa.and_(
+        belongs(incident, has_left=has_left),
+        OCCURRENCE.c.kind.in_(_KINDS),
+        OCCURRENCE.c.starts_at.between(since, until),
+    )
 
 
 def _floor(at: datetime) -> datetime:

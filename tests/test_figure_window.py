@@ -132,9 +132,12 @@ def test_the_pointer_has_three_clocks(page: Page) -> None:
 WORDS = """() => {
   const holder = document.querySelector("[data-figure]");
   const axis = holder._fullLayout.xaxis;
-  const drawn = [...holder.querySelectorAll(".words text")].map((node) => [node.textContent, Number(node.getAttribute("x"))]);
-  const told = axis.tickvals.map((at, n) => [axis.ticktext[n].replace(/<\\/?b>/g, "").split("<br>")[0], axis._offset + axis.d2p(at)]);
-  return [drawn, told];
+  const first = (words) => words.replace(/<\\/?b>/g, "").split("<br>")[0];
+  const nodes = [...holder.querySelectorAll(".words text")];
+  return [
+    nodes.map((node) => [node.textContent, Number(node.getAttribute("x"))]),
+    axis.tickvals.map((at, n) => [first(axis.ticktext[n]), axis._offset + axis.d2p(at)]),
+  ];
 }"""
 
 

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from itertools import groupby, pairwise
 from operator import itemgetter
 
@@ -170,7 +171,7 @@ def _stretches_of(parts: Iterable[int]) -> Iterator[tuple[int, int]]:
 
 
 def _summed(rows: Iterator[list[_Row]], *, by_lane: bool, most: int | None = None) -> dict[int, _Part]:
-    """Parts by their beginnings, of rows in the order in which they began; with `most`, not many more runs than that."""
+    """Parts by their beginnings, of rows in the order in which they began; with `most`, hardly more runs than that."""
     parts: dict[int, _Part] = {}
     found = 0
     for some in rows:
@@ -295,7 +296,9 @@ def _in_stretches(parts: Mapping[int, _Part]) -> list[_Run]:
     return found
 
 
+@lru_cache(16_384)
 def _line(run: _Run, name: str, *, ended: bool) -> Line:
+    """A run as a line, under its first name as it may be told; of most runs it is that of the time before."""
     many = f"{run.n:,} × {name}" if run.n > 1 else name
     if len(run.names) > 1:
         many = f"{run.n:,} alerts of {len(run.names):,} names, {name} among them"

@@ -31,8 +31,8 @@ from incidents.statements import EVENT, holds
 from incidents.sums import DROPPED, LINKED_DROPPED, Sums, added
 from incidents.timeline import Known, Sentence
 from incidents.views import cascades, crowd_window
-from incidents.views.crowd_window import Crowd
 from incidents.views.crowd_lines import runs, runs_now
+from incidents.views.crowd_window import Crowd
 from incidents.views.crowds import MARKS, density, with_kept
 from incidents.views.kept import Kept
 from incidents.views.series import credits_of, grid_series, series

@@ -84,9 +84,7 @@ def _members(connection: sa.Connection, incident: Incident, wanted: Wanted) -> t
     # Of a crowd the first are met in the index by start sooner than all are put into their order.
     mine = counting.belongs(incident.id)
     found = [
-        one
-        for kinds in (_ALERTS, _OTHERS)
-        for one in _found(connection, [mine, kinds, *conditions], order, SHOWN + 1)
+        one for kinds in (_ALERTS, _OTHERS) for one in _found(connection, [mine, kinds, *conditions], order, SHOWN + 1)
     ]
     return tuple(sorted(found, key=lambda one: (one.starts_at, one.id))[: SHOWN + 1])
 
@@ -133,7 +131,7 @@ def _mixed(connection: sa.Connection, incident: str, since: datetime, until: dat
 
     Of a crowd each would else be looked up only to find that it is one of the incident's own.
     """
-    within = OCCURRENCE.c.starts_at.between(since, until)
+    within: sa.ColumnElement[bool] = OCCURRENCE.c.starts_at.between(since, until)
     # What was dropped is counted and no longer there: as many others may be in its place.
     if remains.has_sums(connection, incident):
         return within
@@ -148,7 +146,7 @@ def _mixed(connection: sa.Connection, incident: str, since: datetime, until: dat
     mixed = [row[0] for row in connection.execute(stored.group_by(minute)) if counted.get(row[0]) != row[1]]
     if len(mixed) > MOST_MINUTES:
         return within
-    return within & sa.or_(sa.false(), *(began.between(at, at + _MINUTE - 1) for at in mixed))
+    return sa.and_(within, sa.or_(sa.false(), *(began.between(at, at + _MINUTE - 1) for at in mixed)))
 
 
 def _others(connection: sa.Connection, incident: Incident, words: str) -> tuple[Incident, ...]:

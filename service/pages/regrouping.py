@@ -30,8 +30,8 @@ async def show(request: web.Request) -> web.Response:
     """
     name, query, now = request.match_info["incident"], request.query, clock.now()
     after = cursor_of(request, int, str)
-    narrowed = (query.get(field, "")[:200] for field in ("q", "near", "into"))
-    wanted = Wanted(*narrowed, after=(after[0], after[1]) if after else None)
+    members, near, into = (query.get(field, "")[:200] for field in ("q", "near", "into"))
+    wanted = Wanted(members, near, into, (after[0], after[1]) if after else None)
     found = await read(request, lambda c: read_regrouping(c, name, wanted, now))
     if found is None:
         raise NotFoundError(f"there is no incident {name[:80]}")
