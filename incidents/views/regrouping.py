@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
@@ -32,6 +33,7 @@ _MINUTE = 60_000_000
 _KINDS = ("alert", "hazard", "provider_incident", "change")
 _ALERTS = OCCURRENCE.c.kind == _KINDS[0]
 _OTHERS = OCCURRENCE.c.kind.in_(_KINDS[1:])
+_IN_ORDER = (OCCURRENCE.c.starts_at, OCCURRENCE.c.id)
 
 
 def read_regrouping(connection: sa.Connection, incident: str, wanted: Wanted, now: datetime) -> Regrouping | None:
@@ -40,53 +42,55 @@ def read_regrouping(connection: sa.Connection, incident: str, wanted: Wanted, no
     if found is None:
         return None
     near = _near(connection, found, wanted.near, now)
+    members, total = _worded(connection, found, wanted) if wanted.members else _members(connection, found, wanted.after)
     return Regrouping(
-        found,
-        _members(connection, found, wanted),
-        near,
-        _others(connection, found, wanted.into),
-        _total(connection, incident, wanted.members),
+        found, members, near, _others(connection, found, wanted.into), total,
         _homes(connection, [seen.id for seen in near]),
-    )
+    )  # fmt: skip
 
 
 def fitting(connection: sa.Connection, incident: str, words: str) -> list[str]:
     """The ids of an incident's alerts whose title or name has these words, one more than may move at once."""
-    query = _fitting(incident, words).order_by(OCCURRENCE.c.starts_at, OCCURRENCE.c.id).limit(MOST_MOVED + 1)
+    mine = OCCURRENCE.c.id.in_(counting.current_members(incident))
+    query = sa.select(OCCURRENCE.c.id).where(mine, *_fits(words)).order_by(*_IN_ORDER).limit(MOST_MOVED + 1)
     return list(connection.execute(query).scalars())
 
 
-def _fitting(incident: str, words: str) -> sa.Select[Any]:
-    return sa.select(OCCURRENCE.c.id).where(OCCURRENCE.c.id.in_(counting.current_members(incident)), *_fits(words))
+def _worded(connection: sa.Connection, incident: Incident, wanted: Wanted) -> tuple[tuple[Occurrence, ...], int]:
+    """A page of an incident's alerts that have the words, with one more, and how many have them: all are looked at."""
+    mine = counting.belongs(incident.id, has_left=counting.has_left(connection, incident.id))
+    first = OCCURRENCE.c.starts_at >= (incident.members.first_starts_at or incident.opened_at)
+    start = sa.type_coerce(OCCURRENCE.c.starts_at, sa.BigInteger)
+    query = sa.select(start, OCCURRENCE.c.id).where(OCCURRENCE.c.kind.in_(_KINDS), first, *_fits(wanted.members), mine)
+    found = sorted((row[0], row[1]) for row in connection.execute(query))
+    begin = bisect_right(found, wanted.after) if wanted.after else 0
+    page = [name for _, name in found[begin : begin + SHOWN + 1]]
+    return _found(connection, [OCCURRENCE.c.id.in_(page)], _IN_ORDER, SHOWN + 1), len(found)
 
 
-def _total(connection: sa.Connection, incident: str, words: str) -> int:
-    if not words:
-        query = sa.select(sa.func.coalesce(sa.func.sum(COUNT.c.alerts), 0)).where(COUNT.c.incident_id == incident)
-        dropped = remains.sums_kept(connection, incident).members.alerts
-        return int(connection.execute(query).scalar_one()) - dropped
-    return connection.execute(sa.select(sa.func.count()).select_from(_fitting(incident, words).subquery())).scalar_one()
-
-
-def _members(connection: sa.Connection, incident: Incident, wanted: Wanted) -> tuple[Occurrence, ...]:
-    """Alerts of an incident that have the words, in the order in which they began, from the one after a page on."""
-    conditions = _fits(wanted.members)
-    if wanted.after:
-        at, name = instant(wanted.after[0]), wanted.after[1]
+def _members(
+    connection: sa.Connection, incident: Incident, after: tuple[int, str] | None
+) -> tuple[tuple[Occurrence, ...], int]:
+    """Alerts of an incident in the order in which they began, from the one after a page on, and how many there are."""
+    conditions: list[sa.ColumnElement[bool]] = []
+    if after:
+        at, name = instant(after[0]), after[1]
         later = sa.or_(OCCURRENCE.c.starts_at > at, OCCURRENCE.c.id > name)
         conditions += [OCCURRENCE.c.starts_at >= at, later]
     elif incident.members.first_starts_at:
         conditions.append(OCCURRENCE.c.starts_at >= incident.members.first_starts_at)
-    order = (OCCURRENCE.c.starts_at, OCCURRENCE.c.id)
+    total = incident.members.alerts - remains.sums_kept(connection, incident.id).members.alerts
     if incident.members.alerts <= MANY:
         mine = OCCURRENCE.c.id.in_(counting.current_members(incident.id))
-        return _found(connection, [mine, *conditions], order, SHOWN + 1)
+        return _found(connection, [mine, *conditions], _IN_ORDER, SHOWN + 1), total
     # Of a crowd the first are met in the index by start sooner than all are put into their order.
     mine = counting.belongs(incident.id)
     found = [
-        one for kinds in (_ALERTS, _OTHERS) for one in _found(connection, [mine, kinds, *conditions], order, SHOWN + 1)
+        one
+        for kinds in (_ALERTS, _OTHERS)
+        for one in _found(connection, [mine, kinds, *conditions], _IN_ORDER, SHOWN + 1)
     ]
-    return tuple(sorted(found, key=lambda one: (one.starts_at, one.id))[: SHOWN + 1])
+    return tuple(sorted(found, key=lambda one: (one.starts_at, one.id))[: SHOWN + 1]), total
 
 
 def _found(
