@@ -52,8 +52,9 @@ def test_a_page_of_kept_rows_is_the_one_that_is_printed_anew(
     pages = [(view, role) for view in views for role in ("viewer", "responder", "admin")]
     # A line that says something else under the same name, as after a correction of what its sender said.
     first = views[0]
-    changed = [replace(line, text=f"{line.text}, again", late=not line.late) for line in first.lines]
-    pages += [(replace(first, lines=tuple(changed)), "admin"), (replace(first, lines=first.lines[3:]), "admin")]
+    again = [replace(line, text=f"{line.text}, again") for line in first.lines]
+    late = [replace(line, late=not line.late) for line in first.lines]
+    pages += [(replace(first, lines=tuple(lines)), "admin") for lines in (again, late, first.lines[3:])]
     fresh = []
     for view, role in pages:
         monkeypatch.setattr(rows, "_ROWS", Kept(4096))
