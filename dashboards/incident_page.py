@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from html import escape
 from typing import Any
 from urllib.parse import urlencode
 
-from dashboards import lines_shown, sentences, words
+from dashboards import lines_shown, rows, sentences, words
 from dashboards.coverage import coverage_rows
 from dashboards.dropped import dropped_words
 from dashboards.figure import slider_of
@@ -76,9 +77,10 @@ def incident_page(
     last = tuple(reversed(kept[-5:]))
     occurrences = {bar.link.id: bar.occurrence for bar in view.bars if bar.link}
     occurrences |= {bar.occurrence.id: bar.occurrence for bar in view.bars}
-    return _page(
+    places, new_days = lines_shown.places_between(view.lines, view.zone), _new_days(view.lines, view.zone)
+    printed = _page(
         "incident.html",
-        viewer,
+        replace(viewer, csrf=rows.FORM_TOKEN),
         view.since,
         view=view,
         zone=view.zone,
@@ -102,7 +104,8 @@ def incident_page(
         moves=MOVES,
         query=query,
         windows=incident.impact_windows,
-        places=lines_shown.places_between(view.lines, view.zone),
+        places=places,
+        row_of=rows.rows_of(view, viewer, places=places, new_days=new_days),
         prefill=query.get("at", "")[:19],
         diff_of=revisions.diff,
         text_of=lines_shown.text_of,
@@ -110,7 +113,7 @@ def incident_page(
         phase_starts=_PHASE_STARTS,
         groups=by_phase(view.lines, view.phases),
         phase_words=lambda phase: _phase_words(phase, view),
-        new_days=_new_days(view.lines, view.zone),
+        new_days=new_days,
         last=last,
         last_days=_new_days(last, view.zone),
         line_count=len(kept),
@@ -129,6 +132,7 @@ def incident_page(
         around=lambda at, minutes: _around(view, at, timedelta(minutes=minutes)),
         **_moves(view),
     )
+    return printed.replace(rows.FORM_TOKEN, escape(viewer.csrf))
 
 
 def _facts(view: IncidentView) -> list[dict[str, Any]]:
@@ -282,9 +286,13 @@ def _moves(view: IncidentView) -> dict[str, str]:
 def _around(view: IncidentView, at: datetime, margin: timedelta) -> str:
     """Where the window around an instant is shown; where the calendar ends, the window as it is."""
     try:
-        return _range(view, at - margin - view.since, at + margin - view.until)
+        since, until = at - margin, at + margin
     except OverflowError:
         return _range(view, timedelta(), timedelta())
+    # A page has hundreds of these, and `urlencode` takes longer than all else that is done for one.
+    first, last = (instants.text(end).replace(":", "%3A") for end in (since, until))
+    known = f"&{urlencode(_known(view))}" if view.as_known else ""
+    return f"/incidents/{view.incident.id}?from={first}&to={last}{known}#figure"
 
 
 def _range(view: IncidentView, since: timedelta, until: timedelta) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from incidents.instants import length
@@ -13,6 +14,8 @@ from incidents.views.view import Phase
 
 PAYLOAD = 90
 """Characters of a stranger's text that a sentence takes; the evidence has the whole."""
+_KEPT = 8192
+"""Instants whose words are kept: a page says each several times, and the next reader asks for the same ones."""
 
 
 _UNSEEN = re.compile(
@@ -65,6 +68,7 @@ def wall(at: datetime, zone: str) -> datetime:
         return at.astimezone(UTC)
 
 
+@lru_cache(_KEPT)
 def offset(at: datetime, zone: str) -> str:
     """The zone's distance from UTC at an instant: "UTC", "UTC+1", "UTC+5:30", "UTC−3"."""
     seconds = int((wall(at, zone).utcoffset() or timedelta()).total_seconds())
@@ -74,6 +78,7 @@ def offset(at: datetime, zone: str) -> str:
     return f"UTC{'−' if seconds < 0 else '+'}{hours}" + (f":{minutes:02}" if minutes else "")
 
 
+@lru_cache(_KEPT)
 def zone_label(zone: str, at: datetime) -> str:
     """The zone's letters and offset at an instant: "BST, UTC+1"; only the offset where it has no letters."""
     letters = wall(at, zone).tzname() or ""
@@ -86,15 +91,18 @@ def zone_letters(zone: str, at: datetime) -> str:
     return zone_label(zone, at).partition(",")[0]
 
 
+@lru_cache(_KEPT)
 def local_day(at: datetime, zone: str) -> date:
     return wall(at, zone).date()
 
 
+@lru_cache(_KEPT)
 def clock(at: datetime, zone: str) -> str:
     """14:36."""
     return f"{wall(at, zone):%H:%M}"
 
 
+@lru_cache(_KEPT)
 def short_day(at: datetime, zone: str) -> str:
     """19 Jul."""
     local = wall(at, zone)
@@ -106,11 +114,13 @@ def day(at: datetime, zone: str) -> str:
     return f"{short_day(at, zone)} {wall(at, zone).year}"
 
 
+@lru_cache(_KEPT)
 def instant_at(at: datetime, zone: str) -> str:
     """19 Jul 2022 14:36."""
     return f"{day(at, zone)} {clock(at, zone)}"
 
 
+@lru_cache(_KEPT)
 def full(at: datetime, zone: str) -> str:
     """Both zones to the second, for hover texts: "19 Jul 2022 14:36:08 BST, 13:36:08 UTC"."""
     words = f"{day(at, zone)} {wall(at, zone):%H:%M:%S} {zone_letters(zone, at)}"

@@ -12,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from incidents import counting, incident_fold, privacy, remains, rules
+from incidents import counting, crowd_parts, incident_fold, privacy, remains, rules
 from incidents.bulk import chunks, insert, insert_many
 from incidents.counting import current_members
 from incidents.model import Entry, Incident, Members, Moment, Occurrence, Severity
@@ -266,8 +266,11 @@ class Changes:
         sums = sums or recount(self.connection, row.id)
         if row.id in self.recounts:
             counting.keep_afresh(self.connection, row.id)
+            crowd_parts.keep_afresh(self.connection, row.id)
         else:
-            counting.keep(self.connection, row.id, self.joined.get(row.id, ()), self.moved.get(row.id, ()))
+            joined, moved = self.joined.get(row.id, ()), self.moved.get(row.id, ())
+            counting.keep(self.connection, row.id, joined, moved)
+            crowd_parts.keep(self.connection, row.id, (*joined, *(one for pair in moved for one in pair)))
         names = list(row.names)
         if hear_names(names, self.named.get(row.id, ())):
             self.relink.add(row.id)

@@ -9,7 +9,7 @@ from itertools import groupby
 
 import sqlalchemy as sa
 
-from incidents import configured, counting, entries, fold, incident_fold, privacy
+from incidents import configured, counting, crowd_parts, entries, fold, incident_fold, privacy
 from incidents.bulk import chunks
 from incidents.config import Config
 from incidents.counting import COUNT
@@ -191,6 +191,7 @@ def _fold_incident(connection: sa.Connection, name: str, now: datetime) -> None:
         version=len(log),
     )
     counting.keep_afresh(connection, name)
+    crowd_parts.keep_afresh(connection, name)
     privacy.keep(connection, incident, log)
     entries.write_incident(connection, incident, heard, by_rule=incident_fold.is_status_of_rule(log), now=now)
 

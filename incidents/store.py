@@ -119,7 +119,8 @@ class Store:
         if not self.is_sqlite:
             connection.exec_driver_sql(
                 # Those who only read pass, and see what was there. The order is that in which workers write.
-                "LOCK TABLE reading_count, occurrence, reach, alert_group, member_count, incident IN EXCLUSIVE MODE"
+                "LOCK TABLE reading_count, occurrence, reach, alert_group, member_count, crowd_part, incident "
+                "IN EXCLUSIVE MODE"
             )
 
     def migrate(self, revision: str = "head") -> None:

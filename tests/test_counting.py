@@ -17,7 +17,7 @@ from incidents.counting import COUNT, current_members, members_at, standing
 from incidents.entries import OCCURRENCE
 from incidents.model import Severity
 from incidents.store import Store
-from incidents.views import crowds
+from incidents.views import crowd_lines, crowds
 from incidents.views.view import Line
 from tests.world import World, firing, instant, resolved
 
@@ -177,13 +177,13 @@ def run_texts(world: World, as_of: datetime | None) -> list[tuple[str, str, int]
 
 def lines(world: World, as_of: datetime | None) -> list[Line]:
     with world.store.reading() as connection:
-        return crowds.runs(connection, world.only().id, as_of)
+        return crowd_lines.runs(connection, world.only().id, as_of)
 
 
 def test_unbroken_runs_of_a_name_are_lines_whoever_else_has_alerts_then(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(crowds, "_AT_ONCE", 2)
+    monkeypatch.setattr(crowd_lines, "_AT_ONCE", 2)
     world = ended_crowd(store)
     for as_of in (None, instant("10:01:30"), instant("10:15")):
         found = lines(world, as_of)
@@ -202,13 +202,13 @@ def test_one_incidents_alerts_alone_are_counted_in_its_lines(store: Store, *, ot
     if others:
         world.at("10:00").alertmanager(firing("else-1", site=None, since="09:53:30", name="Elsewhere"))
     with store.reading() as connection:
-        (line,) = crowds.runs(connection, incident.id, None)
+        (line,) = crowd_lines.runs(connection, incident.id, None)
     assert (line.count, line.text) == (6, "6 × Down")
 
 
 def test_alternating_names_are_counted_by_stretch_and_lane(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     world = ended_crowd(store)
-    monkeypatch.setattr(crowds, "MARKS", 5)
+    monkeypatch.setattr(crowd_lines, "MARKS", 5)
     found = lines(world, None)
     assert sum(line.count for line in found) == world.only().members.alerts
     assert all(line.happened_until is None or line.happened_until - line.happened_at <= timedelta(minutes=1)

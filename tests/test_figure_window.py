@@ -127,3 +127,28 @@ def test_the_pointer_has_three_clocks(page: Page) -> None:
     assert (hours[2] - hours[0]) % 24 in {7, 8}  # California
     page.mouse.move(5, 5)
     assert page.locator("[data-clocks]").is_hidden()
+
+
+WORDS = """() => {
+  const holder = document.querySelector("[data-figure]");
+  const axis = holder._fullLayout.xaxis;
+  const first = (words) => words.replace(/<\\/?b>/g, "").split("<br>")[0];
+  const nodes = [...holder.querySelectorAll(".words text")];
+  return [
+    nodes.map((node) => [node.textContent, Number(node.getAttribute("x"))]),
+    axis.tickvals.map((at, n) => [first(axis.ticktext[n]), axis._offset + axis.d2p(at)]),
+  ];
+}"""
+
+
+def test_words_stand_where_the_axis_has_their_instants(page: Page) -> None:
+    for again in (False, True):
+        if again:
+            drag(page, 600, 660)
+            page.wait_for_function("() => !document.querySelector('.figure').textContent.includes('1 bar =')")
+        drawn, told = page.evaluate(WORDS)
+        assert len(told) > 5
+        for words, place in told:
+            assert any(text == words and abs(x - place) < 1 for text, x in drawn), (words, place)
+        assert {"Hardware", "Cascade"} <= {text for text, _ in drawn}
+        assert page.locator(".figure .annotation").count() == 0

@@ -15,6 +15,7 @@ from incidents.tables.caches import AlertGroupRow, IncidentRow, OccurrenceRow, R
 from incidents.tables.columns import Instant, Json, instant, micros
 from incidents.tables.connections import MemberRow, SightingRow, StampRow, SupersessionRow, UnreadRow
 from incidents.tables.counts import MemberCountRow
+from incidents.tables.crowd_parts import CrowdPartRow
 from incidents.tables.dropped import DroppedDeliveryRow, DroppedSubjectRow
 from incidents.tables.logs import DeliveryRow, EntryRow, EventRow, ReadingRow
 from incidents.tables.notices import NoticeAttemptRow, NoticeRow
@@ -38,6 +39,7 @@ __all__ = [
     "AlertGroupRow",
     "AskedRow",
     "AuditRow",
+    "CrowdPartRow",
     "DeliveryRow",
     "DroppedDeliveryRow",
     "DroppedSubjectRow",

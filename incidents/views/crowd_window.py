@@ -25,12 +25,12 @@ from incidents.tables import micros
 from incidents.views.crowds import density
 from incidents.views.view import Density
 
-FEW = 1000
+FEW = 600
 """Most alerts of a window that stand one by one: more have no room in any case, and take longer than a hand waits."""
-GRAVEST = 200
+GRAVEST = 100
 """How many of the gravest alerts are still drawn where a window has too many."""
-STANDING = 200
-"""How many of those that were on from before a window are drawn, the gravest first."""
+STANDING = 60
+"""How many of those that were on from before a window are drawn, the gravest first: each begins where a row does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,8 @@ def is_member(incident: str) -> sa.ColumnElement[bool]:
 
 def _begun(connection: sa.Connection, incident: str, since: datetime, until: datetime) -> list[Occurrence]:
     """The alerts of an incident that began within a window, ends included."""
-    query = sa.select(OCCURRENCE).where(counting.begun(incident, since, until))
+    left = counting.has_left(connection, incident)
+    query = sa.select(OCCURRENCE).where(counting.begun(incident, since, until, has_left=left))
     return [occurrence_of(row) for row in connection.execute(query.order_by(OCCURRENCE.c.starts_at))]
 
 

@@ -31,8 +31,9 @@ from incidents.statements import EVENT, holds
 from incidents.sums import DROPPED, LINKED_DROPPED, Sums, added
 from incidents.timeline import Known, Sentence
 from incidents.views import cascades, crowd_window
+from incidents.views.crowd_lines import runs, runs_now
 from incidents.views.crowd_window import Crowd
-from incidents.views.crowds import MARKS, density, runs, with_kept
+from incidents.views.crowds import MARKS, density, with_kept
 from incidents.views.kept import Kept
 from incidents.views.series import credits_of, grid_series, series
 from incidents.views.view import Bar, Coverage, Density, Dropped, Gap, IncidentView, Line, Series, Trace
@@ -102,7 +103,8 @@ class _Gathering:
         bars += [timeline.bar(item.occurrence, links.get(item.occurrence.id), alert=False) for item in context]
         own = timeline.entry_lines(log, self.sentence)
         long = here * 2 - row.alerts_on > MARKS
-        lines = self._lines(row, own, alerts, context, crowded=crowded or long or quick)
+        counted = self._runs(row, here) if (crowded or long) and self.asked.lines else ()
+        lines = self._lines([*own, *counted], () if crowded or long or quick else alerts, context)
         lines = sorted((*lines, *timeline.sum_lines(kept)), key=timeline.place)
         counts = self._density(row.id, crowd, kept, shown, since, until)
         series = tuple(found for site in sites for found in self._series(site, since, until))
@@ -305,32 +307,16 @@ class _Gathering:
             for name, row in by_event.items()
         }
 
-    def _lines(
-        self,
-        row: Any,  # noqa: ANN401  # IncidentRow's columns
-        own: list[Line],
-        alerts: Sequence[Known],
-        context: Iterable[Known],
-        *,
-        crowded: bool,
-    ) -> list[Line]:
-        found = [line for item in context for line in timeline.occurrence_lines(item)] + own
-        if crowded and self.asked.lines:
-            found += self._runs(row)
-        elif not crowded:
-            found += [line for item in alerts for line in timeline.occurrence_lines(item)]
+    def _lines(self, own: list[Line], alerts: Iterable[Known], context: Iterable[Known]) -> list[Line]:
+        found = own + [line for item in (*context, *alerts) for line in timeline.occurrence_lines(item)]
         shown = (line for line in found if line.happened_at <= self.as_of or not self.asked.as_of)
         return sorted(shown, key=timeline.place)
 
-    def _runs(self, row: Any) -> Sequence[Line]:  # noqa: ANN401  # IncidentRow's columns
+    def _runs(self, row: Any, alerts: int) -> Sequence[Line]:  # noqa: ANN401  # IncidentRow's columns
         """A crowd's counted lines: of now they are kept while the incident has the same mark."""
-
-        def counted() -> Sequence[Line]:
-            return runs(self.connection, row.id, self.asked.as_of)
-
         if self.asked.as_of is not None or not row.mark:
-            return counted()
-        return _RUNS.get((row.id, row.mark), counted)
+            return runs(self.connection, row.id, self.asked.as_of)
+        return _RUNS.get((row.id, row.mark), lambda: runs_now(self.connection, row.id, alerts))
 
     def _crowd(self, row: Any, since: datetime, until: datetime) -> Crowd:  # noqa: ANN401  # IncidentRow's columns
         """What stands for a crowd in a window: now from the caches, at another moment from what was said by then."""

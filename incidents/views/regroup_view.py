@@ -7,8 +7,11 @@ from dataclasses import dataclass, field
 
 from incidents.model import Incident, Occurrence
 
-SHOWN = 100
-"""Most of each list on one page; the words narrow it down."""
+SHOWN = 200
+"""Most of its alerts on one page; others follow, and words narrow them down."""
+NEAR_SHOWN = 100
+"""Most of what is near it on one page; the words narrow it down."""
+OTHERS_SHOWN = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +21,8 @@ class Wanted:
     members: str = ""
     near: str = ""
     into: str = ""
+    after: tuple[int, str] | None = None
+    """The last alert of the page before: its start in microseconds, and its id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,5 +33,7 @@ class Regrouping:
     members: tuple[Occurrence, ...]
     near: tuple[Occurrence, ...]
     others: tuple[Incident, ...]
+    total: int = 0
+    """How many of its alerts have the words, shown or not."""
     homes: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Of what is near: the ids of the incidents that each belongs to."""

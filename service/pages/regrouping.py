@@ -12,10 +12,11 @@ from dashboards.regroup_page import regroup_page
 from incidents.acts import Acting
 from incidents.entries import OCCURRENCE
 from incidents.refusals import NotFoundError
-from incidents.views.regroup_view import Wanted
+from incidents.tables import micros
+from incidents.views.regroup_view import SHOWN, Wanted
 from incidents.views.regrouping import MOST_MOVED, fitting, read_regrouping
 from service import clock
-from service.asking import AskingError, act, compute, read
+from service.asking import AskingError, act, compute, cursor_of, cursor_text, read
 from service.pages.people import back, form_of, html, shown_zone, viewer_of
 
 CHOSEN = "chosen:"
@@ -23,15 +24,27 @@ CHOSEN = "chosen:"
 
 
 async def show(request: web.Request) -> web.Response:
-    """The page; `q`, `near` and `into` narrow its lists down, `chosen` has the ids whose boxes are marked."""
+    """The page; `q`, `near` and `into` narrow its lists down, `chosen` has the ids whose boxes are marked.
+
+    `cursor` names the last alert of the page before.
+    """
     name, query, now = request.match_info["incident"], request.query, clock.now()
-    wanted = Wanted(query.get("q", "")[:200], query.get("near", "")[:200], query.get("into", "")[:200])
+    after = cursor_of(request, int, str)
+    members, near, into = (query.get(field, "")[:200] for field in ("q", "near", "into"))
+    wanted = Wanted(members, near, into, (after[0], after[1]) if after else None)
     found = await read(request, lambda c: read_regrouping(c, name, wanted, now))
     if found is None:
         raise NotFoundError(f"there is no incident {name[:80]}")
     viewer = replace(viewer_of(request), zone=await shown_zone(request))
     chosen = frozenset(query.get("chosen", "").split(","))
-    return html(await compute(request, lambda: regroup_page(found, viewer, wanted=wanted, chosen=chosen, now=now)))
+    last = found.members[SHOWN - 1] if len(found.members) > SHOWN else None
+    following = cursor_text(micros(last.starts_at), last.id) if last else None
+    return html(
+        await compute(
+            request,
+            lambda: regroup_page(found, viewer, wanted=wanted, chosen=chosen, following=following, now=now),
+        )
+    )
 
 
 async def regroup(request: web.Request) -> web.StreamResponse:

@@ -97,14 +97,15 @@ def _seen(browser: Browser, url: str, *, draws: bool = False) -> tuple[float, fl
         one.context.set_default_timeout(120_000)
         page = one.open(url, token=ADMIN_TOKEN)
         drawn = float(page.evaluate(DRAWN)) if draws else 0.0
-        page.wait_for_function(f"{FIRST} !== null")
+        # As a function: the pages' policy lets no text be evaluated.
+        page.wait_for_function(f"() => ({FIRST}) !== null")
         return float(page.evaluate(FIRST)), drawn
 
 
 def _drawn_bare(browser: Browser, url: str) -> float:
     with window.window(browser, viewport={"width": 1440, "height": 1000}) as one:
         page = one.open(url)
-        page.wait_for_function("window.drawn")
+        page.wait_for_function("() => window.drawn")
         return float(page.evaluate("window.drawn"))
 
 
