@@ -158,6 +158,11 @@ def sign_in_page(*, error: str | None = None, next: str = "/", provider: str | N
     )
 
 
+def sign_in_code_page(*, error: str | None = None) -> str:
+    """The second half of a sign-in: a code."""
+    return render("sign_in_code.html", viewer=None, zone_now="", error=error)
+
+
 def error_page(status: int, title: str, detail: str, request_id: str | None, viewer: Viewer | None = None) -> str:
     """`detail` says what went wrong and what still works."""
     return render(

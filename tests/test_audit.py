@@ -91,6 +91,7 @@ def test_a_strangers_text_is_kept_short_and_without_secrets(store: Store) -> Non
 
 def test_every_act_has_a_sentence_and_is_documented() -> None:
     without = ("signed_out", "bundle_brought_in", "account_disabled", "account_enabled", "password_set")
+    without += ("second_factor_set", "second_factor_removed")
     for name in ACTS:
         assert "…" in sentence(Act(1, NOW, name, "user:a", "s", {})) or name in without
     table = re.findall(r"^\| (`.+?`) \|", section("reference.md", "Audit log"), re.MULTILINE)

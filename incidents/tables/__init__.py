@@ -16,6 +16,7 @@ from incidents.tables.columns import Instant, Json, instant, micros
 from incidents.tables.connections import MemberRow, SightingRow, StampRow, SupersessionRow, UnreadRow
 from incidents.tables.counts import MemberCountRow
 from incidents.tables.dropped import DroppedDeliveryRow, DroppedSubjectRow
+from incidents.tables.factors import FactorRow, RecoveryCodeRow
 from incidents.tables.logs import DeliveryRow, EntryRow, EventRow, ReadingRow
 from incidents.tables.notices import NoticeAttemptRow, NoticeRow
 from incidents.tables.polls import AskedRow, LinkedRow, PollHostRow, PollRow
@@ -43,6 +44,7 @@ __all__ = [
     "DroppedSubjectRow",
     "EntryRow",
     "EventRow",
+    "FactorRow",
     "HoldRow",
     "IncidentRow",
     "Instant",
@@ -65,6 +67,7 @@ __all__ = [
     "ReadingCountRow",
     "ReadingRow",
     "RebuildDueRow",
+    "RecoveryCodeRow",
     "RecoveryRow",
     "RefusalRow",
     "ReportRow",
