@@ -307,6 +307,7 @@ def _page_routes(app: web.Application) -> None:
         ("/sign-in", sign_in.sign_in),
         (sign_in_code.PATH, sign_in_code.show),
         ("/sign-in/provider", sign_in.to_provider),
+        ("/sign-in/provider/leave", sign_in.leave_provider),
         (identity_provider.CALLBACK, sign_in.from_provider),
         ("/static/{name:.+}", people.static),
     ):

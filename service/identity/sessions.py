@@ -153,6 +153,12 @@ def is_known(connection: sa.Connection, name: str, address: str | None) -> bool:
     return connection.execute(query).first() is not None
 
 
+def way_of(connection: sa.Connection, ident: str) -> str | None:
+    """How a session was begun."""
+    found: str | None = connection.execute(sa.select(SESSION.c.way).where(SESSION.c.id == ident)).scalar()
+    return found
+
+
 def is_by_link(connection: sa.Connection, who: Identity) -> bool:
     """Whether a one-time link began this session not long ago: who had it may set a password without the former."""
     query = sa.select(KEY.c.made_at).join(SESSION, SESSION.c.id == KEY.c.id)

@@ -119,11 +119,14 @@ async def _at_todays_cost(request: web.Request, name: str, kept: str, password: 
 
 
 async def sign_out(request: web.Request) -> web.StreamResponse:
-    who = identity(request)
+    who, place = identity(request), "/sign-in"
     if who.kind == "session":
         access, address = request.app[ACCESS], request.remote
+        if await read(request, lambda c: sessions.way_of(c, who.key)) == "provider":
+            place = "/sign-in?left=provider"
         await compute(request, lambda: sessions.end(access, who.key, who, by=who.actor, address=address))
-    answer = web.Response(status=303, headers={"Location": "/sign-in"})
+    # What the browser kept of pages goes with the session, where it obeys.
+    answer = web.Response(status=303, headers={"Location": place, "Clear-Site-Data": '"cache"'})
     answer.del_cookie(SESSION_COOKIE, path="/")
     return answer
 
@@ -159,6 +162,20 @@ async def to_provider(request: web.Request) -> web.StreamResponse:
         path=CALLBACK,
     )
     return answer
+
+
+async def leave_provider(request: web.Request) -> web.StreamResponse:
+    """Send the browser to where it signs out at the identity provider too."""
+    provider = request.app[PROVIDER]
+    if provider is None:
+        raise web.HTTPNotFound
+    try:
+        address = await provider.leaving()
+    except ProviderError as error:
+        return refuse(request, "provider", "/", _sentence(error), status=503)
+    if address is None:
+        return page(request, "/", "The identity provider offers no address for signing out: do so on its own pages.")
+    return web.Response(status=303, headers={"Location": address})
 
 
 async def from_provider(request: web.Request) -> web.StreamResponse:

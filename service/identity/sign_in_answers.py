@@ -28,7 +28,12 @@ def origin_of(request: web.Request) -> Origin:
 def page(request: web.Request, following: str, error: str | None = None, status: int = 200) -> web.Response:
     """The page on which a sign-in begins."""
     provider = request.app[PROVIDER]
-    text = pages.sign_in_page(error=error, next=following, provider=provider.host if provider else None)
+    text = pages.sign_in_page(
+        error=error,
+        next=following,
+        provider=provider.host if provider else None,
+        has_left=request.query.get("left") == "provider",
+    )
     return html(text, status)
 
 
