@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 
 from dashboards.access_page import browser as browser_named
 from incidents.refusals import ConflictError, NotFoundError
+from incidents.retention import Retention
 from incidents.store import Store
 from service import clock
 from service.cli import main
@@ -346,6 +347,35 @@ def test_a_session_ends_when_it_idles_and_at_the_latest(store: Store, monkeypatc
     assert access.check(idle) is None
     ticks = 10 * 3600.0
     assert access.check(used) is None
+
+
+def test_ended_sessions_and_links_go_after_their_days_and_nothing_that_holds(store: Store) -> None:
+    accounts.add(store, "alice", "viewer", by="cli:x")
+    access = opened(store)
+    ended, holding = begun(access), begun(access)
+    token = access.make("token", role="viewer", name="t")
+    accounts.link(store, "alice", by="cli:x")
+    who = access.check(ended)
+    assert who
+    access.write_uses()
+    sessions.end(access, who.key, who, by="user:alice")
+    access.revoke(token[1])
+    later = clock.now() + timedelta(days=31)
+
+    def kept() -> tuple[int, ...]:
+        with store.reading() as connection:
+            tables = (KEY, sessions.SESSION, USE)
+            return tuple(connection.execute(sa.select(sa.func.count()).select_from(t)).scalar_one() for t in tables)
+
+    before = kept()
+    assert Retention(store, {"alert": 1}, later).run() == []
+    aged = Retention(store, {"session": 30}, later - timedelta(days=10))
+    assert [(one.kind, one.count) for one in aged.rehearse()] == []
+    aged = Retention(store, {"session": 30}, later)
+    assert [(one.kind, one.count) for one in aged.rehearse()] == [("session", 2)]
+    assert [(one.kind, one.count) for one in aged.run()] == [("session", 2)]
+    assert kept() == (before[0] - 2, before[1] - 1, before[2] - 1), "keys and tokens stay"
+    assert access.check(holding)
 
 
 def test_uses_are_written_once_for_many_and_nothing_where_there_was_none(store: Store) -> None:

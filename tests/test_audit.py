@@ -19,7 +19,9 @@ from dashboards.audit_page import json_lines
 from incidents import audit, saved_views, shares
 from incidents.audit import AUDIT
 from incidents.notices import outbox
+from incidents.retention import Retention
 from incidents.store import Store
+from incidents.tombstones import TOMBSTONE
 from incidents.views.audit_view import ACTS, Act, Filter, sentence
 from service.auditing import MOST_KEPT, Auditing
 from tests.conftest import StartBarograph
@@ -61,6 +63,26 @@ def test_a_log_cannot_be_edited(store: Store) -> None:
     with store.reading() as connection:
         (kept,) = audit.read(connection, Filter(), limit=10)
     assert kept.actor == "user:alice"
+
+
+def test_old_acts_go_with_a_tombstone_and_no_other_way(store: Store) -> None:
+    days = [timedelta(days=day) for day in (0, 1, 300, 500, 500)]
+    with store.writing() as connection:
+        audit.append(connection, "started", by="system", of="service", now=NOW - timedelta(days=600))
+        for number, ago in enumerate(days):
+            audit.append(connection, "signed_out", by=f"user:u{number}", of="x", now=NOW - ago)
+    run = Retention(store, {"audit": 365}, NOW)
+    assert [(one.kind, one.count) for one in run.rehearse()] == [("audit", 2)]
+    assert [(one.kind, one.count) for one in run.run()] == [("audit", 2)]
+    assert run.run() == []
+    with store.reading() as connection:
+        kept = {act.actor for act in audit.read(connection, Filter(), limit=10)}
+        (stone,) = connection.execute(sa.select(TOMBSTONE)).all()
+    assert kept == {"system", "user:u0", "user:u1", "user:u2"}, "the newest start stays"
+    assert (stone.kind, stone.count, stone.last_at) == ("audit", 2, NOW - timedelta(days=500))
+    with pytest.raises(DBAPIError, match="never edited"), store.writing() as connection:
+        connection.execute(sa.delete(AUDIT).where(AUDIT.c.actor == "user:u2"))
+    assert Retention(store, {"alert": 1}, NOW).run() == [], "it is off unless it is set"
 
 
 def test_acts_are_found_by_what_they_are_by_whom_and_when(store: Store) -> None:
