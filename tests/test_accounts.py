@@ -504,6 +504,17 @@ def test_a_password_signs_in_and_everything_else_is_refused_alike(service: Barog
     assert PASSWORD not in service.log + service.get("/api/v1/audit").text
 
 
+def test_what_a_stranger_writes_before_the_proxy_is_not_believed(service: Barograph) -> None:
+    spoofed = {"X-Forwarded-For": "198.51.100.77, 192.0.2.201", "Forwarded": "for=203.0.113.99"}
+    spoofed["X-Real-Ip"] = "203.0.113.98"
+    headers = cookie_of(form(service, "/sign-in", {"name": "alice", "password": PASSWORD}, spoofed))
+    (session,) = [one for one in service.json("/api/v1/sessions")["items"] if one["address"] == "192.0.2.201"]
+    page = service.get("/account", token=None, headers=headers).text
+    assert "192.0.2.201" in page
+    assert not any(address in page for address in ("198.51.100.77", "203.0.113.99", "203.0.113.98"))
+    assert service.json("/api/v1/audit?act=signed_in&actor=user:alice")["items"][0]["address"] == session["address"]
+
+
 def test_a_form_of_another_site_signs_nobody_in(service: Barograph) -> None:
     fields = {"name": "alice", "password": PASSWORD}
     answer = form(service, "/sign-in", fields, {"Sec-Fetch-Site": "cross-site", "X-Forwarded-For": "192.0.2.60"})
