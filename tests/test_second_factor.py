@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 from dashboards.qr_code import qr_svg
-from incidents.acts import ConflictError, NotFoundError
+from incidents.refusals import ConflictError, NotFoundError
 from incidents.store import Store
 from incidents.tables import AuditRow
 from service import clock

@@ -17,8 +17,8 @@ import pyotp
 import sqlalchemy as sa
 
 from incidents import audit
-from incidents.acts import ConflictError
 from incidents.bulk import insert
+from incidents.refusals import ConflictError
 from incidents.tables import FactorRow, PersonRow, RecoveryCodeRow
 from service import clock
 from service.seal import open_kept, seal_kept

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from aiohttp import web
 
-from incidents.acts import ConflictError
+from incidents.refusals import ConflictError
 from service.asking import compute, identity, read
 from service.identity import accounts, second_factor
 from service.identity.addresses import grouped
