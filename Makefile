@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export UV_NO_PROGRESS := 1
 
-.PHONY: run test lint bench soak mutations lock sbom audit clean
+.PHONY: run test lint bench soak roles image mutations lock sbom audit clean
 
 run: $(VENV)/.run
 	@exec $(BIN)/barograph serve --demo $(ARGS)
@@ -30,6 +30,14 @@ bench: $(VENV)/.dev
 soak: $(VENV)/.dev
 	@$(BIN)/python -m tests.machine
 	@exec $(BIN)/python -m tests.soak $(ARGS)
+
+# Every route of the router asked as nobody, a sender, a viewer, a responder and an admin: the table, exit 1 at a hole.
+roles: $(VENV)/.dev
+	@exec $(BIN)/python -m tests.role_table
+
+# The image built and run for real, its size and start time: by docker, podman or buildah; ARGS="--base IMAGE" for another base.
+image: $(VENV)/.dev
+	@exec $(BIN)/python -m tests.image $(ARGS)
 
 # Code changes that must each turn a test red, made in a copy: about ten minutes; ARGS="--only jitter" for one.
 mutations: $(VENV)/.dev

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from dashboards.paper import signed_in
-from incidents.views.access_view import WAYS, Account, Key, Session
+from dashboards.qr_code import qr_svg
+from incidents.views.access_view import WAYS, Account, Factor, Key, Session
 from incidents.views.view import Viewer
 
 SOON = timedelta(days=14)
@@ -40,12 +41,14 @@ def account_page(
     current: str,
     groups: Sequence[str],
     password: str,
-    done: bool = False,
+    factor: Factor,
+    done: str = "",
     error: str | None = None,
 ) -> str:
     """`current` is the id of the session that looks; `password` is `set`, `unset`, `provider` or `none`.
 
-    `unset` may be set without the former one; `none` is where a token or a link of the operator looks.
+    `unset` may be set without the former one; `none` is where a token or a link of the operator looks. `done` is
+    `password` or `factor`, where that was just set or taken away.
     """
     return signed_in(
         "account.html",
@@ -56,6 +59,8 @@ def account_page(
         current=current,
         groups=groups,
         password=password,
+        factor=factor,
+        qr=qr_svg(factor.address) if factor.address else None,
         done=done,
         error=error,
         ways=WAYS,

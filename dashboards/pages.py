@@ -150,12 +150,32 @@ def settings_page(settings: Sequence[tuple[str, object, str]], viewer: Viewer, *
     return _page("settings.html", viewer, now, settings=settings)
 
 
-def sign_in_page(*, error: str | None = None, next: str = "/", provider: str | None = None) -> str:  # noqa: A002  the form field's name
-    """`next` is where to go afterwards; anything but a path of ours becomes "/". `provider` is the host of one."""
+def sign_in_page(
+    *,
+    error: str | None = None,
+    next: str = "/",  # noqa: A002  the form field's name
+    provider: str | None = None,
+    has_left: bool = False,
+) -> str:
+    """`next` is where to go afterwards; anything but a path of ours becomes "/".
+
+    `provider` is the host of an identity provider; `has_left` says that a session of it was ended just now, here.
+    """
     inside = next.startswith("/") and not next.startswith("//") and "\\" not in next
     return render(
-        "sign_in.html", viewer=None, zone_now="", error=error, next=next if inside else "/", provider=provider
+        "sign_in.html",
+        viewer=None,
+        zone_now="",
+        error=error,
+        next=next if inside else "/",
+        provider=provider,
+        has_left=has_left,
     )
+
+
+def sign_in_code_page(*, error: str | None = None) -> str:
+    """The second half of a sign-in: a code."""
+    return render("sign_in_code.html", viewer=None, zone_now="", error=error)
 
 
 def error_page(status: int, title: str, detail: str, request_id: str | None, viewer: Viewer | None = None) -> str:

@@ -6,7 +6,7 @@ need not know of it, so none can forget it. What is written asks `sees` before i
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -24,6 +24,10 @@ CHANGED = "privacy_changed"
 NOBODY = ""
 """The row that says that an incident is private, whoever may see it."""
 _OPTION = "barograph_asker"
+_NAMES = "barograph_asker_names"
+"""The parameter of every narrowed query that holds the names of who asks."""
+MOST_FORMS = 2_000
+"""Forms of queries that are kept; the service has some hundreds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +50,16 @@ ALL = Asker(sees_all=True)
 
 def hidden_from(asker: Asker) -> sa.Select[Any]:
     """The ids of the incidents that are hidden, as a query to be put into others."""
+    return _hidden_from(_names(asker))
+
+
+def _names(asker: Asker) -> list[str]:
+    return sorted(asker.names - {NOBODY})
+
+
+def _hidden_from(names: Any) -> sa.Select[Any]:  # noqa: ANN401  # a list, or a parameter that stands for one
     own = VIEWER.alias("own_viewer")
-    shown = sa.select(own.c.incident_id).where(own.c.viewer.in_(sorted(asker.names - {NOBODY}))).correlate(None)
+    shown = sa.select(own.c.incident_id).where(own.c.viewer.in_(names)).correlate(None)
     return (
         sa.select(VIEWER.c.incident_id)
         .where(VIEWER.c.viewer == NOBODY, VIEWER.c.incident_id.not_in(shown))
@@ -76,16 +88,65 @@ def narrowed(
     if isinstance(statement, sa.TextClause):
         raise TypeError("a query that is text cannot be narrowed: write it with the tables")
 
+    # Narrowing a query costs several times what running it does, so it is done once for all of the same form.
+    form = None if many else statement._generate_cache_key()  # noqa: SLF001  # as the compiled statements are found
+    if form is None:
+        return _narrow(statement), many, {**params, _NAMES: _names(asker)}
+    known = _FORMS.get(form.key)
+    if known is None:
+        if len(_FORMS) >= MOST_FORMS:
+            _FORMS.clear()
+        known = _FORMS[form.key] = _Form.of(statement, form.bindparams)
+    if known.narrowed is None:
+        return statement, many, params
+    if known.keys is None:
+        return _narrow(statement), many, {**params, _NAMES: _names(asker)}
+    given = {
+        key: bound.effective_value
+        for key, bound in zip(known.keys, form.bindparams, strict=True)
+        if key is not None and not bound.required
+    }
+    return known.narrowed, many, {**given, **params, _NAMES: _names(asker)}
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """Queries that differ in their values alone: one of them narrowed, and the keys under which it takes the values."""
+
+    narrowed: Any
+    """None where there is nothing to narrow."""
+    keys: tuple[str | None, ...] | None
+    """In the order of the form's values; None where these could not be told, and each query is narrowed for itself."""
+
+    @classmethod
+    def of(cls, statement: Any, values: Sequence[sa.BindParameter[Any]]) -> _Form:  # noqa: ANN401
+        narrowed = _narrow(statement)
+        form = narrowed._generate_cache_key()  # noqa: SLF001
+        if form is None:
+            return cls(narrowed, None)
+        if not any(bound.key == _NAMES for bound in form.bindparams):
+            return cls(None, None)
+        copies = {former: bound.key for bound in form.bindparams for former in bound._cloned_set}  # noqa: SLF001
+        is_told = all(value in copies for value in values)
+        return cls(narrowed, tuple(copies[value] for value in values) if is_told else None)
+
+
+_FORMS: dict[Any, _Form] = {}
+
+
+def _narrow(statement: Any) -> Any:  # noqa: ANN401
+    """A copy in which every query hides what the names that are given at its execution may not see."""
+
     def narrow_one(select: sa.Select[Any]) -> None:
-        more = [_shown(column, asker) for column in _incidents_in(select)]
+        more = [_shown(column) for column in _incidents_in(select)]
         # In place: the traversal has copied it already.
         select._where_criteria += tuple(more)  # noqa: SLF001
 
-    return visitors.cloned_traverse(statement, {}, {"select": narrow_one}), many, params
+    return visitors.cloned_traverse(statement, {}, {"select": narrow_one})
 
 
-def _shown(column: sa.ColumnElement[Any], asker: Asker) -> sa.ColumnElement[bool]:
-    return column.is_(None) | column.not_in(hidden_from(asker))
+def _shown(column: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+    return column.is_(None) | column.not_in(_hidden_from(sa.bindparam(_NAMES, expanding=True)))
 
 
 def _incidents_in(select: sa.Select[Any]) -> Iterator[sa.ColumnElement[Any]]:

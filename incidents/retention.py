@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_right
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -19,7 +19,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from incidents import configured, entries, months, remains, stamp_counts, sums
+from incidents import aged_access, configured, entries, months, remains, stamp_counts, sums
 from incidents.bulk import chunks, insert_many
 from incidents.classes import KINDS
 from incidents.counting import current_members
@@ -117,7 +117,7 @@ class Retention:
 
     def _go(self, *, really: bool) -> list[Aged]:
         """Walk each class from its beginning to its end, a page at a time: deliveries last, when nothing needs them."""
-        counts: Counter[tuple[str, str]] = Counter()
+        counts = aged_access.drop(self.store, self._before, self.now, really=really)
         for kind, walk in self._steps(really=really):
             if kind == "delivery" and really:
                 whole = months.drop_aged(self.store, self._before[kind], self._is_month_needed, self.now)

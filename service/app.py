@@ -36,7 +36,7 @@ from service.asking import zones
 from service.auditing import AUDITING, Auditing
 from service.files import jobs
 from service.hub import Hub
-from service.identity import identity_provider, sign_in
+from service.identity import identity_provider, sign_in, sign_in_answers, sign_in_code
 from service.identity.access import Access
 from service.identity.passwords import PASSWORDS, Passwords
 from service.identity.throttle import Guesses, Rates
@@ -69,6 +69,7 @@ from service.listener import Listener
 from service.outside import polling, recovering, sending
 from service.pages import (
     access_pages,
+    factor_pages,
     incident_forms,
     people,
     postmortem_pages,
@@ -111,11 +112,16 @@ def create_app(settings: Settings, store: Store, *, demo: bool = False) -> web.A
         secret_key=secret_key(settings),
         lasts=timedelta(hours=settings.session_hours),
         idle=timedelta(hours=settings.session_idle_hours),
+        factor_from=settings.second_factor_from,
     )
     app[TRACING] = tracing_of(settings.otlp_endpoint)
     app[STANDBY] = _standby(settings, store)
     app[ACCESS].standby = app[STANDBY]
-    app[RATES], app[sign_in.GUESSES], app[PASSWORDS] = Rates(settings.requests_per_minute), Guesses(), Passwords()
+    app[RATES], app[sign_in_answers.GUESSES], app[PASSWORDS] = (
+        Rates(settings.requests_per_minute),
+        Guesses(),
+        Passwords(),
+    )
     app.cleanup_ctx.extend(
         [
             _tracing,
@@ -299,7 +305,9 @@ def _page_routes(app: web.Application) -> None:
         ("/account", access_pages.account),
         ("/access", access_pages.everybody),
         ("/sign-in", sign_in.sign_in),
+        (sign_in_code.PATH, sign_in_code.show),
         ("/sign-in/provider", sign_in.to_provider),
+        ("/sign-in/provider/leave", sign_in.leave_provider),
         (identity_provider.CALLBACK, sign_in.from_provider),
         ("/static/{name:.+}", people.static),
     ):
@@ -342,13 +350,22 @@ def _page_routes(app: web.Application) -> None:
         ("/theme", people.theme_form, "viewer"),
         ("/account/password", access_pages.set_own_password, "viewer"),
         ("/account/sessions/{session}/end", access_pages.end_own_session, "viewer"),
+        ("/account/second-factor", factor_pages.begin, "viewer"),
+        ("/account/second-factor/confirm", factor_pages.confirm, "viewer"),
+        ("/account/second-factor/codes", factor_pages.new_codes, "viewer"),
+        ("/account/second-factor/remove", factor_pages.remove, "viewer"),
         ("/access/accounts", access_pages.add_account, "admin"),
-        ("/access/accounts/{account}/{what:role|disable|enable|link}", access_pages.change_account, "admin"),
+        (
+            "/access/accounts/{account}/{what:role|disable|enable|link|second-factor}",
+            access_pages.change_account,
+            "admin",
+        ),
         ("/access/sessions/{session}/end", access_pages.end_session, "admin"),
         ("/access/tokens", access_pages.make_token, "admin"),
         ("/access/keys/{credential}/replace", access_pages.replace_key, "admin"),
         ("/access/keys/{credential}/revoke", access_pages.revoke_key, "admin"),
         ("/sign-in", sign_in.sign_in_form, "viewer"),
+        (sign_in_code.PATH, sign_in_code.code_form, "viewer"),
         ("/sign-out", sign_in.sign_out, "viewer"),
     ):
         route = router.add_post(path, form)

@@ -70,6 +70,19 @@ def open_text(key: bytes, sealed: str, lasts: int) -> str | None:
         return None
 
 
+def seal_kept(key: bytes, text: str) -> str:
+    """A text that is kept in the database and that only this service, or a replica with its secret key, can open."""
+    return _fernet(key, b"kept").encrypt(text.encode()).decode()
+
+
+def open_kept(key: bytes, sealed: str) -> str | None:
+    """What `seal_kept` sealed; None for what was sealed under another key."""
+    try:
+        return _fernet(key, b"kept").decrypt(sealed.encode()).decode()
+    except InvalidToken:
+        return None
+
+
 def keep(connection: sa.Connection, key: bytes, source: str, texts: Sequence[str]) -> None:
     """Keep a source's secrets, over those that were kept."""
     sealed = _fernet(key).encrypt(orjson.dumps(list(texts))).decode()

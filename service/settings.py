@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote, urlsplit
 from zoneinfo import available_timezones
 
@@ -72,6 +72,11 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("OPEN_METRICS", "false", "true opens /metrics without a token"),
     Setting("SESSION_HOURS", "168", "Hours after which a session ends whatever happens; 1 to 8760"),
     Setting("SESSION_IDLE_HOURS", "24", "Hours without a request after which a session ends; 1 to 8760"),
+    Setting(
+        "SECOND_FACTOR_FROM",
+        "",
+        "viewer, responder or admin: from this role on a password alone opens only the set-up of a second factor",
+    ),
     Setting("REQUESTS_PER_MINUTE", "3000", "Most requests of one who asks; 0 sets no limit. Never for /in/"),
     Setting("TRUSTED_PROXIES", "", "CIDRs, comma-separated, of proxies whose X-Forwarded-For and -Proto are believed"),
     Setting("OIDC_ISSUER", "", "https://…, an OpenID Connect provider by which people sign in"),
@@ -124,6 +129,7 @@ class Settings:
     open_metrics: bool
     session_hours: int
     session_idle_hours: int
+    second_factor_from: Literal["viewer", "responder", "admin"] | None
     requests_per_minute: int
     trusted_proxies: tuple[str, ...]
     oidc_issuer: str
@@ -199,6 +205,8 @@ def _checked(values: Mapping[str, str], origins: dict[str, str], files: Mapping[
     for name in ("ADMIN_TOKEN", "SECRET_KEY"):
         if values[name] and len(values[name]) < 32:
             raise SettingsError(f"{name}: shorter than 32 characters")
+    if values["SECOND_FACTOR_FROM"] not in ("", "viewer", "responder", "admin"):
+        raise SettingsError("SECOND_FACTOR_FROM: viewer, responder or admin is expected")
     formats = _report_formats(values)
     url = values["DATABASE_URL"]
     if url and not url.startswith(("sqlite:///", "postgresql://", "postgres://", "postgresql+psycopg://")):
@@ -232,6 +240,7 @@ def _checked(values: Mapping[str, str], origins: dict[str, str], files: Mapping[
         open_metrics=values["OPEN_METRICS"] == "true",
         session_hours=_number("SESSION_HOURS", values["SESSION_HOURS"], 1, 8_760),
         session_idle_hours=_number("SESSION_IDLE_HOURS", values["SESSION_IDLE_HOURS"], 1, 8_760),
+        second_factor_from=values["SECOND_FACTOR_FROM"] or None,  # type: ignore[arg-type]  # checked above
         requests_per_minute=_number("REQUESTS_PER_MINUTE", values["REQUESTS_PER_MINUTE"], 0, 10**9),
         trusted_proxies=_networks("TRUSTED_PROXIES", values),
         oidc_issuer=_issuer(values),

@@ -224,6 +224,10 @@ def _barred(request: web.Request, who: Identity | None) -> web.StreamResponse | 
         if is_api:
             return _not_signed_in(request)
         return web.HTTPSeeOther(f"/sign-in?next={quote(request.path_qs, safe='')}")
+    if who.lacks_factor and not _is_of_account(request.path):
+        if is_api:
+            return problem("forbidden", "this account must set up a second factor at /account first")
+        return web.HTTPSeeOther("/account")
     if who.role == "ingest" or not who.may(least):
         what = f"{request.method} {route_of(request)}"
         request.app[AUDITING].note("role_refused", who.actor, what, request.remote, role=who.role, least=least)
@@ -234,6 +238,11 @@ def _barred(request: web.Request, who: Identity | None) -> web.StreamResponse | 
     if is_api and who.kind == "session" and request.method not in ("GET", "HEAD"):
         return problem("forbidden", "changes through the API need a token; a session's cookie only reads")
     return None
+
+
+def _is_of_account(path: str) -> bool:
+    """Whether a path belongs to what somebody needs to set up a second factor, or to leave."""
+    return path == "/account" or path.startswith("/account/") or path in ("/sign-out", "/zone", "/theme")
 
 
 def _not_signed_in(request: web.Request) -> web.StreamResponse:

@@ -222,6 +222,14 @@ def test_a_link_works_once_and_signing_out_ends_the_session(ground: Ground) -> N
     assert service.get("/sign-in?token=nonsense", token=None).status == 401
 
 
+def test_where_no_proxy_is_named_nobody_says_who_asked(ground: Ground) -> None:
+    link = ground.service.cli("sign-in").stdout
+    path = "/sign-in?token=" + link.partition("token=")[2].split()[0]
+    spoofed = {"X-Forwarded-For": "203.0.113.50", "Forwarded": "for=203.0.113.50"}
+    assert ground.service.get(path, token=None, headers=spoofed).status == 303
+    assert "203.0.113.50" not in {one["address"] for one in ground.service.json("/api/v1/sessions")["items"]}
+
+
 @pytest.mark.parametrize(
     "following", ["//evil.example", "https://evil.example", "/\\evil.example", "javascript:x", "/\r\nX: y"]
 )

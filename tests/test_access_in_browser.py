@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import pyotp
 import pytest
 from click.testing import CliRunner
 
+from service import clock
 from service.cli import main
 from tests.provider import CLIENT_ID, CLIENT_SECRET, Provider, provider
 from tests.servers import Barograph
@@ -30,8 +32,9 @@ def service(told: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     running.env["BAROGRAPH_PUBLIC_URL"] = running.url
     running.start()
     env = {name: value for name, value in running.env.items() if name.startswith("BAROGRAPH_")}
-    added = CliRunner().invoke(main, ["user", "add", "alice", "--role", "admin"], input=PASSWORD, env=env)
-    assert added.exit_code == 0, added.output
+    for name in ("alice", "nina"):
+        added = CliRunner().invoke(main, ["user", "add", name, "--role", "admin"], input=PASSWORD, env=env)
+        assert added.exit_code == 0, added.output
     yield running
     running.end()
 
@@ -73,3 +76,42 @@ def test_a_person_signs_in_sees_their_sessions_and_adds_somebody(service: Barogr
     page.fill("#again", OTHER)
     page.click("button:text-is('Set the password')")
     assert "Your password is set" in (page.text_content("main") or "")
+
+
+def test_a_person_sets_up_a_second_factor_and_signs_in_by_it(service: Barograph, browser: Window) -> None:
+    page = browser.open(f"{service.url}/sign-in?next=/account")
+
+    def sign_in() -> None:
+        page.fill("#name", "nina")
+        page.fill("#password", PASSWORD)
+        page.click("button:text-is('Sign in')")
+
+    sign_in()
+    page.wait_for_url("**/account")
+    page.fill("#f-former", PASSWORD)
+    page.click("button:text-is('Set up a second factor')")
+    secret = (page.text_content("#factor-key") or "").replace(" ", "")
+    drawn = page.locator(".enrol svg").bounding_box()
+    assert drawn
+    assert drawn["width"] >= 150, "a camera has something to read"
+    assert grave(page) == []
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.fill("#f-code", pyotp.TOTP(secret).at(clock.now()))
+    page.click("button:text-is('Turn it on')")
+    codes = (page.text_content("#recovery-codes") or "").split()
+    assert len(codes) == 10
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert grave(page) == []
+    page.goto(f"{service.url}/access")
+    assert page.locator("button:has-text('Reset second factor')").count() == 1
+    page.goto(f"{service.url}/account")
+    page.click("#content button:has-text('Sign out')")
+    page.goto(f"{service.url}/sign-in?next=/incidents")
+    sign_in()
+    page.wait_for_url("**/sign-in/code")
+    assert page.evaluate("document.activeElement.id") == "code"
+    assert grave(page) == []
+    page.fill("#code", codes[0])
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/incidents")

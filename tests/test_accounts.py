@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 
 from dashboards.access_page import browser as browser_named
 from incidents.refusals import ConflictError, NotFoundError
+from incidents.retention import Retention
 from incidents.store import Store
 from service import clock
 from service.cli import main
@@ -348,6 +349,35 @@ def test_a_session_ends_when_it_idles_and_at_the_latest(store: Store, monkeypatc
     assert access.check(used) is None
 
 
+def test_ended_sessions_and_links_go_after_their_days_and_nothing_that_holds(store: Store) -> None:
+    accounts.add(store, "alice", "viewer", by="cli:x")
+    access = opened(store)
+    ended, holding = begun(access), begun(access)
+    token = access.make("token", role="viewer", name="t")
+    accounts.link(store, "alice", by="cli:x")
+    who = access.check(ended)
+    assert who
+    access.write_uses()
+    sessions.end(access, who.key, who, by="user:alice")
+    access.revoke(token[1])
+    later = clock.now() + timedelta(days=31)
+
+    def kept() -> tuple[int, ...]:
+        with store.reading() as connection:
+            tables = (KEY, sessions.SESSION, USE)
+            return tuple(connection.execute(sa.select(sa.func.count()).select_from(t)).scalar_one() for t in tables)
+
+    before = kept()
+    assert Retention(store, {"alert": 1}, later).run() == []
+    aged = Retention(store, {"session": 30}, later - timedelta(days=10))
+    assert [(one.kind, one.count) for one in aged.rehearse()] == []
+    aged = Retention(store, {"session": 30}, later)
+    assert [(one.kind, one.count) for one in aged.rehearse()] == [("session", 2)]
+    assert [(one.kind, one.count) for one in aged.run()] == [("session", 2)]
+    assert kept() == (before[0] - 2, before[1] - 1, before[2] - 1), "keys and tokens stay"
+    assert access.check(holding)
+
+
 def test_uses_are_written_once_for_many_and_nothing_where_there_was_none(store: Store) -> None:
     access = opened(store)
     key, ident = access.make("ingest", role="ingest", name="am", source="am")
@@ -472,6 +502,17 @@ def test_a_password_signs_in_and_everything_else_is_refused_alike(service: Barog
     assert {act["subject"] for act in refused} == {"account alice", "account gone", "account linked", "sign-in"}
     assert {act["address"] for act in refused} == {f"192.0.2.{n}" for n in range(50, 56)}
     assert PASSWORD not in service.log + service.get("/api/v1/audit").text
+
+
+def test_what_a_stranger_writes_before_the_proxy_is_not_believed(service: Barograph) -> None:
+    spoofed = {"X-Forwarded-For": "198.51.100.77, 192.0.2.201", "Forwarded": "for=203.0.113.99"}
+    spoofed["X-Real-Ip"] = "203.0.113.98"
+    headers = cookie_of(form(service, "/sign-in", {"name": "alice", "password": PASSWORD}, spoofed))
+    (session,) = [one for one in service.json("/api/v1/sessions")["items"] if one["address"] == "192.0.2.201"]
+    page = service.get("/account", token=None, headers=headers).text
+    assert "192.0.2.201" in page
+    assert not any(address in page for address in ("198.51.100.77", "203.0.113.99", "203.0.113.98"))
+    assert service.json("/api/v1/audit?act=signed_in&actor=user:alice")["items"][0]["address"] == session["address"]
 
 
 def test_a_form_of_another_site_signs_nobody_in(service: Barograph) -> None:

@@ -19,7 +19,9 @@ from dashboards.audit_page import json_lines
 from incidents import audit, saved_views, shares
 from incidents.audit import AUDIT
 from incidents.notices import outbox
+from incidents.retention import Retention
 from incidents.store import Store
+from incidents.tombstones import TOMBSTONE
 from incidents.views.audit_view import ACTS, Act, Filter, sentence
 from service.auditing import MOST_KEPT, Auditing
 from tests.conftest import StartBarograph
@@ -63,6 +65,26 @@ def test_a_log_cannot_be_edited(store: Store) -> None:
     assert kept.actor == "user:alice"
 
 
+def test_old_acts_go_with_a_tombstone_and_no_other_way(store: Store) -> None:
+    days = [timedelta(days=day) for day in (0, 1, 300, 500, 500)]
+    with store.writing() as connection:
+        audit.append(connection, "started", by="system", of="service", now=NOW - timedelta(days=600))
+        for number, ago in enumerate(days):
+            audit.append(connection, "signed_out", by=f"user:u{number}", of="x", now=NOW - ago)
+    run = Retention(store, {"audit": 365}, NOW)
+    assert [(one.kind, one.count) for one in run.rehearse()] == [("audit", 2)]
+    assert [(one.kind, one.count) for one in run.run()] == [("audit", 2)]
+    assert run.run() == []
+    with store.reading() as connection:
+        kept = {act.actor for act in audit.read(connection, Filter(), limit=10)}
+        (stone,) = connection.execute(sa.select(TOMBSTONE)).all()
+    assert kept == {"system", "user:u0", "user:u1", "user:u2"}, "the newest start stays"
+    assert (stone.kind, stone.count, stone.last_at) == ("audit", 2, NOW - timedelta(days=500))
+    with pytest.raises(DBAPIError, match="never edited"), store.writing() as connection:
+        connection.execute(sa.delete(AUDIT).where(AUDIT.c.actor == "user:u2"))
+    assert Retention(store, {"alert": 1}, NOW).run() == [], "it is off unless it is set"
+
+
 def test_acts_are_found_by_what_they_are_by_whom_and_when(store: Store) -> None:
     with store.writing() as connection:
         for hour, who in enumerate(("user:a", "user:b", "user:a")):
@@ -91,6 +113,7 @@ def test_a_strangers_text_is_kept_short_and_without_secrets(store: Store) -> Non
 
 def test_every_act_has_a_sentence_and_is_documented() -> None:
     without = ("signed_out", "bundle_brought_in", "account_disabled", "account_enabled", "password_set")
+    without += ("second_factor_set", "second_factor_removed")
     for name in ACTS:
         assert "…" in sentence(Act(1, NOW, name, "user:a", "s", {})) or name in without
     table = re.findall(r"^\| (`.+?`) \|", section("reference.md", "Audit log"), re.MULTILINE)

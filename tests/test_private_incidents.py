@@ -83,6 +83,41 @@ def test_what_is_text_cannot_be_asked_where_something_is_hidden(sqlite_store: St
         assert connection.execute(sa.text("SELECT count(*) FROM incident")).scalar_one() == 2
 
 
+def test_queries_of_one_form_keep_their_own_values_and_their_own_asker(store: Store) -> None:
+    """What is narrowed once for a form must not answer with another's limit, list, words or names."""
+    _, public, hidden = two(store)
+    with store.reading() as connection:
+        ids = sorted(connection.execute(sa.select(INCIDENT.c.id)).scalars())
+    others = sa.bindparam("others")
+
+    def asked(connection: sa.Connection, names: list[str], least: str, most: int) -> list[list[str]]:
+        own = INCIDENT.c.id.in_(names)
+        shared = sa.literal(least)
+        plain = sa.select(INCIDENT.c.id).where(own, INCIDENT.c.id >= least).order_by(INCIDENT.c.id).limit(most)
+        twice = sa.select(INCIDENT.c.id).where(own, INCIDENT.c.id >= shared, sa.func.length(shared) > 0)
+        inner = sa.select(ENTRY.c.incident_id).where(ENTRY.c.incident_id.in_(names)).distinct()
+        within = sa.select(INCIDENT.c.id).where(INCIDENT.c.id.in_(inner), INCIDENT.c.id >= least)
+        both = sa.union(sa.select(INCIDENT.c.id).where(own), inner)
+        given = sa.select(INCIDENT.c.id).where(INCIDENT.c.id == others)
+        queries = (plain, twice.order_by(INCIDENT.c.id).limit(most), within, both)
+        found = [sorted(connection.execute(query).scalars()) for query in queries]
+        return [*found, list(connection.execute(given, {"others": names[0]}).scalars()) if names else []]
+
+    for asker, shown in ((STRANGER, {public}), (ALICE, set(ids)), (SRE, set(ids)), (STRANGER, {public})):
+        for names in ([public], [hidden], ids, ids[::-1], []):
+            for least in ("", public, "9"):
+                for most in (1, 5):
+                    right = sorted(name for name in names if name in shown and name >= least)
+                    every = sorted(set(names) & shown)
+                    one = [name for name in names[:1] if name in shown]
+                    with store.reading(asker) as connection:
+                        found = asked(connection, names, least, most)
+                    if least:
+                        assert found == [right[:most], right[:most], right, every, one], (asker, names, least, most)
+                    else:
+                        assert found[0] == right[:most]
+
+
 def test_every_table_that_names_incidents_is_behind_the_gate() -> None:
     """By its foreign name or by one that ends so: a column that names incidents otherwise is found here."""
     known = privacy.naming()

@@ -63,6 +63,7 @@ def test_every_setting_can_be_given_by_the_environment_and_by_a_file(tmp_path: P
         "OTLP_ENDPOINT": "http://collector.example:4318",
         "SESSION_HOURS": "12",
         "SESSION_IDLE_HOURS": "2",
+        "SECOND_FACTOR_FROM": "responder",
         "REQUESTS_PER_MINUTE": "600",
         "TRUSTED_PROXIES": "10.0.0.0/8",
         "OIDC_ISSUER": "https://id.example/realms/ops",
@@ -95,6 +96,7 @@ def test_every_setting_can_be_given_by_the_environment_and_by_a_file(tmp_path: P
 @pytest.mark.parametrize(
     ("name", "value"),
     [
+        ("SECOND_FACTOR_FROM", "owner"),
         ("PORT", "http"),
         ("PORT", "65536"),
         ("PORT", "-1"),

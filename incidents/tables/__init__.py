@@ -17,6 +17,7 @@ from incidents.tables.connections import MemberRow, SightingRow, StampRow, Super
 from incidents.tables.counts import MemberCountRow
 from incidents.tables.crowd_parts import CrowdPartRow
 from incidents.tables.dropped import DroppedDeliveryRow, DroppedSubjectRow
+from incidents.tables.factors import FactorRow, RecoveryCodeRow
 from incidents.tables.logs import DeliveryRow, EntryRow, EventRow, ReadingRow
 from incidents.tables.notices import NoticeAttemptRow, NoticeRow
 from incidents.tables.polls import AskedRow, LinkedRow, PollHostRow, PollRow
@@ -45,6 +46,7 @@ __all__ = [
     "DroppedSubjectRow",
     "EntryRow",
     "EventRow",
+    "FactorRow",
     "HoldRow",
     "IncidentRow",
     "Instant",
@@ -67,6 +69,7 @@ __all__ = [
     "ReadingCountRow",
     "ReadingRow",
     "RebuildDueRow",
+    "RecoveryCodeRow",
     "RecoveryRow",
     "RefusalRow",
     "ReportRow",

@@ -39,7 +39,7 @@ class SessionRow(SQLModel, table=True):
     id: str = Field(primary_key=True)
     """Of the key."""
     way: str
-    """`password`, `link`, `token` or `provider`."""
+    """`password`, `code` or `recovery` (a password and that), `link`, `token` or `provider`."""
     address: str | None = None
     agent: str | None = None
     """What the browser calls itself, cut."""

@@ -1,4 +1,7 @@
-"""The audit log: who did what to the service itself. Appended to, never edited; the database refuses to."""
+"""The audit log: who did what to the service itself. Appended to, never edited: the database refuses to.
+
+It refuses to delete a row too, unless a tombstone says that all up to its moment were dropped.
+"""
 
 from __future__ import annotations
 

@@ -16,7 +16,8 @@ class TombstoneRow(SQLModel, table=True):
     __tablename__ = "tombstone"
     id: int | None = grown_id()
     kind: str
-    """`alert`, `hazard`, `provider_incident`, `change` or `reading` for statements, `delivery` for bytes."""
+    """`alert`, `hazard`, `provider_incident`, `change` or `reading` for statements, `delivery` for bytes, `audit` for
+    acts."""
     source: str
     count: int = Field(sa_column=Column(BigInteger, nullable=False))
     first_at: datetime = instant_column()

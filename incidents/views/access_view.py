@@ -8,7 +8,14 @@ from typing import Any
 
 from incidents import instants
 
-WAYS = {"password": "a password", "link": "a one-time link", "token": "a token", "provider": "the identity provider"}
+WAYS = {
+    "password": "a password",
+    "code": "a password and a code",
+    "recovery": "a password and a recovery code",
+    "link": "a one-time link",
+    "token": "a token",
+    "provider": "the identity provider",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +33,16 @@ class Account:
     signed_in_at: datetime | None = None
     disabled_at: datetime | None = None
     sessions: int = 0
+    has_second_factor: bool = False
 
     @property
     def signs_in_by(self) -> str:
         """In words."""
         if self.issuer:
             return "the identity provider"
-        return "a password" if self.has_password else "a one-time link, until a password is set"
+        if not self.has_password:
+            return "a one-time link, until a password is set"
+        return "a password and a code" if self.has_second_factor else "a password"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +77,29 @@ class Key:
     used_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class Factor:
+    """What one's own page shows of one's second factor."""
+
+    is_offered: bool = False
+    """Whether the account can have one: it signs in by a password that is set."""
+    is_set: bool = False
+    is_demanded: bool = False
+    """Whether nothing else may be done before one is set up."""
+    codes_left: int = 0
+    secret: str | None = None
+    """A secret that waits for its first code, and below the address by which an authenticator reads it."""
+    address: str | None = None
+    codes: tuple[str, ...] = ()
+    """Recovery codes that were made just now, to be shown once."""
+
+    @property
+    def secret_groups(self) -> str:
+        """The secret as people copy it."""
+        text = self.secret or ""
+        return " ".join(text[at : at + 4] for at in range(0, len(text), 4))
+
+
 def account_json(one: Account) -> dict[str, Any]:
     """An account as the API gives it."""
     return {
@@ -75,6 +108,7 @@ def account_json(one: Account) -> dict[str, Any]:
         "groups": list(one.groups),
         "issuer": one.issuer,
         "has_password": one.has_password,
+        "has_second_factor": one.has_second_factor,
         "added_at": instants.text(one.added_at),
         "added_by": one.added_by,
         "password_set_at": _maybe(one.password_set_at),

@@ -44,6 +44,10 @@ ACTS: Mapping[str, str] = {
     "role_changed": "{subject} has the role {role}, and had {former}",
     "groups_changed": "the groups of {subject} are now: {groups}",
     "password_set": "a password of {subject} was set",
+    "second_factor_set": "{subject} signs in with a second factor from now on",
+    "second_factor_removed": "the second factor of {subject} was taken away",
+    "recovery_codes_made": "{count} recovery codes of {subject} were made; former ones are void",
+    "recovery_code_used": "a recovery code of {subject} was used; {left} are left",
     "key_replaced": "{kind} {former} of {name} is replaced by {prefix}; the former ends at {until}",
     "rate_limited": "requests came too fast; {count} were answered 429",
 }

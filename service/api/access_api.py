@@ -71,6 +71,18 @@ async def make_account_link(request: web.Request) -> web.Response:
     return answer({"url": link_address(request, text), "expires_at": until}, status=201)
 
 
+async def reset_second_factor(request: web.Request) -> web.Response:
+    """Take somebody's second factor away, who has lost it; their sessions end."""
+    store, by, name = request.app[STORE], identity(request).actor, request.match_info["account"]
+
+    def reset() -> None:
+        accounts.reset_factor(store, name, by=by)
+        request.app[ACCESS].refresh()
+
+    await compute(request, reset)
+    return answer(await _account(request, name))
+
+
 def link_address(request: web.Request, text: str) -> str:
     """Where a one-time link of an account leads: to the page on which its password is set."""
     return f"{public_url(request)}/sign-in?token={text}&next=/account"

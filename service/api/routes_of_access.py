@@ -120,6 +120,14 @@ ROUTES: tuple[Route, ...] = (
         status=201,
     ),
     Route(
+        "DELETE",
+        "/accounts/{account}/second-factor",
+        access_api.reset_second_factor,
+        "admin",
+        "Take away the second factor of somebody who has lost it; their sessions end",
+        gives="Account",
+    ),
+    Route(
         "GET",
         "/sessions",
         access_api.list_sessions,

@@ -154,6 +154,17 @@ def user_enable(name: str) -> None:
         click.echo(plain(f"{name.lower()} may sign in again"))
 
 
+@user.command("reset-factor")
+@click.argument("name")
+def user_reset_factor(name: str) -> None:
+    """Take away the second factor of NAME, who has lost it; its sessions end."""
+    from service.identity import accounts
+
+    with told(), opened() as store:
+        accounts.reset_factor(store, name.lower(), by=operator())
+        click.echo(plain(f"{name.lower()} signs in without a second factor, until another is set up"))
+
+
 users = click.Group("users", commands=user.commands, hidden=True, help=user.help)
 """The same by another name: both are typed."""
 

@@ -20,7 +20,7 @@ from incidents.bulk import insert
 from incidents.store import Store
 from incidents.tables import KeyRow, KeyUseRow, PersonRow
 from service import clock
-from service.identity import key_texts
+from service.identity import key_texts, second_factor
 from service.seal import keep, open_all
 from service.standby import Standby
 
@@ -70,6 +70,8 @@ class Identity:
     """Of an account, as it stands now; tokens have none."""
     used_at: datetime | None = None
     """When a session was last used, as far as the store knows."""
+    lacks_factor: bool = False
+    """Whether it is the session of an account that must set up a second factor before it may do anything else."""
 
     @property
     def is_of_settings(self) -> bool:
@@ -117,14 +119,19 @@ class Access:
         secret_key: bytes,
         lasts: timedelta = SESSION,
         idle: timedelta = IDLE,
+        factor_from: Role | None = None,
     ) -> None:
-        """`lasts` and `idle` bound sessions: in all, and without a request."""
+        """`lasts` and `idle` bound sessions: in all, and without a request.
+
+        From the role `factor_from` on an account that signs in by a password must have a second factor.
+        """
         self.store = store
+        self.secret_key = secret_key
+        self._factored = ROLES[ROLES.index(factor_from) :] if factor_from else ()
         self.lasts, self.idle = lasts, idle
         self._used: dict[str, float] = {}
         """When each key was last used here, by its id, on the monotonic clock."""
         self._uses_written_at = time.monotonic()
-        self._secret = secret_key
         self._admin = digest(admin_token) if admin_token else None
         self._known: dict[str, Identity] = {}
         self._by_id: dict[str, Identity] = {}
@@ -236,11 +243,14 @@ class Access:
                 with_use = sa.select(KEY, USE.c.used_at).outerjoin(USE, USE.c.id == KEY.c.id)
                 rows = connection.execute(with_use.where(live)).all()
                 people = connection.execute(sa.select(PERSON).where(PERSON.c.disabled_at.is_(None))).all()
-                self._secrets = open_all(connection, self._secret) if self._secret else {}
+                lacking = {account_id(name) for name in second_factor.lacking(connection, self._factored)}
+                self._secrets = open_all(connection, self.secret_key) if self.secret_key else {}
             accounts = {account_id(person.name): person for person in people}
             parents = {None, *(row.id for row in rows), _admin_id(self._admin) if self._admin else None, *accounts}
             self._known = {
-                row.sha256: _identity(row, accounts.get(row.parent)) for row in rows if row.parent in parents
+                row.sha256: _identity(row, accounts.get(row.parent), lacks_factor=row.parent in lacking)
+                for row in rows
+                if row.parent in parents
             }
             self._by_id = {identity.key: identity for identity in self._known.values()}
             self._read_at, self._is_away = began, False
@@ -296,7 +306,7 @@ class Access:
     def keep_secrets(self, source: str, texts: Sequence[str], *, by: str) -> None:
         """Keep a source's signature secrets, encrypted, over those that were kept."""
         with self.store.writing() as connection:
-            keep(connection, self._secret, source, texts)
+            keep(connection, self.secret_key, source, texts)
             audit.append(connection, "secrets_kept", by=by, of=source, now=clock.now(), count=len(texts))
         self.refresh()
 
@@ -320,14 +330,14 @@ class Access:
 
     def form_token(self, identity: Identity) -> str:
         """What a form of this session must send back."""
-        return hmac.new(self._secret, f"form|{identity.key}".encode(), hashlib.sha256).hexdigest()
+        return hmac.new(self.secret_key, f"form|{identity.key}".encode(), hashlib.sha256).hexdigest()
 
     def is_form_token(self, identity: Identity, text: str) -> bool:
         """Whether a form came from a page of this session."""
         return hmac.compare_digest(self.form_token(identity).encode(), text.encode("utf-8", "surrogateescape"))
 
 
-def _identity(row: Any, person: Any) -> Identity:  # noqa: ANN401  # a row of KeyRow's columns, and of PersonRow's
+def _identity(row: Any, person: Any, *, lacks_factor: bool) -> Identity:  # noqa: ANN401  # rows of KeyRow and PersonRow
     return Identity(
         row.name,
         # Of an account what holds now, not what held when its session was begun.
@@ -339,6 +349,7 @@ def _identity(row: Any, person: Any) -> Identity:  # noqa: ANN401  # a row of Ke
         row.parent,
         tuple(person.groups) if person else (),
         (row.used_at or row.made_at) if row.kind == "session" else None,
+        lacks_factor,
     )
 
 

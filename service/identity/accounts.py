@@ -13,7 +13,7 @@ from incidents.refusals import ConflictError, NotFoundError
 from incidents.store import Store
 from incidents.views.access_view import Account
 from service import clock
-from service.identity import key_texts
+from service.identity import key_texts, second_factor
 from service.identity.access import KEY, LINK, PERSON, ROLES, account_id, write_key
 from service.identity.sessions import end_of_account
 
@@ -62,11 +62,11 @@ def listed(connection: sa.Connection) -> list[Account]:
     )
     counts = connection.execute(sa.select(KEY.c.parent, sa.func.count()).where(live).group_by(KEY.c.parent))
     sessions = {parent: int(count) for parent, count in counts}
-    rows = connection.execute(sa.select(PERSON).order_by(PERSON.c.name))
-    return [_account(row, sessions.get(account_id(row.name), 0)) for row in rows]
+    rows, having = connection.execute(sa.select(PERSON).order_by(PERSON.c.name)), second_factor.having(connection)
+    return [_account(row, sessions.get(account_id(row.name), 0), row.name in having) for row in rows]
 
 
-def _account(row: Any, sessions: int) -> Account:  # noqa: ANN401  # a row of PersonRow's columns
+def _account(row: Any, sessions: int, has_second_factor: bool) -> Account:  # noqa: ANN401  # a row of PersonRow's columns
     return Account(
         row.name,
         row.role,
@@ -79,6 +79,7 @@ def _account(row: Any, sessions: int) -> Account:  # noqa: ANN401  # a row of Pe
         signed_in_at=row.signed_in_at,
         disabled_at=row.disabled_at,
         sessions=sessions,
+        has_second_factor=has_second_factor,
     )
 
 
@@ -138,11 +139,68 @@ def set_password(store: Store, name: str, password: str, *, by: str, but: str | 
         end_of_account(connection, name, why="password", by=by, but=but)
 
 
-def refresh_hash(store: Store, name: str, former: str, password: str) -> None:
-    """Keep the same password at today's cost, if it still is the same; nothing ends."""
+def begin_factor(store: Store, key: bytes, name: str) -> str:
+    """The secret of a second factor that waits for its first code. Raises NotFoundError, ConflictError."""
+    with store.writing() as connection:
+        _own(connection, name)
+        return second_factor.begin(connection, key, name)
+
+
+def confirm_factor(store: Store, key: bytes, name: str, code: str, *, by: str, but: str | None = None) -> list[str]:
+    """Ask an account for codes from now on; its recovery codes. Its sessions end but one. Raises CodeNeededError."""
+    with store.writing() as connection:
+        _own(connection, name)
+        codes = second_factor.confirm(connection, key, name, code, by=by)
+        if codes is None:
+            raise second_factor.CodeNeededError(name)
+        end_of_account(connection, name, why="second factor", by=by, but=but)
+    return codes
+
+
+def new_recovery_codes(store: Store, key: bytes, name: str, code: str, *, by: str) -> list[str]:
+    """Other recovery codes, for a code. Raises CodeNeededError, and ConflictError where there is no second factor."""
+    with store.writing() as connection:
+        _own(connection, name)
+        _spend(connection, key, name, code)
+        return second_factor.make_codes(connection, name, by=by)
+
+
+def remove_factor(store: Store, key: bytes, name: str, code: str, *, by: str) -> None:
+    """Take one's second factor away, for a code. Raises as `new_recovery_codes`."""
+    with store.writing() as connection:
+        _own(connection, name)
+        _spend(connection, key, name, code)
+        second_factor.remove(connection, name, by=by)
+
+
+def reset_factor(store: Store, name: str, *, by: str) -> None:
+    """Take somebody's second factor away, as an admin; their sessions end. Raises NotFoundError, ConflictError."""
+    with store.writing() as connection:
+        _own(connection, name)
+        if not second_factor.remove(connection, name, by=by):
+            raise ConflictError(f"{name} has no second factor")
+        end_of_account(connection, name, why="second factor", by=by)
+
+
+def _own(connection: sa.Connection, name: str) -> None:
+    """That an account signs in here, locked. Raises NotFoundError, ConflictError."""
+    row = connection.execute(sa.select(PERSON).where(PERSON.c.name == name).with_for_update()).first()
+    if row is None:
+        raise NotFoundError(f"there is no account {name[:64]}")
+    if row.issuer:
+        raise ConflictError(f"{name} signs in by the identity provider")
+
+
+def _spend(connection: sa.Connection, key: bytes, name: str, code: str) -> None:
+    if second_factor.require(connection, key, name, code) is None:
+        raise ConflictError("there is no second factor")
+
+
+def refresh_hash(store: Store, name: str, former: str, password: str) -> bool:
+    """Keep the same password at today's cost, if it still is the same: whether it was. Nothing ends."""
     with store.writing() as connection:
         where = sa.and_(PERSON.c.name == name, PERSON.c.password == former)
-        connection.execute(sa.update(PERSON).where(where).values(password=password))
+        return bool(connection.execute(sa.update(PERSON).where(where).values(password=password)).rowcount)
 
 
 def disable(store: Store, name: str, *, by: str) -> None:

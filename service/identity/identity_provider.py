@@ -57,6 +57,8 @@ class _Discovered:
     """Whether the client's secret goes into the form: the provider does not take it as Basic."""
     names_issuer: bool
     """Whether the provider says in its redirect who it is (RFC 9207)."""
+    end_session: str | None = None
+    """Where one signs out there (OpenID Connect RP-Initiated Logout)."""
 
 
 class IdentityProvider:
@@ -98,6 +100,18 @@ class IdentityProvider:
             "code_challenge_method": "S256",
         }
         return f"{found.authorization}{'&' if '?' in found.authorization else '?'}{urlencode(asked)}"
+
+    async def leaving(self) -> str | None:
+        """Where the browser goes to sign out at the provider; None where that offers no such address.
+
+        It is named who asks and nothing else: to come back from there by itself a browser would have to bring the ID
+        token, which is not kept. Raises ProviderError.
+        """
+        found = await self._discover()
+        if found.end_session is None:
+            return None
+        asked = urlencode({"client_id": self._settings.oidc_client_id})
+        return f"{found.end_session}{'&' if '?' in found.end_session else '?'}{asked}"
 
     async def told(self, code: str, *, verifier: str, nonce: str, issuer: str | None) -> Told:
         """Who somebody is, for the code that they came back with. Raises ProviderError."""
@@ -224,6 +238,7 @@ def discovered(said: Mapping[str, Any], issuer: str) -> _Discovered:
         userinfo=address("userinfo_endpoint"),
         by_post="client_secret_basic" not in ways,
         names_issuer=said.get("authorization_response_iss_parameter_supported") is True,
+        end_session=address("end_session_endpoint"),
     )
 
 

@@ -16,7 +16,7 @@ from incidents import audit
 from incidents.tables import SessionRow
 from incidents.views.access_view import Session
 from service import clock
-from service.identity import key_texts
+from service.identity import key_texts, second_factor
 from service.identity.access import KEY, PERSON, USE, Access, Identity, account_id, digest, write_key
 
 SESSION = SessionRow.__table__  # type: ignore[attr-defined]  # SQLModel adds it
@@ -42,8 +42,11 @@ def by_token(access: Access, token: Identity, origin: Origin) -> str:
     return text
 
 
-def by_link(access: Access, link: str, origin: Origin) -> str | None:
-    """Trade a one-time link for a session, once; None when it is spent, expired or unknown, or its account is shut."""
+def by_link(access: Access, link: str, origin: Origin, code: str | None = None) -> str | None:
+    """Trade a one-time link for a session, once; None when it is spent, expired or unknown, or its account is shut.
+
+    Raises CodeNeededError where its account has a second factor that `code` does not show; the link is not spent then.
+    """
     now = clock.now()
     with access.store.writing() as connection:
         row = connection.execute(
@@ -63,23 +66,26 @@ def by_link(access: Access, link: str, origin: Origin) -> str | None:
             person = _open_account(connection, row.name)
             if person is None:
                 return None
-            text = _of_account(connection, access, person, "link", origin)
+            text = _of_account(connection, access, person, "link", origin, code)
         else:
             text = _begin(connection, access, row.name, row.role, None, "link", origin, None)
     access.refresh()
     return text
 
 
-def of_account(access: Access, name: str, way: str, origin: Origin, *, password: str | None = None) -> str | None:
+def of_account(  # who, how and from where
+    access: Access, name: str, way: str, origin: Origin, code: str | None = None, *, password: str | None = None
+) -> str | None:
     """A session of an account that proved itself just now; None where it has been shut meanwhile.
 
-    `password` is the kept hash that what was given agreed with: it must still be the one that holds.
+    `password` is the digest of the kept hash that what was given agreed with: it must still be the one that holds.
+    Raises CodeNeededError where the account has a second factor that `code` does not show.
     """
     with access.store.writing() as connection:
         person = _open_account(connection, name)
-        if person is None or (password is not None and person.password != password):
+        if person is None or (password is not None and digest(person.password or "") != password):
             return None
-        text = _of_account(connection, access, person, way, origin)
+        text = _of_account(connection, access, person, way, origin, code)
     access.refresh()
     return text
 
@@ -90,7 +96,18 @@ def _open_account(connection: sa.Connection, name: str) -> Any:  # noqa: ANN401 
     return connection.execute(query.with_for_update()).first()
 
 
-def _of_account(connection: sa.Connection, access: Access, person: Any, way: str, origin: Origin) -> str:  # noqa: ANN401
+def _of_account(  # noqa: PLR0917  # as above
+    connection: sa.Connection,
+    access: Access,
+    person: Any,  # noqa: ANN401  # a row of PersonRow's columns
+    way: str,
+    origin: Origin,
+    code: str | None,
+) -> str:
+    """The one place where a session of an account begins: none begins past its second factor."""
+    shown = second_factor.require(connection, access.secret_key, person.name, code)
+    # A link's stays one: who came by it may set a password without the former.
+    way = shown if shown and way == "password" else way
     connection.execute(sa.update(PERSON).where(PERSON.c.name == person.name).values(signed_in_at=clock.now()))
     parent = account_id(person.name)
     return _begin(connection, access, person.name, person.role, parent, way, origin, None)
@@ -123,6 +140,23 @@ def _begin(  # noqa: PLR0917  # one place writes a session, and all of this is w
     agent = origin.agent.replace("\0", "")[:LONGEST_AGENT].encode("utf-8", "replace").decode() if origin.agent else None
     connection.execute(sa.insert(SESSION).values(id=ident, way=way, address=origin.address, agent=agent))
     return text
+
+
+def is_known(connection: sa.Connection, name: str, address: str | None) -> bool:
+    """Whether somebody has signed in to this account from this address before."""
+    query = (
+        sa.select(SESSION.c.id)
+        .join(KEY, KEY.c.id == SESSION.c.id)
+        .where(KEY.c.parent == account_id(name), SESSION.c.address == address)
+        .limit(1)
+    )
+    return connection.execute(query).first() is not None
+
+
+def way_of(connection: sa.Connection, ident: str) -> str | None:
+    """How a session was begun."""
+    found: str | None = connection.execute(sa.select(SESSION.c.way).where(SESSION.c.id == ident)).scalar()
+    return found
 
 
 def is_by_link(connection: sa.Connection, who: Identity) -> bool:

@@ -6,32 +6,30 @@ at it has been counted.
 
 from __future__ import annotations
 
-import math
 import secrets
 import time
 from typing import Any
 
 import orjson
-import sqlalchemy as sa
 from aiohttp import web
 
-from dashboards import pages
 from incidents.refusals import ConflictError
 from service.asking import compute, identity, read
-from service.auditing import AUDITING
 from service.identity import accounts, key_texts, passwords, sessions
-from service.identity.access import KEY, LINK, account_id
+from service.identity.access import LINK, digest
 from service.identity.addresses import grouped
 from service.identity.identity_provider import CALLBACK, PROVIDER, ProviderError
 from service.identity.passwords import PASSWORDS, BusyError
-from service.identity.sessions import Origin
-from service.identity.throttle import Guesses, guards
+from service.identity.second_factor import CodeNeededError
+from service.identity.sessions import is_known
+from service.identity.sign_in_answers import GUESSES, is_secure, origin_of, page, refuse, signed_in, wait
+from service.identity.sign_in_code import Half, ask_for_code
+from service.identity.throttle import guards
 from service.keys import ACCESS, SETTINGS, STORE
-from service.pages.people import html, inside, posted
+from service.pages.people import inside, posted
 from service.seal import open_text, seal_text, secret_key
-from service.shell import SESSION_COOKIE, identify
+from service.shell import SESSION_COOKIE
 
-GUESSES = web.AppKey("guesses", Guesses)
 WAY_COOKIE = "barograph_provider"
 """What this browser has to bring back from the provider."""
 WAY_SECONDS = 600
@@ -39,50 +37,27 @@ NOT_RIGHT = "The name or the password is not right."
 SPENT = "This link was used or has expired. Ask for another with `barograph sign-in`, or sign in otherwise."
 
 
-def origin_of(request: web.Request) -> Origin:
-    """From where and with what somebody asks."""
-    return Origin(request.remote, request.headers.get("User-Agent"))
-
-
-def _page(request: web.Request, following: str, error: str | None = None, status: int = 200) -> web.Response:
-    provider = request.app[PROVIDER]
-    text = pages.sign_in_page(error=error, next=following, provider=provider.host if provider else None)
-    return html(text, status)
-
-
-def _refuse(
-    request: web.Request, reason: str, following: str, error: str, *, of: str = "sign-in", status: int = 401
-) -> web.Response:
-    request.app[AUDITING].note("sign_in_refused", "nobody", of, request.remote, reason=reason)
-    return _page(request, following, error, status)
-
-
-def _wait(request: web.Request, seconds: float, following: str) -> web.Response:
-    pause = max(1, math.ceil(seconds))
-    why = f"Too many attempts. Try again in {pause} s."
-    answer = _refuse(request, "too many", following, why, status=429)
-    answer.headers["Retry-After"] = str(pause)
-    return answer
-
-
 async def sign_in(request: web.Request) -> web.StreamResponse:
     """The page, or what a one-time link leads to."""
     token = request.query.get("token")
     following = inside(request.query.get("next", "/"))
     if not token:
-        return _page(request, following)
+        return page(request, following)
     access, origin = request.app[ACCESS], origin_of(request)
-    key = await compute(request, lambda: sessions.by_link(access, token, origin))
+    try:
+        key = await compute(request, lambda: sessions.by_link(access, token, origin))
+    except CodeNeededError as needed:
+        return ask_for_code(request, Half("link", needed.name, token, following))
     if key is None:
-        return _refuse(request, "link", following, SPENT)
-    return await _signed_in(request, key, following)
+        return refuse(request, "link", following, SPENT)
+    return await signed_in(request, key, following)
 
 
 async def sign_in_form(request: web.Request) -> web.StreamResponse:
     form = await posted(request)
     following = inside(str(form.get("next", "/")))
     if request.headers.get("Sec-Fetch-Site") == "cross-site":
-        return _refuse(request, "another site", following, "This form was sent by another site.", status=403)
+        return refuse(request, "another site", following, "This form was sent by another site.", status=403)
     if form.get("token", "").strip():
         return await _by_token(request, form["token"].strip(), following)
     return await _by_password(request, form.get("name", ""), form.get("password", ""), following)
@@ -92,85 +67,66 @@ async def _by_token(request: web.Request, token: str, following: str) -> web.Str
     access, guesses = request.app[ACCESS], request.app[GUESSES]
     asked = guards("", grouped(request.remote), known=True)[1:]
     if pause := guesses.begin(asked, time.monotonic()):
-        return _wait(request, pause, following)
+        return wait(request, pause, following)
     found = await compute(request, lambda: access.check(token))
     if found is None or found.kind != "token":
         slip = key_texts.slip(token)
-        return _refuse(request, "token", following, f"This token is not known{f': {slip}' if slip else ''}.")
+        return refuse(request, "token", following, f"This token is not known{f': {slip}' if slip else ''}.")
     guesses.forgive(asked)
     known, origin = found, origin_of(request)
-    return await _signed_in(
-        request, await compute(request, lambda: sessions.by_token(access, known, origin)), following
-    )
+    return await signed_in(request, await compute(request, lambda: sessions.by_token(access, known, origin)), following)
 
 
 async def _by_password(request: web.Request, name: str, password: str, following: str) -> web.StreamResponse:
     guesses, address, name = request.app[GUESSES], grouped(request.remote), name.strip().lower()
     name = name if accounts.NAME.fullmatch(name) else ""  # nobody's: what no name can be is not looked up
-    known = await read(request, lambda c: _is_known(c, name, request.remote))
+    known = await read(request, lambda c: is_known(c, name, request.remote))
     asked = guards(name, address, known=known)
     if pause := guesses.begin(asked, time.monotonic()):
-        return _wait(request, pause, following)
+        return wait(request, pause, following)
     row = await read(request, lambda c: accounts.read(c, name))
     kept = row.password if row and row.disabled_at is None else None
     try:
         right = await request.app[PASSWORDS].is_right(kept, password)
     except BusyError:
-        return _wait(request, 5, following)
-    access, origin = request.app[ACCESS], origin_of(request)
-    key = None
-    if right:
-        key = await compute(request, lambda: sessions.of_account(access, name, "password", origin, password=kept))
-    if key is None:
-        # The name only where it is one: people type passwords into the wrong field.
-        return _refuse(request, "password", following, NOT_RIGHT, of=f"account {name}" if row else "sign-in")
+        return wait(request, 5, following)
+    # The name only where it is one: people type passwords into the wrong field.
+    account = f"account {name}" if row else "sign-in"
+    if not right or kept is None:
+        return refuse(request, "password", following, NOT_RIGHT, of=account)
     guesses.forgive(asked)
-    if kept and passwords.is_dated(kept):
+    proof = digest(await _at_todays_cost(request, name, kept, password))
+    access, origin = request.app[ACCESS], origin_of(request)
+    try:
+        key = await compute(request, lambda: sessions.of_account(access, name, "password", origin, password=proof))
+    except CodeNeededError:
+        return ask_for_code(request, Half("password", name, proof, following))
+    if key is None:
+        return refuse(request, "password", following, NOT_RIGHT, of=account)
+    return await signed_in(request, key, following)
+
+
+async def _at_todays_cost(request: web.Request, name: str, kept: str, password: str) -> str:
+    """The hash of a right password: the kept one, or a new one in its place where that is dated."""
+    if not passwords.is_dated(kept):
+        return kept
+    try:
         better = await request.app[PASSWORDS].hashed(password)
-        await compute(request, lambda: accounts.refresh_hash(request.app[STORE], name, kept, better))
-    return await _signed_in(request, key, following)
-
-
-def _is_known(connection: sa.Connection, name: str, address: str | None) -> bool:
-    """Whether somebody has signed in to this account from this address before."""
-    query = (
-        sa.select(sessions.SESSION.c.id)
-        .join(KEY, KEY.c.id == sessions.SESSION.c.id)
-        .where(KEY.c.parent == account_id(name), sessions.SESSION.c.address == address)
-        .limit(1)
-    )
-    return connection.execute(query).first() is not None
-
-
-async def _signed_in(request: web.Request, key: str, following: str) -> web.Response:
-    access, former = request.app[ACCESS], await identify(request)
-    if former and former.kind == "session":
-        # One browser, one session: the one that it had is not left behind for who finds its cookie.
-        old, address = former, request.remote
-        await compute(request, lambda: sessions.end(access, old.key, old, by=old.actor, address=address))
-    answer = web.Response(status=303, headers={"Location": following})
-    answer.set_cookie(
-        SESSION_COOKIE,
-        key,
-        max_age=int(access.lasts.total_seconds()),
-        httponly=True,
-        secure=_is_secure(request),
-        samesite="Lax",
-        path="/",
-    )
-    return answer
-
-
-def _is_secure(request: web.Request) -> bool:
-    return request.secure or request.app[SETTINGS].public_url.startswith("https://")
+    except BusyError:
+        return kept
+    store = request.app[STORE]
+    return better if await compute(request, lambda: accounts.refresh_hash(store, name, kept, better)) else kept
 
 
 async def sign_out(request: web.Request) -> web.StreamResponse:
-    who = identity(request)
+    who, place = identity(request), "/sign-in"
     if who.kind == "session":
         access, address = request.app[ACCESS], request.remote
+        if await read(request, lambda c: sessions.way_of(c, who.key)) == "provider":
+            place = "/sign-in?left=provider"
         await compute(request, lambda: sessions.end(access, who.key, who, by=who.actor, address=address))
-    answer = web.Response(status=303, headers={"Location": "/sign-in"})
+    # What the browser kept of pages goes with the session, where it obeys.
+    answer = web.Response(status=303, headers={"Location": place, "Clear-Site-Data": '"cache"'})
     answer.del_cookie(SESSION_COOKIE, path="/")
     return answer
 
@@ -193,7 +149,7 @@ async def to_provider(request: web.Request) -> web.StreamResponse:
     try:
         address = await provider.address(state=state, nonce=nonce, verifier=verifier)
     except ProviderError as error:
-        return _refuse(request, "provider", following, _sentence(error), status=503)
+        return refuse(request, "provider", following, _sentence(error), status=503)
     answer = web.Response(status=303, headers={"Location": address})
     kept = orjson.dumps([state, nonce, verifier, following]).decode()
     answer.set_cookie(
@@ -201,11 +157,25 @@ async def to_provider(request: web.Request) -> web.StreamResponse:
         seal_text(secret_key(request.app[SETTINGS]), kept),
         max_age=WAY_SECONDS,
         httponly=True,
-        secure=_is_secure(request),
+        secure=is_secure(request),
         samesite="Lax",
         path=CALLBACK,
     )
     return answer
+
+
+async def leave_provider(request: web.Request) -> web.StreamResponse:
+    """Send the browser to where it signs out at the identity provider too."""
+    provider = request.app[PROVIDER]
+    if provider is None:
+        raise web.HTTPNotFound
+    try:
+        address = await provider.leaving()
+    except ProviderError as error:
+        return refuse(request, "provider", "/", _sentence(error), status=503)
+    if address is None:
+        return page(request, "/", "The identity provider offers no address for signing out: do so on its own pages.")
+    return web.Response(status=303, headers={"Location": address})
 
 
 async def from_provider(request: web.Request) -> web.StreamResponse:
@@ -222,12 +192,12 @@ async def _from_provider(request: web.Request) -> web.StreamResponse:
     sealed = request.cookies.get(WAY_COOKIE, "")
     text = open_text(secret_key(request.app[SETTINGS]), sealed, WAY_SECONDS) if sealed else None
     if text is None:
-        return _refuse(request, "provider", "/", "This sign-in was not begun here, or took too long. Begin again.")
+        return refuse(request, "provider", "/", "This sign-in was not begun here, or took too long. Begin again.")
     state, nonce, verifier, following = orjson.loads(text)
     if not secrets.compare_digest(query.get("state", "").encode("utf-8", "surrogateescape"), state.encode()):
-        return _refuse(request, "provider", following, "This answer belongs to another sign-in. Begin again.")
+        return refuse(request, "provider", following, "This answer belongs to another sign-in. Begin again.")
     if "error" in query or not query.get("code"):
-        return _refuse(request, "provider", following, "The identity provider did not let you in.")
+        return refuse(request, "provider", following, "The identity provider did not let you in.")
     try:
         told = await provider.told(query["code"], verifier=verifier, nonce=nonce, issuer=query.get("iss"))
         store, access, origin = request.app[STORE], request.app[ACCESS], origin_of(request)
@@ -238,11 +208,11 @@ async def _from_provider(request: web.Request) -> web.StreamResponse:
             ),
         )
     except (ProviderError, ConflictError, ValueError) as error:
-        return _refuse(request, "provider", following, _sentence(error))
+        return refuse(request, "provider", following, _sentence(error))
     key = await compute(request, lambda: sessions.of_account(access, name, "provider", origin))
     if key is None:
-        return _refuse(request, "provider", following, "The account is disabled.")
-    return await _signed_in(request, key, following)
+        return refuse(request, "provider", following, "The account is disabled.")
+    return await signed_in(request, key, following)
 
 
 def _sentence(error: Exception) -> str:

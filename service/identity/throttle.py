@@ -36,6 +36,15 @@ def guards(name: str, address: str, *, known: bool) -> list[Guard]:
     return found if known else [*found, Guard(("account", name), 100, 30.0)]
 
 
+def code_guards(name: str, address: str, *, known: bool) -> list[Guard]:
+    """What slows a guess at the code of a second factor, by somebody who has the password.
+
+    Six digits are few: many addresses together have ten guesses, and then four an hour.
+    """
+    found = [Guard(("code pair", name, address), 5, 900.0)]
+    return found if known else [*found, Guard(("code", name), 10, 900.0)]
+
+
 class Guesses:
     """Guesses at sign-ins, counted before they are judged, so that many at once gain nothing."""
 

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
 from dashboards import access_page
 from incidents.refusals import ConflictError, NotFoundError
+from incidents.views.access_view import Factor
 from service import clock
 from service.api.access_api import days_of, link_address, overlap_of, revoke, token_name
 from service.asking import compute, identity, read
-from service.identity import accounts, credentials, sessions
+from service.identity import accounts, credentials, second_factor, sessions
 from service.identity.addresses import grouped
 from service.identity.passwords import PASSWORDS, BusyError
-from service.identity.sign_in import GUESSES
+from service.identity.sign_in_answers import GUESSES
 from service.identity.throttle import guards
-from service.keys import ACCESS, STORE
+from service.keys import ACCESS, SETTINGS, STORE
 from service.pages import shown_once
 from service.pages.people import form_of, html, viewer_of
 
@@ -27,16 +30,36 @@ ACCESS_PAGE = "/access"
 
 
 async def account(request: web.Request) -> web.Response:
-    """Who one is here, where one is signed in, and one's password."""
-    return await _account_html(request)
+    """Who one is here, where one is signed in, one's password and second factor."""
+    return await account_html(request)
 
 
-async def _account_html(request: web.Request, error: str | None = None, status: int = 200) -> web.Response:
+async def account_html(
+    request: web.Request,
+    error: str | None = None,
+    status: int = 200,
+    *,
+    secret: str | None = None,
+    codes: Sequence[str] = (),
+) -> web.Response:
+    """The page; with a secret that waits for its first code, or recovery codes that were made just now."""
     who, access = identity(request), request.app[ACCESS]
     own = await read(request, lambda c: sessions.listed(c, access, who))
     row = await read(request, lambda c: accounts.read(c, who.name)) if who.account else None
     by_link = await read(request, lambda c: sessions.is_by_link(c, who))
     kind = "none" if row is None else "provider" if row.issuer else "set" if row.password and not by_link else "unset"
+    is_set, left = await read(
+        request, lambda c: (second_factor.is_set(c, who.name), second_factor.codes_left(c, who.name))
+    )
+    factor = Factor(
+        is_offered=row is not None and not row.issuer and row.password is not None,
+        is_set=is_set and bool(who.account),
+        is_demanded=who.lacks_factor and not is_set,
+        codes_left=left,
+        secret=secret,
+        address=second_factor.address_of(secret, who.name, at=host_of(request)) if secret else None,
+        codes=tuple(codes),
+    )
     text = access_page.account_page(
         own,
         viewer_of(request),
@@ -44,10 +67,16 @@ async def _account_html(request: web.Request, error: str | None = None, status: 
         current=who.key,
         groups=who.groups,
         password=kind,
-        done=request.query.get("done") == "password",
+        factor=factor,
+        done=request.query.get("done", "") if request.method == "GET" else "",
         error=error,
     )
     return html(text, status)
+
+
+def host_of(request: web.Request) -> str:
+    """The name under which people know this service."""
+    return urlsplit(request.app[SETTINGS].public_url).hostname or ""
 
 
 async def end_own_session(request: web.Request) -> web.StreamResponse:
@@ -67,19 +96,19 @@ async def set_own_password(request: web.Request) -> web.StreamResponse:
     hashing, guesses = request.app[PASSWORDS], request.app[GUESSES]
     asked = guards(who.name, grouped(request.remote), known=True)
     if pause := guesses.begin(asked, time.monotonic()):
-        return await _account_html(request, f"Too many attempts. Try again in {int(pause) + 1} s.", 429)
+        return await account_html(request, f"Too many attempts. Try again in {int(pause) + 1} s.", 429)
     given, again = form.get("password", ""), form.get("again", "")
     try:
         by_link = await read(request, lambda c: sessions.is_by_link(c, who))
         if row.password and not by_link and not await hashing.is_right(row.password, form.get("former", "")):
-            return await _account_html(request, "Your present password is not the one you gave.", 400)
+            return await account_html(request, "Your present password is not the one you gave.", 400)
         guesses.forgive(asked)
         why = "the two new passwords differ" if given != again else await hashing.objection(given, who.name)
         if why:
-            return await _account_html(request, f"{why[0].upper()}{why[1:]}.", 400)
+            return await account_html(request, f"{why[0].upper()}{why[1:]}.", 400)
         kept = await hashing.hashed(given)
     except BusyError:
-        return await _account_html(request, "Too many sign in at this moment. Try again in some seconds.", 503)
+        return await account_html(request, "Too many sign in at this moment. Try again in some seconds.", 503)
     await compute(request, lambda: accounts.set_password(store, who.name, kept, by=who.actor, but=who.key))
     await compute(request, request.app[ACCESS].refresh)
     return web.Response(status=303, headers={"Location": "/account?done=password"})
@@ -124,7 +153,7 @@ async def add_account(request: web.Request) -> web.StreamResponse:
 
 
 async def change_account(request: web.Request) -> web.StreamResponse:
-    """Role, whether it is disabled, or a new link: the last part of the address says which."""
+    """Role, whether it is disabled, a new link, or no second factor more: the last part of the address says which."""
     form, store, by = await form_of(request), request.app[STORE], identity(request).actor
     name, what = request.match_info["account"], request.match_info["what"]
 
@@ -135,6 +164,8 @@ async def change_account(request: web.Request) -> web.StreamResponse:
             accounts.disable(store, name, by=by)
         elif what == "enable":
             accounts.enable(store, name, by=by)
+        elif what == "second-factor":
+            accounts.reset_factor(store, name, by=by)
         else:
             return accounts.link(store, name, by=by)
         request.app[ACCESS].refresh()

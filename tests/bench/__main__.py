@@ -12,6 +12,7 @@ import orjson
 
 from service import clock
 from tests.bench import (
+    access,
     answering,
     beside,
     burst,
@@ -43,6 +44,7 @@ PARTS = (
     "zoom",
     "exports",
     "pages",
+    "access",
     "paint",
     "reading",
     "links",
@@ -87,6 +89,7 @@ _MEASURES: dict[str, Callable[[Plan], list[Row]]] = {
     "zoom": zooming.measure,
     "exports": exports.measure,
     "pages": pages.measure,
+    "access": access.measure,
     "paint": paint.measure,
     "reading": reading.measure,
     "links": linking.measure,
