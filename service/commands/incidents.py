@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 from dashboards import sentences
 from incidents.views import lists
+from service.commands.progress import progress
 from service.commands.terminal import (
     JSON_OPTION,
     UNAVAILABLE,
@@ -280,18 +281,19 @@ def export(  # noqa: PLR0917  # click passes by name
         raise click.BadParameter(f"a {document} is written as {', '.join(DOCUMENTS[document])}", param_hint="--format")
     settings = settings_of()
     if document == "postmortem":
-        with told():
-            content = postmortem_file(id_, form, audience, names=names, tz=tz)
+        with told(), progress() as shown:
+            content = postmortem_file(id_, form, audience, names=names, tz=tz, tell=shown.tell)
         write_out(content, out)
         return
-    with told(), opened(settings) as store:
+    with told(), opened(settings) as store, progress() as shown:
+        shown.tell("reading the record")
         view = view_in(store, id_, Asked(clock.now(), as_of, since, until, tz))
-        if plotly:
-            write_out(_rendered(view, form, theme, int(scale), settings.browser), out)
-            return
+        shown.tell("drawing")
         address = f"{settings.public_url}/incidents/{id_}" if settings.public_url else ""
-        look = exports.Look(theme, preset, int(scale))
-        _, _, content = exports.export(view, form, look, address=address)
+        if plotly:
+            content = _rendered(view, form, theme, int(scale), settings.browser)
+        else:
+            content = exports.export(view, form, exports.Look(theme, preset, int(scale)), address=address)[2]
     write_out(content, out)
 
 
@@ -313,7 +315,9 @@ def _rendered(view: IncidentView, form: str, theme: Ink, scale: int, named: str)
         raise fail(str(error)) from None
 
 
-def postmortem_file(id_: str, form: str, audience: Audience, *, names: bool, tz: str | None) -> bytes:
+def postmortem_file(
+    id_: str, form: str, audience: Audience, *, names: bool, tz: str | None, tell: Callable[[str], None]
+) -> bytes:
     """The postmortem of an incident as the bytes of a file. Raises NotFoundError."""
     from incidents.views.incident_view import Asked
     from service import clock, postmortems
@@ -321,8 +325,10 @@ def postmortem_file(id_: str, form: str, audience: Audience, *, names: bool, tz:
     with opened() as store:
         config, asked = config_in(store), Asked(clock.now(), zone=tz)
         wanted = postmortems.Wanted(audience, names)
+        tell("reading the record")
         with store.reading() as connection:
             found = postmortems.read(connection, config, id_, asked, wanted)
+    tell("writing")
     return postmortems.export(found, form)[2]
 
 

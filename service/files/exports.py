@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from dataclasses import dataclass
 
@@ -79,11 +78,6 @@ def make(wanted: Wanted, desk: Desk) -> Made:
         raise NotFoundError(f"there is no incident {wanted.incident[:80]}")
     desk.tell("drawing" if wanted.form in ("svg", "png", "pdf", "html") else "writing")
     return Made(*export(view, wanted.form, wanted.look, address=wanted.address))
-
-
-def etag(content: bytes) -> str:
-    """An entity tag of a file's bytes."""
-    return f'"{hashlib.sha256(content).hexdigest()[:32]}"'
 
 
 def _content(view: IncidentView, form: str, look: Look, address: str) -> bytes:
