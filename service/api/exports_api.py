@@ -37,7 +37,8 @@ def look_of(request: web.Request) -> Look:
     """How a query wants its drawing."""
     theme = cast("Ink", choice_of(request, "theme", exports.THEMES, "light"))
     preset = cast("Preset", choice_of(request, "preset", exports.PRESETS, "a4"))
-    return Look(theme, preset, int(choice_of(request, "scale", exports.SCALES, "2")))
+    interactive = choice_of(request, "interactive", ("0", "1"), "0") == "1"
+    return Look(theme, preset, int(choice_of(request, "scale", exports.SCALES, "2")), interactive)
 
 
 async def get_export(request: web.Request) -> web.StreamResponse:
@@ -71,7 +72,7 @@ async def export_form(request: web.Request) -> web.Response:
         raise AskingError(f"format: one of {', '.join(KINDS)} is expected")
     if await jobs_api.is_long(request):
         await jobs_api.shown(_submit(request, form, look_of(request), asked_of(request)))
-    kept = ("preset", "theme", "scale", "tz", "from", "to", "as_of")
+    kept = ("preset", "theme", "scale", "interactive", "tz", "from", "to", "as_of")
     query = urlencode({name: request.query[name] for name in kept if request.query.get(name)})
     raise web.HTTPSeeOther(f"/api/v1/incidents/{request.match_info['incident']}/export.{form}?{query}")
 

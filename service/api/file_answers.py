@@ -9,7 +9,7 @@ from typing import BinaryIO, Protocol
 
 from aiohttp import web
 
-from service.files.exports import HEADERS
+from service.files.exports import HEADERS, INTERACTIVE
 from service.keys import READERS
 from service.log import REQUEST
 from service.shell import head
@@ -67,9 +67,10 @@ async def _send(request: web.Request, response: web.StreamResponse, file: Binary
 
 
 def _headers(name: str, media: str, tag: str) -> dict[str, str]:
+    is_saved = media in _SAVED or name.endswith(INTERACTIVE)
     return {
         **HEADERS,
-        "Content-Disposition": f'{"attachment" if media in _SAVED else "inline"}; filename="{name}"',
+        "Content-Disposition": f'{"attachment" if is_saved else "inline"}; filename="{name}"',
         "ETag": f'"{tag}"',
         "Cache-Control": "private, no-cache",
     }

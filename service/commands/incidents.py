@@ -250,6 +250,7 @@ def acted(actor: str, deed: Callable[[Acting], T]) -> T:
     "--audience", type=click.Choice(["internal", "customer", "public"]), default="internal", help="Postmortem."
 )
 @click.option("--names", is_flag=True, help="Postmortem: people by name, not by role.")
+@click.option("--interactive", is_flag=True, help="HTML with a figure that can be zoomed, by a script in the file.")
 @click.option("--plotly", is_flag=True, help="As Plotly draws it, by a browser installed here: svg, png or pdf.")
 def export(  # noqa: PLR0917  # click passes by name
     id_: str,
@@ -267,6 +268,7 @@ def export(  # noqa: PLR0917  # click passes by name
     *,
     names: bool,
     plotly: bool,
+    interactive: bool,
 ) -> None:
     """Export an incident's timeline, or its postmortem, as a file."""
     from zoneinfo import available_timezones
@@ -279,6 +281,8 @@ def export(  # noqa: PLR0917  # click passes by name
         raise click.BadParameter("is not a time zone of the IANA database", param_hint="--tz")
     if form not in DOCUMENTS[document]:
         raise click.BadParameter(f"a {document} is written as {', '.join(DOCUMENTS[document])}", param_hint="--format")
+    if interactive and (document, form) != ("timeline", "html"):
+        raise click.BadParameter("is for a timeline as html", param_hint="--interactive")
     settings = settings_of()
     if document == "postmortem":
         with told(), progress() as shown:
@@ -293,7 +297,9 @@ def export(  # noqa: PLR0917  # click passes by name
         if plotly:
             content = _rendered(view, form, theme, int(scale), settings.browser)
         else:
-            content = exports.export(view, form, exports.Look(theme, preset, int(scale)), address=address)[2]
+            content = exports.export(view, form, exports.Look(theme, preset, int(scale), interactive), address=address)[
+                2
+            ]
     write_out(content, out)
 
 

@@ -68,6 +68,10 @@ class Job:
         """End it; of one that has ended nothing changes."""
         self.line.cancel(self)
 
+    def begin(self) -> None:
+        """Let whoever looks see that it is being made."""
+        self.state, self.step = "running", "starting"
+
     def end(self, state: State, error: str = "") -> None:
         """Let whoever waits for it know what became of it."""
         self.state, self.error, self.ended_at, self.step = state, error, clock.now(), ""
@@ -115,8 +119,8 @@ class Line:
         return await self._waiting.get()
 
     async def _make(self, job: Job) -> None:
-        job.state, job.step, self._running = "running", "starting", job
-        process = None
+        job.begin()
+        self._running, process = job, None
         try:
             async with asyncio.timeout(self._patience):
                 process = await self._started()
