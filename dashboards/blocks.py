@@ -33,6 +33,11 @@ class Table:
     shares: tuple[int, ...] = ()
     """How the width is shared out among the columns; none where the columns' names say it."""
 
+    @property
+    def is_short(self) -> bool:
+        """Whether it stays on one page: a row or two of it alone on the next one tell nothing."""
+        return len(self.rows) <= 12 and all(len(cell) <= 90 for row in self.rows for cell in row)
+
 
 @dataclass(frozen=True, slots=True)
 class Quote:

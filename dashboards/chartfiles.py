@@ -13,6 +13,8 @@ from typing import Literal
 
 import typst
 
+from dashboards.typeface import FAMILY, FontsError
+
 _FONTS = Path(__file__).parent / "fonts"
 _SIZE = re.compile(r'<svg[^>]*? width="([0-9.]+)" height="([0-9.]+)"')
 _TITLE = re.compile(r"<title>(.*?)</title>", re.DOTALL)
@@ -92,8 +94,14 @@ def _inputs(svg: str) -> dict[str, str]:
 
 @lru_cache(maxsize=1)
 def fonts() -> typst.Fonts:
-    """Our faces first; the machine's own stand in only for scripts that ours do not have."""
-    return typst.Fonts(include_system_fonts=True, include_embedded_fonts=False, font_paths=[str(_FONTS)])
+    """Our faces first; the machine's own stand in only for scripts that ours do not have.
+
+    Raises FontsError: without ours a drawing would come out without its words, and nobody would be told.
+    """
+    found = typst.Fonts(include_system_fonts=True, include_embedded_fonts=False, font_paths=[str(_FONTS)])
+    if FAMILY not in found.families():
+        raise FontsError("the fonts that are shipped with Barograph are missing or damaged: install the package anew")
+    return found
 
 
 def _said(what: re.Pattern[str], svg: str) -> str:

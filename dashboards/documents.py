@@ -14,6 +14,7 @@ import orjson
 from dashboards import words
 from dashboards.coverage import coverage_rows
 from dashboards.dropped import dropped_words
+from dashboards.interactive import Live
 from dashboards.paper import by_phase, is_of_alert, render, standing
 from incidents import instants, provider_lag, redaction
 from incidents.instants import length
@@ -126,14 +127,18 @@ def _yes(value: bool) -> str:
     return "yes" if value else "no"
 
 
-def html(view: IncidentView, *, svg: str) -> str:
-    """One file that needs nothing beside it: `svg` is a drawing of our own making; no script, no outside reference."""
+def html(view: IncidentView, *, svg: str, live: Live | None = None) -> str:
+    """One file that needs nothing beside it: `svg` is a drawing of our own making; no outside reference.
+
+    There is no script in it but those of `live`, which put a figure in the drawing's place that can be zoomed.
+    """
     occurrences = _occurrences(view)
     return render(
         "document.html",
         viewer=None,
         view=view,
         svg=svg,
+        live=live,
         subtitle=_subtitle(view),
         facts=_facts(view),
         groups=by_phase(view.lines, view.phases),

@@ -131,8 +131,10 @@ def _draw_step(scene: Scene, step: Step, y: float) -> None:
         _write(scene, step, y, left, -_APART - room)
     elif not inside and _room(step, names=False) <= frame.right - 2 - reach - _APART:
         _write(scene, step, y, reach, _APART, names=False)
+        left = _name_within(scene, step, y, left, right)
     elif not inside and _room(step, names=False) <= left - _APART - frame.left - 2:
         _write(scene, step, y, left, -_APART - _room(step, names=False), names=False)
+        left = _name_within(scene, step, y, left, right)
     else:
         _run_around(scene, step, y, left, right)
         left = right
@@ -167,6 +169,17 @@ def _run_around(scene: Scene, step: Step, y: float, left: float, right: float) -
     scene.lines.append(Line(((left, y), (begins - 6, y)), "ink", 1.5))
     scene.lines.append(Line(((begins + room + 6, y), (right, y)), "ink", 1.5))
     _write(scene, step, y, begins, 0, names=names)
+
+
+def _name_within(scene: Scene, step: Step, y: float, left: float, right: float) -> float:
+    """What it runs between, in a break of the line, where it fits; from where on the line is still to be drawn."""
+    room = width(step.names)
+    begins = (left + right - room) / 2
+    if room + 24 > right - left:
+        return left
+    scene.lines.append(Line(((left, y), (begins - 6, y)), "ink", 1.5))
+    scene.texts.append(Text(begins, y, step.names, "ink2"))
+    return begins + room + 6
 
 
 def _held(frame: Frame, at: datetime) -> float:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from dashboards.axis import DASH, clock, moment, span, zone_letters
+from dashboards.axis import DASH, clock, day, local, moment, span, zone_letters
 from dashboards.marks import SEVERITY_SHAPES, SHAPE_SIZES, Anchor, Extent, Frame, Shape
 from dashboards.typeface import clean, longest, width
 from incidents.model import Occurrence
@@ -114,7 +114,7 @@ def of_bar(bar: Bar, frame: Frame, as_of: datetime, beside: str = "") -> Item | 
     if bar.late and said.recorded_at is not None and not item.begins_before:
         _late(item, said.starts_at, min(said.recorded_at, as_of), frame, title)
     if item.begins_before and said.kind in TINTS and said.ends_at is not None:
-        since, until = (moment(at, frame.zone, frame.until) for at in (said.starts_at, said.ends_at))
+        since, until = _dated(said.starts_at, frame), _dated(said.ends_at, frame)
         item.labels = (f"{title}: from {since} to {until}", *item.labels)
     if said.kind == "provider_incident":
         item.posts = _posts(said, frame)
@@ -289,10 +289,18 @@ def title_of(bar: Bar) -> str:
     return clean(bar.occurrence.title) or clean(key_of(bar.occurrence.key)) or "untitled"
 
 
+def _dated(at: datetime, frame: Frame) -> str:
+    """A time with its day, which goes without saying only where the view is of that one day."""
+    here, first, last = (local(each, frame.zone).date() for each in (at, frame.since, frame.until))
+    if here == last and first != last:
+        return f"{day(at, frame.zone, year=False)} {clock(at, frame.zone)}"
+    return moment(at, frame.zone, frame.until)
+
+
 def _tails(said: Occurrence, frame: Frame) -> tuple[str, ...]:
     if said.ends_at is None:
         return ("still on",)
-    until = f"until {moment(said.ends_at, frame.zone, frame.until)}"
+    until = f"until {_dated(said.ends_at, frame)}"
     return (f"forecast {until}", until) if said.ends_expected else (until,)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote
 
@@ -61,8 +62,8 @@ def page(figure: Mapping[str, Any], *, is_shown: bool) -> str:
     told = {"data": figure["data"], "layout": {**layout, "width": WIDTH, "autosize": False}}
     return _PAGE.format(
         policy=_POLICY,
-        fonts=" ".join(map(_face, _FONTS)),
-        library=_LIBRARY.read_text(encoding="utf-8").replace("</script", r"<\/script"),
+        fonts=faces(),
+        library=library(),
         # A stranger's text must not end the script that it stands in.
         figure=orjson.dumps(told).decode().replace("<", r"\u003c"),
         is_shown="true" if is_shown else "false",
@@ -70,6 +71,18 @@ def page(figure: Mapping[str, Any], *, is_shown: bool) -> str:
         width=size(figure)[0],
         height=size(figure)[1],
     )
+
+
+@lru_cache(maxsize=1)
+def library() -> str:
+    """The shipped plotly.js, fit to stand within a page."""
+    return _LIBRARY.read_text(encoding="utf-8").replace("</script", r"<\/script")
+
+
+@lru_cache(maxsize=1)
+def faces() -> str:
+    """The shipped faces as a style that brings them along."""
+    return " ".join(map(_face, _FONTS))
 
 
 def _face(font: tuple[str, int, str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from dashboards.axis import DEGREE, MINUS
@@ -82,11 +83,12 @@ def warm(heat: Heat, wide: float) -> Plate:
     right = wide - 8 - max(width(_counted(row.rate.events, row.rate.hours)) for row in rows) - 12
     bottom = len(rows) * _ROW
     scale = max(0.1, *(row.rate.high for row in rows))
-    limit = min(scale, max(4 * max((row.rate.per_100 for row in rows), default=0), 1.0))
+    limit = _round(min(scale, max(4 * max((row.rate.per_100 for row in rows), default=0), 1.0)))
     for part in (0, 0.5, 1):
         at = left + part * (right - left)
         plate.rule(Rule(at, 0, at, bottom, "line"))
-        plate.say(Text(at, bottom + 14, f"{part * limit:.3g}", "ink2", anchor="middle"))
+        said = f"{part * limit:g}{' per 100 h' if part == 1 else ''}"
+        plate.say(Text(at, bottom + 14, said, "ink2", anchor="middle"))
     for number, row in enumerate(rows):
         y = (number + 0.5) * _ROW
         said = f"from {row.above_c:g}{DEGREE}".replace("-", MINUS)
@@ -100,6 +102,12 @@ def warm(heat: Heat, wide: float) -> Plate:
             plate.glyph(Glyph(right, y, "right", "temperature", f"up to {row.rate.high:.2f}"))
         plate.text(Text(right + 14, y, _counted(row.rate.events, row.rate.hours), "ink2"))
     return plate
+
+
+def _round(value: float) -> float:
+    """The next number that reads easily, and whose half does: 1, 2, 4, 5, 6 or 8, with any noughts."""
+    unit = 10.0 ** math.floor(math.log10(value))
+    return next((step * unit for step in (1, 2, 4, 5, 6, 8) if step * unit >= value * 0.999), 10 * unit)
 
 
 def _counted(events: int, hours: float) -> str:

@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
+FAMILY = "Inter"
 MARGIN = 1.04
 """What is added to a measured width, for hinting and for another version of the face."""
 _WIDE = 1000
@@ -82,6 +83,10 @@ _MORE = {
     0x2248: 673, 0x2260: 673, 0x2264: 673, 0x2265: 673, 0x25A0: 915, 0x25B2: 1035, 0x25C6: 1058, 0x25CB: 915,
     0x25CF: 915,
 }  # fmt: skip
+
+
+class FontsError(Exception):
+    """The face of our drawings is not there."""
 
 
 def _table(runs: dict[int, str]) -> dict[str, int]:

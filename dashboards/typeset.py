@@ -30,11 +30,14 @@ _SOURCE = b"""
 #show table: set par(justify: false)
 #show table.cell.where(y: 0): set text(weight: "semibold", fill: rgb("#555B63"))
 
-#let widths = ("Fact": 45mm, "Owner": 33mm, "Due": 27mm, "State": 16mm, "Who": 28mm, "What": 1fr, "As recorded": 1fr,
+#let widths = ("Fact": 45mm, "Owner": 33mm, "Due": 27mm, "State": 16mm, "Who": 31mm, "What": 1fr, "As recorded": 1fr,
   "Action": 1fr, "What was recorded late": 1fr)
+// A short table stays on one page: a row of it alone on the next one tells nothing.
+#let held(block_, content) = if block_.is_short { block(breakable: false, content) } else { content }
 #let shown(block_) = {
   if block_.kind == "paragraph" {
-    block(sticky: block_.lead != "", par[#if block_.lead != "" [#strong(block_.lead) ]#block_.text])
+    let leads = block_.lead != ""
+    block(sticky: leads, above: if leads { 1.25em } else { auto }, par[#if leads [#strong(block_.lead) ]#block_.text])
   } else if block_.kind == "bullets" {
     list(..block_.items.map(item => [#item]))
   } else if block_.kind == "quote" {
@@ -42,12 +45,13 @@ _SOURCE = b"""
   } else if block_.kind == "picture" {
     block(above: 1em, below: 1em, image(bytes(block_.svg), format: "svg", width: 100%, alt: block_.alt))
   } else if block_.shares.len() > 0 {
-    table(columns: block_.shares.map(share => share * 1fr), table.header(..block_.head.map(cell => [#cell])),
-      ..block_.rows.flatten().map(cell => [#cell]))
-  } else {
-    table(columns: block_.head.map(name => widths.at(name, default: 33mm)),
+    held(block_, table(columns: block_.shares.map(share => share * 1fr),
       table.header(..block_.head.map(cell => [#cell])),
-      ..block_.rows.flatten().map(cell => [#cell]))
+      ..block_.rows.flatten().map(cell => [#cell])))
+  } else {
+    held(block_, table(columns: block_.head.map(name => widths.at(name, default: 31.5mm)),
+      table.header(..block_.head.map(cell => [#cell])),
+      ..block_.rows.flatten().map(cell => [#cell])))
   }
 }
 
@@ -61,6 +65,7 @@ _SOURCE = b"""
   if section.record.len() > 0 {
     block(width: 100%, inset: (left: 9pt), stroke: (left: 1.5pt + rgb("#D3D2CC")), {
       heading(level: 3, "From the record")
+      if section.has_chart { par(text(fill: rgb("#555B63"), "Drawn on the last page.")) }
       for each in section.record { shown(each) }
     })
   }
@@ -72,7 +77,10 @@ _SOURCE = b"""
   }
 }
 #heading(level: 2, "About this document")
-#list(..doc.about.map(item => [#item]))
+#[
+  #set text(size: 8pt)
+  #list(..doc.about.map(item => [#item]))
+]
 #if sys.inputs.drawing != "" {
   page(flipped: true, margin: 8mm, footer: none, align(horizon, figure(
     image(bytes(sys.inputs.drawing), format: "svg", width: 100%, alt: doc.alt))))
@@ -110,6 +118,7 @@ def inputs(document: Document) -> dict[str, str]:
         "sections": [
             {
                 "title": section.title,
+                "has_chart": section.has_chart and bool(document.drawing),
                 "record": [_value(block) for block in section.record],
                 "words": [_value(block) for block in section.words],
             }
@@ -130,4 +139,4 @@ def _value(block: Block) -> dict[str, Any]:
         case Picture(svg, alt):
             return {"kind": "picture", "svg": svg, "alt": alt}
         case Table(head, rows, shares):
-            return {"kind": "table", "head": head, "rows": rows, "shares": shares}
+            return {"kind": "table", "head": head, "rows": rows, "shares": shares, "is_short": block.is_short}

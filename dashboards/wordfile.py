@@ -8,7 +8,7 @@ import docx as library
 from docx.document import Document as Docx
 from docx.oxml import OxmlElement
 from docx.oxml.ns import qn
-from docx.shared import Mm, Pt
+from docx.shared import Mm, Pt, RGBColor
 from docx.table import Table as DocxTable
 from docx.table import _Row as DocxRow
 
@@ -16,6 +16,7 @@ from dashboards import chartfiles
 from dashboards.blocks import Block, Bullets, Document, Paragraph, Picture, Quote, Table
 
 _WIDE = Mm(172)
+_INK = RGBColor(0x1A, 0x1D, 0x21)
 
 
 def docx(document: Document) -> bytes:
@@ -45,7 +46,8 @@ def docx(document: Document) -> bytes:
         elif not section.record:
             made.add_paragraph("Nothing written yet.")
     made.add_heading("About this document", level=1)
-    _add(made, (Bullets(document.about),))
+    for each in document.about:
+        made.add_paragraph(style="List Bullet").add_run(xml_text(each)).font.size = Pt(8.5)
     out = io.BytesIO()
     made.save(out)
     return out.getvalue()
@@ -65,6 +67,8 @@ def _set_page(made: Docx) -> None:
     section.top_margin = section.bottom_margin = Mm(18)
     made.styles["Normal"].font.name = "Calibri"
     made.styles["Normal"].font.size = Pt(10)
+    for name, size in (("Title", 20), ("Heading 1", 14), ("Heading 2", 10.5)):
+        made.styles[name].font.size, made.styles[name].font.color.rgb = Pt(size), _INK
 
 
 def _add_picture(made: Docx, document: Document) -> None:
@@ -83,6 +87,8 @@ def _add(made: Docx, blocks: tuple[Block, ...]) -> None:
             case Paragraph(text, lead):
                 paragraph = made.add_paragraph()
                 if lead:
+                    # It leads to what follows: on the foot of a page alone it would lead nowhere.
+                    paragraph.paragraph_format.keep_with_next = True
                     paragraph.add_run(xml_text(f"{block.begun} ")).bold = True
                 paragraph.add_run(xml_text(text))
             case Bullets(items):
@@ -112,6 +118,8 @@ def _add_table(made: Docx, block: Table) -> None:
                 run.font.size = Pt(8.5)
                 run.bold = number == 0 or None
             cell.paragraphs[0].paragraph_format.space_after = Pt(0)
+            # A short table stays on one page, a long one has no head without a row.
+            cell.paragraphs[0].paragraph_format.keep_with_next = number < (len(block.rows) if block.is_short else 1)
     _repeat_head(table)
     made.add_paragraph().paragraph_format.space_after = Pt(0)  # tables that touch are taken for one
 
@@ -126,9 +134,9 @@ def widths_of(block: Table) -> list[int]:
     return [width or (whole - sum(told)) // wordy for width in told]
 
 
-_WIDTHS = {"Fact": 45, "Owner": 33, "Due": 27, "State": 16, "Who": 30}
+_WIDTHS = {"Fact": 45, "Owner": 33, "Due": 27, "State": 16, "Who": 31}
 _WORDS = ("What", "As recorded", "Action", "What was recorded late")
-_USUAL = 33
+_USUAL = 31
 
 
 def _keep_whole(row: DocxRow) -> None:

@@ -13,12 +13,14 @@ from dashboards import ics, postmortem, recorded, sentences, typeset, wordfile, 
 from dashboards.audiences import Audience, Version, version_for
 from dashboards.blocks import Document
 from dashboards.postmortem import Standing
-from incidents import instants, postmortem_revisions
+from incidents import configured, instants, postmortem_revisions
 from incidents.config import Config
+from incidents.privacy import ALL, Asker
 from incidents.refusals import NotFoundError
 from incidents.views import incident_view
 from incidents.views.incident_view import Asked
 from incidents.views.view import IncidentView
+from service.files.job_process import Desk, Made
 
 KINDS = {
     "md": "text/markdown",
@@ -30,7 +32,8 @@ KINDS = {
     "ics": "text/calendar",
 }
 """Every format with its media type."""
-TEXTS = ("md", "html", "json", "ics")
+DRAWN = ("md", "html", "pdf", "docx", "zip")
+"""Those that take a while: they may be made by a job."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,27 @@ def freeze(connection: sa.Connection, config: Config, incident: str, asked: Aske
     if view is None:
         raise NotFoundError(f"there is no incident {incident[:80]}")
     return {"facts": recorded.facts(view), "drawings": recorded.drawings(view)}
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """The file of a postmortem that somebody asked for, and who it was."""
+
+    incident: str
+    asked: Asked
+    wanted: Wanted
+    form: str
+    asker: Asker = ALL
+
+
+def make(asking: Asking, desk: Desk) -> Made:
+    """The work of a job: a postmortem as a file. Raises NotFoundError."""
+    desk.tell("reading the record")
+    with desk.store.reading(asking.asker) as connection:
+        config = configured.load(connection)
+        found = read(connection, config, asking.incident, asking.asked, asking.wanted)
+    desk.tell("writing")
+    return Made(*export(found, asking.form))
 
 
 def export(found: Read, form: str) -> tuple[str, str, bytes]:

@@ -15,11 +15,13 @@ from sqlalchemy.exc import DataError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from dashboards.pages import error_page
+from dashboards.typeface import FontsError
 from incidents.refusals import ConflictError, NotFoundError
 from incidents.views.view import Viewer
 from service.asking import note_write
 from service.auditing import AUDITING
-from service.files.jobs import BusyError, JobError
+from service.files.job_line import JobError
+from service.files.jobs import BusyError
 from service.identity import key_texts
 from service.identity.access import Identity, Role
 from service.identity.addresses import client, grouped, is_within, networks
@@ -62,6 +64,7 @@ _REFUSALS: dict[type[Exception], tuple[str, int]] = {
     ConflictError: ("conflict", 409),
     BusyError: ("overloaded", 503),
     JobError: ("not-made", 500),
+    FontsError: ("not-made", 500),
     ValueError: ("bad-request", 400),
 }
 """Errors whose words are for the person, with the problem that tells them."""

@@ -27,7 +27,6 @@ from incidents.configured import CONFIGURED
 from incidents.deliveries import DELIVERY
 from incidents.entries import Changes
 from incidents.postmortem_revisions import REVISION, Sent, write
-from incidents.privacy import ALL
 from incidents.rebuild import rebuild, state_digest
 from incidents.refusals import ConflictError, NotFoundError
 from incidents.statements import EVENT
@@ -38,6 +37,7 @@ from incidents.views.incident_view import Asked
 from service import postmortems
 from service.api import bundles_api
 from service.files import bundles
+from service.files.bundles import Wanted
 from tests import databases, golden
 from tests.conftest import StartBarograph
 from tests.test_bundle import as_file, bundled, checked, evidence_in, exported, forged, lived, members_in, restored
@@ -541,10 +541,10 @@ def test_one_bundle_is_made_at_a_time(store: Store) -> None:
     name = lived(World(store)).only().id
     with as_file(b"") as file:
         with bundles_api._TURN:
-            assert bundles_api._made_alone(store, name, file, ALL, raw=False) is None
-        made = bundles_api._made_alone(store, name, file, ALL, raw=False)
+            assert bundles_api._made_alone(store, Wanted(name), file) is None
+        made = bundles_api._made_alone(store, Wanted(name), file)
         assert made is not None
         assert made.whole == bundle.digest(exported(store, name))
         with pytest.raises(NotFoundError):
-            bundles_api._made_alone(store, "nothing", file, ALL, raw=False)
+            bundles_api._made_alone(store, Wanted("nothing"), file)
     assert not bundles_api._TURN.locked()

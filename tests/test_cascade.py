@@ -150,6 +150,15 @@ def test_brackets_tell_what_passed_between_two_known_steps() -> None:
     assert any(line.startswith("not known: warning issued (no post linked)") for line in words)
 
 
+def test_what_a_long_step_runs_between_stands_in_its_line_where_nothing_else_has_room() -> None:
+    """A length alone beside a line tells of nothing."""
+    view = rich_view(cascade=cascaded((200, "limit"), (450, "recovery"), until=1010))
+    for width in range(1100, 1460, 20):
+        scene = compose(view, width=width)
+        assert_clear(scene)
+        assert {"4 h 10 min – 13 h 30 min", "design limit crossed → recovery"} <= set(words_of(scene))
+
+
 def test_a_single_known_step_is_told_in_words() -> None:
     words = words_of(compose(rich_view(cascade=cascaded((97.5, "limit"))), width=1440))
     assert any(line.startswith("design limit crossed alone is known; not known: warning issued") for line in words)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from dashboards import chartfiles
 from dashboards.svg import incident_svg
+from dashboards.typeface import FontsError
 from tests.figure_views import rich_view
 
 
@@ -46,3 +49,22 @@ def test_words_are_drawn(drawing: str) -> None:
 def test_drawing_without_a_size_is_refused() -> None:
     with pytest.raises(ValueError, match="size"):
         chartfiles.png("<svg/>")
+
+
+@pytest.fixture
+def no_fonts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder in the place of that of the fonts."""
+    monkeypatch.setattr(chartfiles, "_FONTS", tmp_path)
+    chartfiles.fonts.cache_clear()
+    yield tmp_path
+    chartfiles.fonts.cache_clear()
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\0\1\0\0 this is no font"])
+def test_missing_and_damaged_fonts_are_told(drawing: str, no_fonts: Path, content: bytes | None) -> None:
+    """A drawing without words would be a wrong file that looks like a right one."""
+    if content is not None:
+        (no_fonts / "Inter-Regular.ttf").write_bytes(content)
+    for draw in (chartfiles.png, chartfiles.pdf):
+        with pytest.raises(FontsError, match="install the package anew"):
+            draw(drawing)

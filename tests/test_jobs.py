@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
 import os
+import re
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
@@ -14,11 +17,12 @@ from typing import Any
 import pytest
 
 from dashboards.job_page import words_of
-from incidents.refusals import NotFoundError
+from incidents.refusals import ConflictError, NotFoundError
 from incidents.store import Store
 from service.files import jobs
+from service.files.job_line import Job, JobError
 from service.files.job_process import Work
-from service.files.jobs import BusyError, Job, JobError, Jobs, address_of
+from service.files.jobs import BusyError, Jobs, address_of
 from tests import works
 from tests.senders import KEY, ago, alert, message, served
 from tests.servers import ADMIN_TOKEN, Barograph
@@ -43,6 +47,12 @@ def ask(running: Jobs, work: Work) -> Job:
     return running.submit(ANA, "a file", work)
 
 
+async def content(running: Jobs, job: Job) -> bytes:
+    """What a job made."""
+    with await running.made(job) as file:
+        return file.read()
+
+
 async def until(path: Path) -> int:
     """The pid that a work has written."""
 
@@ -58,8 +68,8 @@ async def until(path: Path) -> int:
 async def test_a_file_is_made_beside_the_service(running: Jobs) -> None:
     one, other = ask(running, partial(works.say, "first")), ask(running, partial(works.say, "second"))
     assert (running.before(one), running.before(other)) == (0, 1)
-    assert await running.made(one) == b"first, 0 incidents"
-    assert await running.made(other) == b"second, 0 incidents"
+    assert await content(running, one) == b"first, 0 incidents"
+    assert await content(running, other) == b"second, 0 incidents"
     assert (one.state, one.name, one.media, one.size) == ("done", "said.txt", "text/plain", 18)
 
 
@@ -68,15 +78,15 @@ async def test_a_job_is_cancelled_at_once_and_the_next_one_is_made(running: Jobs
     last = ask(running, partial(works.say, "last"))
     pid = await until(tmp_path / "pid")
     assert (one.state, one.step) == ("running", "sleeping")
-    running.cancel(waiting)
-    running.cancel(one)
+    waiting.cancel()
+    one.cancel()
     with pytest.raises(JobError, match="cancelled"):
         await running.made(one)
-    assert await running.made(last) == b"last, 0 incidents"
+    assert await content(running, last) == b"last, 0 incidents"
     assert (one.state, waiting.state) == ("cancelled", "cancelled")
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
-    running.cancel(last)
+    last.cancel()
     assert last.state == "done"
 
 
@@ -84,7 +94,7 @@ async def test_a_killed_process_costs_one_job_and_says_so(running: Jobs) -> None
     killed, after = ask(running, works.be_killed), ask(running, partial(works.say, "after"))
     with pytest.raises(JobError, match=r"ended in the middle \(signal 9\); ask for it again"):
         await running.made(killed)
-    assert await running.made(after) == b"after, 0 incidents"
+    assert await content(running, after) == b"after, 0 incidents"
 
 
 async def test_a_fault_tells_its_type_alone_and_what_is_missing_is_told(running: Jobs) -> None:
@@ -94,6 +104,8 @@ async def test_a_fault_tells_its_type_alone_and_what_is_missing_is_told(running:
     assert "stranger" not in str(told.value)
     with pytest.raises(NotFoundError, match="no incident x"):
         await running.made(missed)
+    with pytest.raises(ConflictError, match="larger than a bundle"):
+        await running.made(ask(running, works.refuse))
 
 
 async def test_how_many_wait_is_bounded_and_each_is_its_askers_alone(
@@ -108,13 +120,13 @@ async def test_how_many_wait_is_bounded_and_each_is_its_askers_alone(
     with pytest.raises(NotFoundError):
         running.find(first.id, "user:ben")
     for job in (first, *waiting):
-        running.cancel(running.find(job.id, ANA))
+        running.find(job.id, ANA).cancel()
 
 
 async def test_what_was_made_is_kept_for_a_while_and_no_longer(running: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jobs, "MOST_KEPT", 1)
     made = [ask(running, partial(works.say, str(n))) for n in range(3)]
-    await running.made(made[-1])
+    await content(running, made[-1])
     assert running.find(made[-1].id, ANA) is made[-1]
     for old in made[:2]:
         with pytest.raises(NotFoundError):
@@ -123,9 +135,38 @@ async def test_what_was_made_is_kept_for_a_while_and_no_longer(running: Jobs, mo
 
 
 async def test_too_long_a_job_is_ended(running: Jobs, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(jobs, "PATIENCE_SECONDS", 3.0)
+    monkeypatch.setattr(running._lines["file"], "_patience", 3.0)
     with pytest.raises(JobError, match="longer than 3 s"):
         await running.made(ask(running, partial(works.sleep, str(tmp_path / "pid"))))
+
+
+async def test_a_chart_does_not_wait_for_a_bundle(running: Jobs, tmp_path: Path) -> None:
+    bundle = running.submit(ANA, "a bundle", partial(works.sleep, str(tmp_path / "pid")), "bundle")
+    await until(tmp_path / "pid")
+    assert await content(running, ask(running, partial(works.say, "chart"))) == b"chart, 0 incidents"
+    assert bundle.state == "running"
+    bundle.cancel()
+
+
+async def test_a_work_may_write_its_file_itself_and_leaves_nothing_behind(running: Jobs, tmp_path: Path) -> None:
+    made = ask(running, works.write_itself)
+    assert await content(running, made) == b"written piece by piece"
+    assert (made.size, made.tag, made.sha256) == (22, "its-own", "00" * 32)
+    killed = ask(running, partial(works.leave_things_about, str(tmp_path / "pid")))
+    await until(tmp_path / "pid")
+    room = Path(running._lines["file"]._setup.room)
+    assert os.listdir(room) == ["evidence"]  # noqa: PTH208  # a Path's own would wait
+    killed.cancel()
+    await content(running, ask(running, partial(works.say, "after")))
+    assert not killed.path.exists()
+    assert os.listdir(room) == []  # noqa: PTH208  # as above
+
+
+async def test_the_process_has_only_what_nobody_else_wants(running: Jobs, tmp_path: Path) -> None:
+    job = ask(running, partial(works.sleep, str(tmp_path / "pid")))
+    pid = await until(tmp_path / "pid")
+    assert os.sched_getscheduler(pid) == os.SCHED_IDLE
+    job.cancel()
 
 
 async def test_the_end_of_the_service_ends_what_is_being_made(tmp_path: Path) -> None:
@@ -213,6 +254,38 @@ def test_a_job_is_cancelled_by_the_api(service: Barograph, incident: str) -> Non
     problem = service.get(f"/api/v1/jobs/{last['id']}/file")
     assert (problem.status, problem.json()["type"]) == (500, "about:blank#not-made")
     assert "cancelled" in problem.json()["detail"]
+
+
+def test_a_postmortem_a_report_and_a_bundle_are_jobs_too(service: Barograph, incident: str, tmp_path: Path) -> None:
+    """Each as its asker prefers: awaited, or asked after; the same bytes either way."""
+    base = f"/api/v1/incidents/{incident}"
+    titles = {
+        f"{base}/postmortem.md": f"Postmortem of {incident} as MD",
+        "/api/v1/report.html?period=2026": "Report of 2026 as HTML",
+        f"{base}/bundle": f"Evidence of {incident}",
+    }
+    for path, title in titles.items():
+        job = ended(service, service.get(path, headers={"Prefer": "respond-async"}).headers["Location"])
+        assert (job["state"], job["title"]) == ("done", title)
+        file, waited = service.get(job["file"]), service.get(path)
+        assert file.status == waited.status == 200
+        assert file.headers["ETag"] == waited.headers["ETag"]
+        assert file.headers["Content-Disposition"] == waited.headers["Content-Disposition"]
+        if "report" not in path:  # which tells of what was not known until now
+            assert file.body == waited.body
+    assert file.headers["ETag"] == f'"{file.body[-64:].decode()}"', "a bundle's tag is the digest at its end"
+    whole = base64.b64encode(hashlib.sha256(file.body).digest()).decode()
+    assert file.headers["Repr-Digest"] == f"sha-256=:{whole}:"
+    (tmp_path / "bundle.zip").write_bytes(file.body)
+    assert service.cli("verify", str(tmp_path / "bundle.zip")).returncode == 0
+    acts = service.json("/api/v1/audit?act=bundle_read")["items"]
+    assert len(acts) == 2, "both were written down"
+
+
+def test_a_browser_that_goes_to_a_long_file_is_shown_how_far_it_is(service: Barograph, incident: str) -> None:
+    seen = service.get(f"/api/v1/incidents/{incident}/bundle", headers={"Accept": "text/html,*/*;q=0.8"})
+    assert seen.status == 303
+    assert re.fullmatch(r"/jobs/[\w-]+|/api/v1/jobs/[\w-]+/file", seen.headers["Location"])
 
 
 def test_the_page_says_how_far_it_is_and_opens_the_file(browser: Window, service: Barograph, incident: str) -> None:

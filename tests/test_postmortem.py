@@ -345,6 +345,12 @@ def test_the_zip_opens_elsewhere_with_its_pictures() -> None:
     assert all(name.startswith(document.name) and ".." not in name for name in names)
 
 
+def test_times_of_a_table_are_not_broken_into_three_lines() -> None:
+    rows = re.findall(r'<tr><td class="time">(.*?)</td><td class="time">(.*?)</td><td>', writings.html(composed()))
+    assert rows
+    assert all(re.search(r"\d\d:\d\d", cell) for row in rows for cell in row)
+
+
 def test_a_record_without_anything_makes_every_format() -> None:
     bare = replace(INCIDENT_VIEW, lines=(), bars=(), marks=(), gaps=(), series=(), phases=(), measurements=())
     bare = replace(bare, incident=replace(bare.incident, links=(), impact_started_at=None, mitigated_at=None))

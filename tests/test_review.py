@@ -228,6 +228,13 @@ def test_rows_that_a_table_leaves_out_are_counted() -> None:
     assert "The first 100 of" not in review.review_page(many(40), VIEWER)
 
 
+@pytest.mark.parametrize(
+    ("most", "rounded"), [(0.1, 0.1), (0.9, 1), (1.2, 2), (3, 4), (9.64, 10), (4.82, 5), (61, 80), (99, 100)]
+)
+def test_scales_end_with_a_number_that_reads_easily(most: float, rounded: float) -> None:
+    assert rates._round(most) == pytest.approx(rounded)
+
+
 def test_percentiles_vanish_under_twenty() -> None:
     def half(n: int) -> str:
         steps = next(card for card in review.cards(many(n)) if card.name == "steps")

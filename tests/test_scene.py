@@ -235,6 +235,16 @@ def test_what_goes_on_says_so() -> None:
     assert "Red warning, extreme heat: from 18 Jul 00:00 to 19 Jul 23:59" in words
 
 
+def test_days_are_named_in_a_view_of_two_days_also_that_of_its_end() -> None:
+    view = rich_view()
+    (warning,) = [each for each in view.bars if each.occurrence.title == "Red warning, extreme heat"]
+    ended = replace(warning, occurrence=replace(warning.occurrence, ends_at=minutes(900)))
+    words = words_of(compose(replace(view, bars=(ended,)), width=1440))
+    assert "Red warning, extreme heat: from 18 Jul 00:00 to 20 Jul 00:00" in words
+    going_on = replace(warning, occurrence=replace(warning.occurrence, ends_at=minutes(1500)))
+    assert "until 20 Jul 10:00" in words_of(compose(replace(view, bars=(going_on,)), width=1440))
+
+
 def test_full_lane_counts_what_it_leaves_out() -> None:
     crowd = tuple(bar("site", f"alert {number}", Severity.ERROR, 300, 400) for number in range(30))
     grave = bar("site", "Fire", Severity.CRITICAL, 310, 400)

@@ -55,6 +55,18 @@ def test_tables_are_plain_fit_the_page_and_repeat_their_head(opened: Docx) -> No
         assert not table._tbl.findall(f".//{qn('w:tbl')}")
 
 
+def test_no_page_ends_with_what_leads_to_the_next(opened: Docx) -> None:
+    """Short tables and the paragraphs that lead to something stay with it; long ones keep a row with their head."""
+    for table in opened.tables:
+        kept = [all(cell.paragraphs[0].paragraph_format.keep_with_next for cell in row.cells) for row in table.rows]
+        texts = [cell.text for row in table.rows[1:] for cell in row.cells]
+        is_short = len(table.rows) <= 13 and max(map(len, texts)) <= 90
+        assert kept == ([True] * (len(kept) - 1) + [False] if is_short else [True] + [False] * (len(kept) - 1))
+    leading = [p for p in opened.paragraphs if p.text.startswith("Coincided with")]
+    assert leading
+    assert all(p.paragraph_format.keep_with_next for p in leading)
+
+
 def test_no_two_tables_touch(opened: Docx) -> None:
     kinds = [each.tag for each in opened.element.body]
     assert (qn("w:tbl"), qn("w:tbl")) not in set(itertools.pairwise(kinds))
@@ -104,9 +116,9 @@ def test_the_properties_say_what_it_is(opened: Docx) -> None:
     ("table", "widths"),
     [
         (Table(("Fact", "As recorded"), ()), [45, 127]),
-        (Table(("UTC", "What", "Who"), ()), [33, 109, 30]),
+        (Table(("UTC", "What", "Who"), ()), [31, 110, 31]),
         (Table(("a", "b"), (), shares=(1, 3)), [43, 129]),
-        (Table(("a", "b"), ()), [33, 33]),
+        (Table(("a", "b"), ()), [31, 31]),
     ],
 )
 def test_columns_of_words_get_what_the_others_leave(table: Table, widths: list[int]) -> None:

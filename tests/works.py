@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import tempfile
 import time
 from pathlib import Path
 
-from incidents.refusals import NotFoundError
+from incidents.refusals import ConflictError, NotFoundError
 from incidents.views import lists
 from incidents.views.lists import IncidentFilter
 from service.files.job_process import Desk, Made
@@ -46,3 +47,21 @@ def fail(_: Desk) -> Made:
 def miss(_: Desk) -> Made:
     """What it is about is not there."""
     raise NotFoundError("there is no incident x")
+
+
+def refuse(_: Desk) -> Made:
+    """It cannot be made, for a reason that is told."""
+    raise ConflictError("it is larger than a bundle can be")
+
+
+def write_itself(desk: Desk) -> Made:
+    """A file that is never whole in memory."""
+    with desk.place.open("wb") as file:
+        file.writelines([b"written ", b"piece ", b"by piece"])
+    return Made("large.bin", "application/octet-stream", None, "its-own", "00" * 32)
+
+
+def leave_things_about(begun: str, _: Desk) -> Made:
+    """Half a file and a folder beside it, and no end."""
+    (Path(tempfile.gettempdir()) / "evidence").mkdir()
+    return sleep(begun, _)

@@ -40,6 +40,8 @@ MOST_EVENTS = 1_000_000
 """Most statements of one bundle: of each a few hundred bytes stay in memory while it is made."""
 REPEATS_BYTES = 64 * 1024 * 1024
 """Up to how many bytes of bodies those of mere repeats are carried too; above, they are told by their digests."""
+TOLD = 10_000
+"""After how many statements it is said how far the gathering is."""
 FETCHED = 5_000
 """How many narrow rows are fetched at once where they are read one by one."""
 
@@ -61,10 +63,12 @@ def gather(
     room: Room,
     *,
     redaction: Redaction | None,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> Evidence:
     """The evidence of an incident, in files of the room; deliveries as they came where `redaction` is None.
 
-    Raises NotFoundError, and ConflictError for an incident that is larger than a bundle can be.
+    `tell` hears now and then how far it is. Raises NotFoundError, and ConflictError for an incident that is larger than
+    a bundle can be.
     """
     entries, events = room.lines(), room.lines()
     found = Evidence(incident, instants.EPOCH, entries=entries, events=events, is_raw=redaction is None)
@@ -82,15 +86,18 @@ def gather(
     if view is None:
         raise NotFoundError(f"there is no incident {incident[:80]}")
     about = _spoken_of(connection, incident, linked | {subject_of(bar.occurrence.id) for bar in view.bars})
-    _check_size(connection, about)
+    count = _checked_size(connection, about)
     first, repeats = set[int](), set[int]()
     for event in event_rows(connection, about):
+        if len(events) % TOLD == 0:
+            tell(f"gathering {len(events):,} of {count:,} statements")
         events.append(event)
         first.add(_number(event["delivery"]))
         repeats.update(map(_number, event["sightings"]))
     found.readings = _readings(connection, view, found.known_at)
     first.update(_number(row["delivery"]) for row in found.readings)
     found.postmortem = postmortem_rows(connection, incident)
+    tell(f"gathering {len(first | repeats):,} deliveries")
     _gather_deliveries(connection, found, room, redaction, (first, repeats - first))
     found.configuration = _configuration(connection, found, view, told)
     return found
@@ -186,10 +193,11 @@ def _values(connection: sa.Connection, texts: list[str]) -> sa.Select[Any]:
     return sa.select(sa.func.unnest(sa.cast(texts, sa.ARRAY(sa.Text))))
 
 
-def _check_size(connection: sa.Connection, about: sa.ColumnElement[bool]) -> None:
-    count = connection.execute(sa.select(sa.func.count()).select_from(EVENT).where(about)).scalar() or 0
+def _checked_size(connection: sa.Connection, about: sa.ColumnElement[bool]) -> int:
+    count: int = connection.execute(sa.select(sa.func.count()).select_from(EVENT).where(about)).scalar_one()
     if count > MOST_EVENTS:
         raise ConflictError(f"{count} statements speak of this incident; a bundle holds at most {MOST_EVENTS}")
+    return count
 
 
 def event_rows(connection: sa.Connection, about: sa.ColumnElement[bool]) -> Iterator[Row]:

@@ -51,14 +51,12 @@ class ReviewAsked:
 def read_review(connection: sa.Connection, config: Config, asked: ReviewAsked) -> Cohort:
     """The review of a window. Incidents that were merged into others are not counted."""
     sites = (asked.site,) if asked.site else config.sites
-    wanted = [INCIDENT.c.merged_into.is_(None), INCIDENT.c.opened_at.between(asked.since, asked.until)]
-    if asked.site:
-        wanted.append(sa.cast(INCIDENT.c.sites, sa.Text).contains(f'"{asked.site.name}"', autoescape=True))
+    wanted = _opened(asked)
     names = sa.select(INCIDENT.c.id, INCIDENT.c.names).where(*wanted)
     rows = list(connection.execute(names.order_by(INCIDENT.c.opened_at.desc(), INCIDENT.c.id.desc()).limit(MOST)))
     total = len(rows)
     if total == MOST:
-        total = connection.execute(sa.select(sa.func.count()).select_from(INCIDENT).where(*wanted)).scalar_one()
+        total = count_opened(connection, asked)
     read = read_folded(connection, [row.id for row in rows])
     members = tuple(Member(read[row.id], redact(row.names[0]) if row.names else None) for row in reversed(rows))
     incidents = [member.incident for member in members]
@@ -80,6 +78,19 @@ def read_review(connection: sa.Connection, config: Config, asked: ReviewAsked) -
         heat=cohort.heat(incidents, _site_hours(connection, sites, since, asked.until)),
         ledgers=provider_lag.ledgers(_lags(connection, incidents)),
     )
+
+
+def _opened(asked: ReviewAsked) -> list[sa.ColumnElement[bool]]:
+    wanted = [INCIDENT.c.merged_into.is_(None), INCIDENT.c.opened_at.between(asked.since, asked.until)]
+    if asked.site:
+        wanted.append(sa.cast(INCIDENT.c.sites, sa.Text).contains(f'"{asked.site.name}"', autoescape=True))
+    return wanted
+
+
+def count_opened(connection: sa.Connection, asked: ReviewAsked) -> int:
+    """How many incidents opened in a window."""
+    query = sa.select(sa.func.count()).select_from(INCIDENT).where(*_opened(asked))
+    return connection.execute(query).scalar_one()
 
 
 def _record_began(connection: sa.Connection, read: dict[str, Incident]) -> datetime | None:

@@ -20,39 +20,35 @@ from incidents.views.incident_view import Asked
 from incidents.views.series import source_credit
 from service import clock
 from service.api import jobs_api
+from service.api.file_answers import answer_file
 from service.api.incidents_api import asked_of, gather, incident_filter, public_url
-from service.api.jobs_api import answer_file
-from service.asking import AskingError, asker_of, choice_of, compute, identity, read
+from service.asking import AskingError, asker_of, choice_of, compute, read
 from service.files import exports, reports
 from service.files.exports import KINDS, Look
-from service.files.jobs import JOBS, Job
+from service.files.job_line import Job
 from service.keys import CONFIG
 from service.pages.review_pages import read_cohort
 
 CHARTS = ("svg", "png", "pdf")
 MOST_IN_CALENDAR = 1000
-MOST_HERE = 500
-"""Alerts of an incident up to which its files are made in the service's own process: that takes a tenth of a second."""
 
 
 def look_of(request: web.Request) -> Look:
     """How a query wants its drawing."""
     theme = cast("Ink", choice_of(request, "theme", exports.THEMES, "light"))
     preset = cast("Preset", choice_of(request, "preset", exports.PRESETS, "a4"))
-    return Look(theme, preset, int(choice_of(request, "scale", exports.SCALES, "2")))
+    interactive = choice_of(request, "interactive", ("0", "1"), "0") == "1"
+    return Look(theme, preset, int(choice_of(request, "scale", exports.SCALES, "2")), interactive)
 
 
-async def get_export(request: web.Request) -> web.Response:
+async def get_export(request: web.Request) -> web.StreamResponse:
     """The timeline of an incident; of one with many alerts it is made beside the service."""
     form = request.match_info["format"]
     if form not in KINDS:
         raise NotFoundError(f"exports are {', '.join(KINDS)}")
     look, asked = look_of(request), asked_of(request)
-    is_long = await _is_long(request)
-    if jobs_api.wants_job(request):
-        return jobs_api.accepted(_submit(request, form, look, asked))
-    if is_long:
-        return await jobs_api.file_of(request, _submit(request, form, look, asked))
+    if await jobs_api.is_long(request) or jobs_api.wants_job(request):
+        return await jobs_api.handed(request, _submit(request, form, look, asked))
     view = await gather(request, asked)
     address = _address(request)
     name, media, content = await compute(request, lambda: exports.export(view, form, look, address=address))
@@ -62,21 +58,11 @@ async def get_export(request: web.Request) -> web.Response:
 def _submit(request: web.Request, form: str, look: Look, asked: Asked) -> Job:
     incident = request.match_info["incident"]
     wanted = exports.Wanted(incident, asked, asker_of(request), form, look, _address(request))
-    work = partial(exports.make, wanted)
-    return request.app[JOBS].submit(identity(request).actor, f"{form.upper()} of {incident[:80]}", work)
+    return jobs_api.submit(request, f"{form.upper()} of {incident[:80]}", partial(exports.make, wanted))
 
 
 def _address(request: web.Request) -> str:
     return f"{public_url(request)}/incidents/{request.match_info['incident']}"
-
-
-async def _is_long(request: web.Request) -> bool:
-    """Whether its file takes so long to make that senders would have to wait for it. Raises NotFoundError."""
-    name = request.match_info["incident"]
-    alerts = await read(request, lambda c: lists.alerts_in(c, name))
-    if alerts is None:
-        raise NotFoundError(f"there is no incident {name[:80]}")
-    return alerts > MOST_HERE
 
 
 async def export_form(request: web.Request) -> web.Response:
@@ -84,9 +70,9 @@ async def export_form(request: web.Request) -> web.Response:
     form = request.query.get("format", "pdf")
     if form not in KINDS:
         raise AskingError(f"format: one of {', '.join(KINDS)} is expected")
-    if await _is_long(request):
+    if await jobs_api.is_long(request):
         await jobs_api.shown(_submit(request, form, look_of(request), asked_of(request)))
-    kept = ("preset", "theme", "scale", "tz", "from", "to", "as_of")
+    kept = ("preset", "theme", "scale", "interactive", "tz", "from", "to", "as_of")
     query = urlencode({name: request.query[name] for name in kept if request.query.get(name)})
     raise web.HTTPSeeOther(f"/api/v1/incidents/{request.match_info['incident']}/export.{form}?{query}")
 

@@ -10,15 +10,19 @@ from aiohttp import web
 
 from dashboards import job_page
 from incidents import instants
+from incidents.views import lists
 from service import clock
-from service.asking import answer, identity
-from service.files import exports
-from service.files.exports import HEADERS
-from service.files.jobs import ENDED, JOBS, Job
+from service.api.file_answers import answer_stored
+from service.asking import answer, identity, no_incident, read
+from service.files.job_line import ENDED, Job
+from service.files.job_process import Work
+from service.files.jobs import JOBS, Kind
 from service.pages.people import form_of, html, viewer_of
 
 AT_ONCE_SECONDS = 1.0
 """How long a form waits for its file before it shows how far that is."""
+MOST_HERE = 500
+"""Alerts of an incident up to which its files are made in the service's own process: that takes a tenth of a second."""
 LONGEST_WAIT = 20
 """Seconds that a question after a job may wait for its end."""
 
@@ -29,36 +33,49 @@ def wants_job(request: web.Request) -> bool:
     return any(part.partition(";")[0].strip() == "respond-async" for part in said)
 
 
-def accepted(job: Job) -> web.Response:
-    """That a file is being made, and where it can be asked after."""
-    headers = {"Location": f"/api/v1/jobs/{job.id}", "Preference-Applied": "respond-async"}
-    return answer({"id": job.id, "state": job.state, "title": job.title}, status=202, headers=headers)
+async def is_long(request: web.Request) -> bool:
+    """Whether files of the request's incident take so long to make that senders would have to wait for them.
+
+    Raises NotFoundError.
+    """
+    name = request.match_info["incident"]
+    alerts = await read(request, lambda c: lists.alerts_in(c, name))
+    if alerts is None:
+        raise no_incident(name)
+    return alerts > MOST_HERE
 
 
-async def file_of(request: web.Request, job: Job) -> web.Response:
-    """What a job makes, once it is there."""
-    content = await request.app[JOBS].made(job)
-    return answer_file(request, job.name, job.media, content)
+def submit(request: web.Request, title: str, work: Work, kind: Kind = "file") -> Job:
+    """Let a file be made for whoever asks. Raises BusyError."""
+    return request.app[JOBS].submit(identity(request).actor, title, work, kind)
 
 
-def answer_file(request: web.Request, name: str, media: str, content: bytes) -> web.Response:
-    """A file with its tag; 304 where the asker has it."""
-    headers = {
-        **HEADERS,
-        "Content-Disposition": f'inline; filename="{name}"',
-        "ETag": exports.etag(content),
-        "Cache-Control": "private, no-cache",
-    }
-    if request.headers.get("If-None-Match") == headers["ETag"]:
-        return web.Response(status=304, headers=headers)
-    is_text = media.startswith("text/") or media in ("application/json", "image/svg+xml")
-    return web.Response(body=content, content_type=media, charset="utf-8" if is_text else None, headers=headers)
+async def handed(request: web.Request, job: Job) -> web.StreamResponse:
+    """What a job makes, once it is there; to a person's browser, after a second, how far it is.
+
+    Whoever prefers it is told at once where to ask after it.
+    """
+    if wants_job(request):
+        headers = {"Location": f"/api/v1/jobs/{job.id}", "Preference-Applied": "respond-async"}
+        return answer({"id": job.id, "state": job.state, "title": job.title}, status=202, headers=headers)
+    if "text/html" in request.headers.get("Accept", ""):
+        await shown(job)
+    return await file_of(request, job)
 
 
 async def shown(job: Job) -> NoReturn:
     """From a form to its file where that is there at once, else to the page that tells how far it is."""
     await _wait(job, AT_ONCE_SECONDS)
     raise web.HTTPSeeOther(f"/api/v1/jobs/{job.id}/file" if job.state == "done" else f"/jobs/{job.id}")
+
+
+async def file_of(request: web.Request, job: Job) -> web.StreamResponse:
+    """What a job makes, once it is there."""
+    file = await request.app[JOBS].made(job)
+    try:
+        return await answer_stored(request, file, job)
+    finally:
+        file.close()
 
 
 async def _wait(job: Job, seconds: float) -> None:
@@ -98,7 +115,7 @@ async def get_job(request: web.Request) -> web.Response:
     return answer(fields_of(request, job))
 
 
-async def get_job_file(request: web.Request) -> web.Response:
+async def get_job_file(request: web.Request) -> web.StreamResponse:
     """What it made; waits for it where it is not there yet."""
     return await file_of(request, _job(request))
 
@@ -106,7 +123,7 @@ async def get_job_file(request: web.Request) -> web.Response:
 async def cancel_job(request: web.Request) -> web.Response:
     """End it; of one that has ended nothing changes."""
     job = _job(request)
-    request.app[JOBS].cancel(job)
+    job.cancel()
     return answer(fields_of(request, job))
 
 
@@ -121,5 +138,5 @@ async def cancel_form(request: web.Request) -> web.Response:
     """Its button to cancel."""
     await form_of(request)
     found = _job(request)
-    request.app[JOBS].cancel(found)
+    found.cancel()
     raise web.HTTPSeeOther(f"/jobs/{found.id}")

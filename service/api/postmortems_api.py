@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, cast
 
 import sqlalchemy as sa
@@ -16,10 +17,13 @@ from incidents.postmortem_templates import Template, layout_of
 from incidents.refusals import NotFoundError
 from incidents.views.incident_view import Asked
 from service import clock, postmortems
+from service.api import jobs_api
+from service.api.file_answers import answer_file
 from service.asking import (
     AskingError,
     act,
     answer,
+    asker_of,
     choice_of,
     compute,
     cursor_of,
@@ -31,8 +35,10 @@ from service.asking import (
     read,
     zone_of,
 )
+from service.files.exports import HEADERS
+from service.files.job_line import Job
 from service.keys import CONFIG
-from service.postmortems import KINDS, TEXTS, Read, Wanted
+from service.postmortems import DRAWN, KINDS, Asking, Read, Wanted
 from service.problem import problem
 
 
@@ -63,19 +69,26 @@ async def get_postmortem(request: web.Request) -> web.Response:
     return answer(writings.fields(found.version, found.standing), headers={"ETag": etag(found.standing.revision)})
 
 
-async def get_postmortem_file(request: web.Request) -> web.Response:
-    form = request.match_info["format"]
+async def get_postmortem_file(request: web.Request) -> web.StreamResponse:
+    """The document as a file; of an incident with many alerts it is made beside the service."""
+    form, wanted = request.match_info["format"], wanted_of(request)
     if form not in KINDS:
         raise NotFoundError(f"a postmortem is written as {', '.join(KINDS)}")
-    found = await read_wanted(request, wanted_of(request))
+    if form in DRAWN and (await jobs_api.is_long(request) or jobs_api.wants_job(request)):
+        return await jobs_api.handed(request, _submit(request, form, wanted))
+    found = await read_wanted(request, wanted)
     name, kind, content = await compute(request, lambda: postmortems.export(found, form))
-    headers = {
-        "Content-Disposition": f'{"inline" if form in (*TEXTS, "pdf") else "attachment"}; filename="{name}"',
-        "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox",
-    }
     if form == "json":
-        headers["ETag"] = etag(found.standing.revision)
-    return web.Response(body=content, content_type=kind, charset="utf-8" if form in TEXTS else None, headers=headers)
+        # What a save is sent over: the number of the revision, and no digest of facts that change by themselves.
+        headers = {"Content-Disposition": f'inline; filename="{name}"', "ETag": etag(found.standing.revision)}
+        return web.Response(body=content, content_type=kind, charset="utf-8", headers={**HEADERS, **headers})
+    return answer_file(request, name, kind, content)
+
+
+def _submit(request: web.Request, form: str, wanted: Wanted) -> Job:
+    name = request.match_info["incident"]
+    asking = Asking(name, Asked(clock.now(), zone=wanted.zone), wanted, form, asker_of(request))
+    return jobs_api.submit(request, f"Postmortem of {name[:80]} as {form.upper()}", partial(postmortems.make, asking))
 
 
 async def put_postmortem(request: web.Request) -> web.Response:

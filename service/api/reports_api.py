@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date
+from functools import partial
 from urllib.parse import urlencode
 
 from aiohttp import web
@@ -13,11 +14,12 @@ from incidents import periods, written_reports
 from incidents.periods import Period
 from incidents.refusals import NotFoundError
 from service import clock
+from service.api import jobs_api
+from service.api.file_answers import answer_file
 from service.api.incidents_api import public_url
-from service.asking import AskingError, choice_of, compute, read, site_of, zone_of
+from service.asking import AskingError, asker_of, choice_of, compute, read, site_of, zone_of
 from service.files import reports
-from service.files.exports import HEADERS, etag
-from service.files.reports import KINDS, Wanted
+from service.files.reports import KINDS, Asking, Wanted
 from service.keys import CONFIG, SETTINGS
 from service.pages.people import html, viewer_of
 
@@ -54,18 +56,19 @@ def _day(request: web.Request, name: str) -> date:
         raise AskingError(f"{name}: {error}") from None
 
 
-async def get_report(request: web.Request) -> web.Response:
-    """The report of a period as a file."""
+async def get_report(request: web.Request) -> web.StreamResponse:
+    """The report of a period as a file; of one with many incidents it is made beside the service."""
     form = request.match_info["format"]
     if form not in KINDS:
         raise NotFoundError(f"reports are written as {', '.join(KINDS)}")
     wanted, config, now = wanted_of(request), request.app[CONFIG].now, clock.now()
+    if jobs_api.wants_job(request) or await read(request, lambda c: reports.is_long(c, wanted, now)):
+        work = partial(reports.make, Asking(wanted, form, now, asker_of(request)))
+        job = jobs_api.submit(request, f"Report of {wanted.period.title} as {form.upper()}", work)
+        return await jobs_api.handed(request, job)
     report = await read(request, lambda connection: reports.read(connection, config, wanted, now))
     name, content = await compute(request, lambda: reports.export(report, form))
-    shown = "attachment" if form == "docx" else "inline"
-    headers = {**HEADERS, "Content-Disposition": f'{shown}; filename="{name}"', "ETag": etag(content)}
-    charset = "utf-8" if form in ("html", "md") else None
-    return web.Response(body=content, content_type=KINDS[form], charset=charset, headers=headers)
+    return answer_file(request, name, KINDS[form], content)
 
 
 async def report_form(request: web.Request) -> web.Response:

@@ -193,7 +193,7 @@ ROUTES: tuple[Route, ...] = (
         exports_api.get_export,
         "viewer",
         "Its timeline as a file: svg, png, pdf, html, md, csv, json, ics",
-        (*WINDOW, *LOOK),
+        (*WINDOW, *LOOK, "interactive"),
         media="application/octet-stream",
     ),
     Route(

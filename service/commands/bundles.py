@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 import click
 
+from service.commands.progress import progress
 from service.commands.terminal import audited, fail, opened, plain, told
 
 
@@ -25,7 +26,8 @@ def bundle(id_: str, *, out: Path | None, raw: bool) -> None:
     from service.files import bundles
 
     with told(), opened() as store, _written(out) as file:
-        made = bundles.export(store, id_, file, raw=raw)
+        with progress() as shown:
+            made = bundles.export(store, id_, file, raw=raw, tell=shown.tell)
         audited(store, "bundle_read", f"incident {id_}", raw="with deliveries as they came" if raw else "redacted")
         if out is None:
             file.seek(0)
@@ -61,8 +63,8 @@ def verify(file: Path) -> None:
 
     with told():
         try:
-            with file.open("rb") as content:
-                checked = bundles.check(content)
+            with file.open("rb") as content, progress() as shown:
+                checked = bundles.check(content, tell=shown.tell)
                 said = bundles.told(checked)
         except BundleError as error:
             raise fail(f"not whole: {error}") from None
@@ -76,7 +78,8 @@ def import_bundle(path: Path) -> None:
     from service.files import bundles
 
     with told(), path.open("rb") as content, opened() as store:
-        checked, done = bundles.restore(store, content, clock.now())
+        with progress() as shown:
+            checked, done = bundles.restore(store, content, clock.now(), tell=shown.tell)
         audited(store, "bundle_brought_in", path.name)
         click.echo(plain(bundles.told(checked)))
     if done.is_nothing:

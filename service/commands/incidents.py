@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from incidents.views.incident_view import Asked
     from incidents.views.view import IncidentView
 
+from service.commands.progress import progress
 from service.commands.terminal import (
     JSON_OPTION,
     UNAVAILABLE,
@@ -249,6 +250,7 @@ def acted(actor: str, deed: Callable[[Acting], T]) -> T:
     "--audience", type=click.Choice(["internal", "customer", "public"]), default="internal", help="Postmortem."
 )
 @click.option("--names", is_flag=True, help="Postmortem: people by name, not by role.")
+@click.option("--interactive", is_flag=True, help="HTML with a figure that can be zoomed, by a script in the file.")
 @click.option("--plotly", is_flag=True, help="As Plotly draws it, by a browser installed here: svg, png or pdf.")
 def export(  # noqa: PLR0917  # click passes by name
     id_: str,
@@ -266,6 +268,7 @@ def export(  # noqa: PLR0917  # click passes by name
     *,
     names: bool,
     plotly: bool,
+    interactive: bool,
 ) -> None:
     """Export an incident's timeline, or its postmortem, as a file."""
     from zoneinfo import available_timezones
@@ -278,20 +281,25 @@ def export(  # noqa: PLR0917  # click passes by name
         raise click.BadParameter("is not a time zone of the IANA database", param_hint="--tz")
     if form not in DOCUMENTS[document]:
         raise click.BadParameter(f"a {document} is written as {', '.join(DOCUMENTS[document])}", param_hint="--format")
+    if interactive and (document, form) != ("timeline", "html"):
+        raise click.BadParameter("is for a timeline as html", param_hint="--interactive")
     settings = settings_of()
     if document == "postmortem":
-        with told():
-            content = postmortem_file(id_, form, audience, names=names, tz=tz)
+        with told(), progress() as shown:
+            content = postmortem_file(id_, form, audience, names=names, tz=tz, tell=shown.tell)
         write_out(content, out)
         return
-    with told(), opened(settings) as store:
+    with told(), opened(settings) as store, progress() as shown:
+        shown.tell("reading the record")
         view = view_in(store, id_, Asked(clock.now(), as_of, since, until, tz))
-        if plotly:
-            write_out(_rendered(view, form, theme, int(scale), settings.browser), out)
-            return
+        shown.tell("drawing")
         address = f"{settings.public_url}/incidents/{id_}" if settings.public_url else ""
-        look = exports.Look(theme, preset, int(scale))
-        _, _, content = exports.export(view, form, look, address=address)
+        if plotly:
+            content = _rendered(view, form, theme, int(scale), settings.browser)
+        else:
+            content = exports.export(view, form, exports.Look(theme, preset, int(scale), interactive), address=address)[
+                2
+            ]
     write_out(content, out)
 
 
@@ -313,7 +321,9 @@ def _rendered(view: IncidentView, form: str, theme: Ink, scale: int, named: str)
         raise fail(str(error)) from None
 
 
-def postmortem_file(id_: str, form: str, audience: Audience, *, names: bool, tz: str | None) -> bytes:
+def postmortem_file(
+    id_: str, form: str, audience: Audience, *, names: bool, tz: str | None, tell: Callable[[str], None]
+) -> bytes:
     """The postmortem of an incident as the bytes of a file. Raises NotFoundError."""
     from incidents.views.incident_view import Asked
     from service import clock, postmortems
@@ -321,8 +331,10 @@ def postmortem_file(id_: str, form: str, audience: Audience, *, names: bool, tz:
     with opened() as store:
         config, asked = config_in(store), Asked(clock.now(), zone=tz)
         wanted = postmortems.Wanted(audience, names)
+        tell("reading the record")
         with store.reading() as connection:
             found = postmortems.read(connection, config, id_, asked, wanted)
+    tell("writing")
     return postmortems.export(found, form)[2]
 
 

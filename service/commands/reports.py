@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from service.commands.progress import progress
 from service.commands.terminal import NOT_FOUND, config_in, fail, opened, settings_of, told
 
 if TYPE_CHECKING:
@@ -51,9 +52,12 @@ def report(  # noqa: PLR0917  # click passes by name
         if site and place is None:
             raise fail(f"there is no site {site}", NOT_FOUND)
         wanted = reports.Wanted(stretch, tz, place, provider, address)
-        with store.reading() as connection:
-            found = reports.read(connection, config, wanted, clock.now())
-        content = reports.export(found, form)[1]
+        with progress() as shown:
+            shown.tell("reading the record")
+            with store.reading() as connection:
+                found = reports.read(connection, config, wanted, clock.now())
+            shown.tell("writing")
+            content = reports.export(found, form)[1]
     write_out(content, out)
 
 

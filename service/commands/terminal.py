@@ -85,6 +85,7 @@ def opened(settings: Settings | None = None) -> Iterator[Store]:
 @contextmanager
 def told() -> Iterator[None]:
     """Errors of the parts as exits of the command."""
+    from dashboards.typeface import FontsError
     from incidents.config import ConfigError
     from incidents.refusals import ConflictError, NotFoundError
 
@@ -94,7 +95,7 @@ def told() -> Iterator[None]:
         raise fail(str(error), NOT_FOUND) from None
     except ConflictError as error:
         raise fail(str(error), CONFLICT) from None
-    except ConfigError as error:
+    except (ConfigError, FontsError) as error:
         raise fail(str(error), 1) from None
     except (OSError, ValueError) as error:
         raise fail(str(error), 1) from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import tempfile
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -30,7 +31,11 @@ from incidents.tables import METADATA
 from incidents.views.incident_view import Asked, gather
 from incidents.views.view import IncidentView
 from service import postmortems
+from service.files import job_process
+from service.files.job_process import Desk
 
+Tell = Callable[[str], None]
+"""Hears what is being done, in words of ours."""
 _FAULTS = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, AssertionError, RecursionError)
 """What evidence that is well-formed and makes no sense can raise where it is folded, shown or drawn."""
 
@@ -49,6 +54,7 @@ def redacted_body(body: bytes) -> bytes:
     return body if shown == text else shown.encode()
 
 
+MEDIA = "application/zip"
 REDACTION = Redaction(headers=redaction.values_of, body=redacted_body)
 
 
@@ -70,17 +76,47 @@ class Made:
     size: int
 
 
-def export(store: Store, incident: str, file: BinaryIO, *, raw: bool = False, asker: Asker = ALL) -> Made:
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The bundle that somebody asked for, and who it was."""
+
+    incident: str
+    asker: Asker = ALL
+    raw: bool = False
+
+
+def make(wanted: Wanted, desk: Desk) -> job_process.Made:
+    """The work of a job: a bundle. Raises NotFoundError and ConflictError."""
+    with desk.place.open("w+b") as file:
+        made = export(desk.store, wanted.incident, file, raw=wanted.raw, asker=wanted.asker, tell=desk.tell)
+    return job_process.Made(name_of(wanted.incident), MEDIA, None, made.digest, made.whole)
+
+
+def export(
+    store: Store,
+    incident: str,
+    file: BinaryIO,
+    *,
+    raw: bool = False,
+    asker: Asker = ALL,
+    tell: Tell = lambda _: None,
+) -> Made:
     """Write the bundle of an incident into an empty file, deliveries redacted unless asked `raw`.
 
     Raises NotFoundError, and ConflictError for what is larger than a bundle can be.
     """
+    tell("reading the record")
     with Room() as room:
         with store.reading(asker) as connection:
             config, cleared = configured.load(connection), None if raw else REDACTION
-            found = bundling.gather(connection, config, incident, sentences.sentence, room, redaction=cleared)
+            found = bundling.gather(
+                connection, config, incident, sentences.sentence, room, redaction=cleared, tell=tell
+            )
+        tell("checking it")
         evidence.check(found)
+        tell("folding it anew, from the evidence alone")
         view = view_of(found)
+        tell("writing the bundle")
         try:
             told = evidence.write(file, found, _summary(view), view.revision, derive(view))
         except BundleError as error:
@@ -139,12 +175,14 @@ def _summary(view: IncidentView) -> dict[str, object]:
     }
 
 
-def check(file: BinaryIO) -> Checked:
+def check(file: BinaryIO, *, tell: Tell = lambda _: None) -> Checked:
     """A whole bundle that can be restored and shown. Raises BundleError that says what differs first.
 
     The evidence stays in the file: keep it open.
     """
+    tell("reading it line by line")
     found, derived = evidence.read(file)
+    tell("folding it anew, from the evidence alone")
     try:
         made = derive(view_of(found))
     except BundleError:
@@ -156,9 +194,10 @@ def check(file: BinaryIO) -> Checked:
     return Checked(found, bundle.digest_of(file), differs)
 
 
-def restore(store: Store, file: BinaryIO, now: datetime) -> tuple[Checked, Restored]:
+def restore(store: Store, file: BinaryIO, now: datetime, *, tell: Tell = lambda _: None) -> tuple[Checked, Restored]:
     """Check a bundle and bring it into a store. Raises BundleError and ConflictError; then nothing is written."""
-    checked = check(file)
+    checked = check(file, tell=tell)
+    tell("bringing it in")
     return checked, restoring.restore(store, checked.evidence, now)
 
 

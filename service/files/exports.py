@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from dataclasses import dataclass
 
-from dashboards import chartfiles, documents, ics, sentences, svg
+from dashboards import chartfiles, documents, ics, interactive, sentences, svg
+from dashboards.figure import incident_figure
 from dashboards.palettes import INKS, Ink
 from dashboards.svg import Preset
 from incidents import configured
@@ -31,6 +31,8 @@ KINDS = {
     "json": "application/json",
     "ics": "text/calendar",
 }
+INTERACTIVE = "interactive.html"
+"""How the name ends of an HTML file that holds a script; such a file is saved, and runs nothing on our own pages."""
 HEADERS = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox"}
 """A file that is looked at in the browser runs nothing and fetches nothing."""
 
@@ -42,6 +44,8 @@ class Look:
     theme: Ink = "light"
     preset: Preset = "a4"
     scale: int = 2
+    interactive: bool = False
+    """Of HTML: whether its figure can be zoomed, by a script in the file."""
 
 
 USUAL = Look()
@@ -54,7 +58,8 @@ def is_text(form: str) -> bool:
 
 def export(view: IncidentView, form: str, look: Look = USUAL, *, address: str = "") -> tuple[str, str, bytes]:
     """The file's name, its media type and its bytes. The same view and options give the same bytes."""
-    return f"{_name(view)}.{form}", KINDS[form], _content(view, form, look, address)
+    kind = INTERACTIVE if form == "html" and look.interactive else form
+    return f"{_name(view)}.{kind}", KINDS[form], _content(view, form, look, address)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +86,6 @@ def make(wanted: Wanted, desk: Desk) -> Made:
     return Made(*export(view, wanted.form, wanted.look, address=wanted.address))
 
 
-def etag(content: bytes) -> str:
-    """An entity tag of a file's bytes."""
-    return f'"{hashlib.sha256(content).hexdigest()[:32]}"'
-
-
 def _content(view: IncidentView, form: str, look: Look, address: str) -> bytes:
     if form == "md":
         return documents.markdown(view).encode()
@@ -97,7 +97,8 @@ def _content(view: IncidentView, form: str, look: Look, address: str) -> bytes:
         return ics.of_incidents([view.incident], address=lambda _: address)
     drawing = svg.incident_svg(view, theme=look.theme, preset=look.preset, address=address)
     if form == "html":
-        return documents.html(view, svg=drawing).encode()
+        live = interactive.live(incident_figure(view, width=interactive.WIDTH)) if look.interactive else None
+        return documents.html(view, svg=drawing, live=live).encode()
     return drawn(drawing, form, look.scale)
 
 

@@ -7,11 +7,13 @@ from the service, JSON from here. It ends with its input, so that it never outli
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import logging
 import os
 import pickle
 import queue
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -21,7 +23,8 @@ from typing import BinaryIO
 
 import orjson
 
-from incidents.refusals import NotFoundError
+from dashboards.typeface import FontsError
+from incidents.refusals import ConflictError, NotFoundError
 from incidents.store import Store
 from service.log import set_up_log
 
@@ -35,11 +38,17 @@ NICE = 15
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A file: its name, its media type, and its bytes."""
+    """A file: its name, its media type, and its bytes.
+
+    A work that has written a large one itself, at its desk's `place`, gives None for the bytes, the entity tag and
+    the SHA-256 of the whole.
+    """
 
     name: str
     media: str
-    content: bytes
+    content: bytes | None
+    tag: str = ""
+    sha256: str = ""
 
 
 class Desk:
@@ -47,6 +56,8 @@ class Desk:
 
     def __init__(self, database: str, tell: Callable[[str], None]) -> None:
         self._database, self.tell = database, tell
+        self.place = Path()
+        """Where the file of the present work goes."""
 
     @cached_property
     def store(self) -> Store:
@@ -64,6 +75,8 @@ class Setup:
 
     database: str
     log_format: str
+    room: str
+    """The folder of its temporary files, which whoever ends it empties."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,17 +88,36 @@ class Task:
 
 
 def perform(task: Task, desk: Desk) -> dict[str, object]:
-    """Make one file and say what became of it: `{"done": …}`, `{"missing": why}` or `{"failed": why}`."""
+    """Make one file and say what became of it: `{"done": …}`, or `missing`, `refused` or `failed` with the reason."""
+    desk.place = Path(task.path)
     try:
         made = task.work(desk)
-        Path(task.path).write_bytes(made.content)
+        if made.content is not None:
+            desk.place.write_bytes(made.content)
     except NotFoundError as error:
         return {"missing": str(error)}
+    except ConflictError as error:
+        return {"refused": str(error)}
+    except FontsError as error:
+        return {"failed": str(error)}
     except Exception as error:  # a job boundary: whoever waits is told, and the next work is done
         log.exception("a file could not be made")
         # The text of a fault could hold a stranger's words; its type must do.
         return {"failed": f"it could not be made: {type(error).__name__}; it was logged"}
-    return {"done": {"name": made.name, "media": made.media, "size": len(made.content)}}
+    sha256 = made.sha256 or hashlib.sha256(made.content or b"").hexdigest()
+    size = desk.place.stat().st_size
+    return {
+        "done": {"name": made.name, "media": made.media, "size": size, "tag": made.tag or sha256[:32], "sha256": sha256}
+    }
+
+
+def stand_back() -> None:
+    """Let this process have only what nobody else wants of the cores."""
+    with contextlib.suppress(OSError):
+        os.nice(NICE)
+    # A nice one keeps its core for some milliseconds when a sender's bytes come; an idle one leaves it at once.
+    with contextlib.suppress(OSError, AttributeError):
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
 
 def _frames(pipe: BinaryIO) -> Iterator[bytes]:
@@ -106,8 +138,7 @@ def _read(pipe: BinaryIO, tasks: queue.SimpleQueue[bytes]) -> None:
 
 def main() -> None:
     """Work until the input ends."""
-    with contextlib.suppress(OSError):
-        os.nice(NICE)
+    stand_back()
     # What a library prints must not stand between frames.
     told, sys.stdout = os.fdopen(os.dup(1), "wb"), sys.stderr
     os.dup2(2, 1)
@@ -121,6 +152,8 @@ def main() -> None:
     threading.Thread(target=_read, args=(sys.stdin.buffer, tasks), daemon=True).start()
     setup: Setup = pickle.loads(tasks.get())  # noqa: S301  # from the service itself, over its own pipe
     set_up_log(setup.log_format)
+    Path(setup.room).mkdir(mode=0o700, exist_ok=True)
+    tempfile.tempdir = setup.room
     desk = Desk(setup.database, lambda step: tell({"step": step}))
     while True:
         tell(perform(pickle.loads(tasks.get()), desk))  # noqa: S301  # as above

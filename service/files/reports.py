@@ -20,11 +20,12 @@ from incidents import configured, periods, written_reports
 from incidents.config import Config
 from incidents.model import Site
 from incidents.periods import Every, Period
-from incidents.privacy import STRANGER
+from incidents.privacy import ALL, STRANGER, Asker
 from incidents.store import Store
-from incidents.views.review import ReviewAsked, read_review
+from incidents.views.review import ReviewAsked, count_opened, read_review
 from incidents.views.series import source_credit
 from incidents.views.unknowns import read_unknowns
+from service.files.job_process import Desk, Made
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +35,8 @@ KINDS = {
     "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
     "md": "text/markdown",
 }
+MOST_HERE = 50
+"""Incidents of a period up to which its report is made in the service's own process."""
 MOST_LATE = 12
 """How many periods the schedule writes at most of those that have ended: older ones that were missed stay unwritten."""
 REMEMBERED = 60
@@ -54,8 +57,7 @@ class Wanted:
 def read(connection: sa.Connection, config: Config, wanted: Wanted, now: datetime) -> Report:
     """Everything that the report says, as known now."""
     since, until = wanted.period.since, wanted.period.until
-    asked = ReviewAsked(now=now, since=since, until=until, zone=wanted.zone, site=wanted.site)
-    seen = read_review(connection, config, asked)
+    seen = read_review(connection, config, _asked(wanted, now))
     if wanted.provider:
         seen = period.of_provider(seen, wanted.provider)
     unknowns = read_unknowns(connection, config, since, max(since, min(until, now)))
@@ -64,6 +66,36 @@ def read(connection: sa.Connection, config: Config, wanted: Wanted, now: datetim
             unknowns, gaps=tuple(g for g in unknowns.gaps if g.sites is None or wanted.site.name in g.sites)
         )
     return Report(wanted.period, seen, unknowns, wanted.provider, credits_in(config), wanted.address)
+
+
+def _asked(wanted: Wanted, now: datetime) -> ReviewAsked:
+    period = wanted.period
+    return ReviewAsked(now=now, since=period.since, until=period.until, zone=wanted.zone, site=wanted.site)
+
+
+def is_long(connection: sa.Connection, wanted: Wanted, now: datetime) -> bool:
+    """Whether it takes so long to make that senders would have to wait for it."""
+    return count_opened(connection, _asked(wanted, now)) > MOST_HERE
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """The file of a report that somebody asked for, when, and who it was."""
+
+    wanted: Wanted
+    form: str
+    now: datetime
+    asker: Asker = ALL
+
+
+def make(asking: Asking, desk: Desk) -> Made:
+    """The work of a job: a report as a file."""
+    desk.tell("reading the record")
+    with desk.store.reading(asking.asker) as connection:
+        found = read(connection, configured.load(connection), asking.wanted, asking.now)
+    desk.tell("writing")
+    name, content = export(found, asking.form)
+    return Made(name, KINDS[asking.form], content)
 
 
 def credits_in(config: Config) -> tuple[str, ...]:
