@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, timedelta
+from itertools import zip_longest
 from urllib.parse import urlencode
 
 from dashboards import lengths, openings, rates
@@ -306,8 +307,12 @@ def _warm(seen: Cohort) -> Card:
     thinned = _thinned_words(seen)
     if seen.heat is None:
         none = "No temperature within 50 km of a site was recorded in this window."
-        return Card("warm", question, note, empty=thinned or none)
+        return Card("warm", question, note, empty=thinned or none, is_whole=True)
     heat = seen.heat
+    # From which temperature on is told where that leaves something out: all hours stand once, by the highest such row.
+    telling = [
+        row for row, after in zip_longest(heat.rows, heat.rows[1:]) if not after or after.rate.hours < row.rate.hours
+    ]
     foot = (
         f"{heat.readings:,} readings over {heat.hours:,} site-hours ({', '.join(heat.bases)}); "
         f"{heat.incidents} incidents opened in them, {heat.without_reading} in hours without a reading. "
@@ -322,11 +327,11 @@ def _warm(seen: Cohort) -> Card:
             f"{row.rate.per_100:.2f}",
             f"{row.rate.low:.2f} – {row.rate.high:.2f}",
         )
-        for row in heat.rows
+        for row in telling
     )
-    drawings = _draw(question, foot, lambda wide: rates.warm(heat, wide))
+    drawings = _draw(question, foot, lambda wide: rates.warm(telling, wide), whole=True)
     columns = ("Temperature", "Incidents", "Hours", "Per 100 h", "95 %")
-    return Card("warm", question, note, drawings, columns, rows, foot=foot)
+    return Card("warm", question, note, drawings, columns, rows, foot=foot, is_whole=True)
 
 
 def _thinned_words(seen: Cohort) -> str:

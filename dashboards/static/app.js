@@ -334,6 +334,16 @@
     for (const menu of all("details.menu[open]")) if (!menu.contains(event.target)) menu.open = false;
   });
 
+  // A sheet that would leave the page opens to its other side.
+  addEventListener("toggle", (event) => {
+    const sheet = event.target.open && event.target.matches("details.menu") && one(":scope > .sheet", event.target);
+    if (!sheet) return;
+    sheet.classList.remove("to-left", "to-right");
+    const { left, right } = sheet.getBoundingClientRect();
+    if (right > document.documentElement.clientWidth) sheet.classList.add("to-left");
+    else if (left < 0) sheet.classList.add("to-right");
+  }, true);
+
   const zone = document.getElementById("zone");
   zone?.addEventListener("focus", () => {
     const list = document.getElementById("zones");

@@ -88,7 +88,7 @@ def read_review(connection: sa.Connection, config: Config, asked: ReviewAsked) -
 
 
 def _thinned(connection: sa.Connection, since: datetime, until: datetime) -> Thinned | None:
-    """What of a window was dropped for its age: all from its beginning to the end of the hour of the last reading that was.
+    """What of a window was dropped for its age: all from its beginning to the end of the hour of the last such reading.
 
     A tombstone does not say what its readings measured; those of temperatures age with all others.
     """
