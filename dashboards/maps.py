@@ -130,7 +130,7 @@ def _gravest(incidents: Iterable[Incident]) -> dict[str, Severity]:
 
 
 def _name(plate: Plate, places: Mapping[str, Place], site: Site) -> None:
-    """The site's name right, left, above or below its mark, where it covers no mark and no other name."""
+    """The site's name right, left, above, below or aslant of its mark, where it covers no mark and no other name."""
     x, y = places[site.name]
     whole, short = fitted(clean(site.title), plate.wide / 2), fitted(clean(site.title, 24), 120)
     tries = (
@@ -141,6 +141,8 @@ def _name(plate: Plate, places: Mapping[str, Place], site: Site) -> None:
             Text(x - 9, y, said, "ink", anchor="end"),
             Text(x, y - 13, said, "ink", anchor="middle"),
             Text(x, y + 13, said, "ink", anchor="middle"),
+            Text(x - 4, y - 13, said, "ink"),
+            Text(x - 4, y + 13, said, "ink"),
         )
     )
     others = [place for name, place in places.items() if name != site.name]
