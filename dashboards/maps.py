@@ -65,7 +65,11 @@ def map_card(
         drawings.append((name, plate.svg("World map", told)))
     drawn = sum(map(has_place, hazards))
     said = [f"{count(drawn, 'hazard')} in force drawn in violet."] if drawn else []
-    said += [f"{len(hazards) - drawn} without an outline, known by zone only."] if len(hazards) > drawn else []
+    said += (
+        [f"{count(len(hazards) - drawn, 'hazard')} without an outline, known by zone alone."]
+        if len(hazards) > drawn
+        else []
+    )
     foot = " ".join([*said, "Coastline: Natural Earth."])
     return Card("map", "Where we run", "", tuple(drawings), foot=foot, notes=tuple(notes))
 
@@ -126,14 +130,20 @@ def _gravest(incidents: Iterable[Incident]) -> dict[str, Severity]:
 
 
 def _name(plate: Plate, places: Mapping[str, Place], site: Site) -> None:
-    """The site's name right, left, above or below its mark, where it covers no mark and no other name."""
+    """The site's name right, left, above, below or aslant of its mark, where it covers no mark and no other name."""
     x, y = places[site.name]
-    said = fitted(clean(site.title, 24), 120)
+    whole, short = fitted(clean(site.title), plate.wide / 2), fitted(clean(site.title, 24), 120)
     tries = (
-        Text(x + 9, y, said, "ink"),
-        Text(x - 9, y, said, "ink", anchor="end"),
-        Text(x, y - 13, said, "ink", anchor="middle"),
-        Text(x, y + 13, said, "ink", anchor="middle"),
+        text
+        for said in dict.fromkeys((whole, short))
+        for text in (
+            Text(x + 9, y, said, "ink"),
+            Text(x - 9, y, said, "ink", anchor="end"),
+            Text(x, y - 13, said, "ink", anchor="middle"),
+            Text(x, y + 13, said, "ink", anchor="middle"),
+            Text(x - 4, y - 13, said, "ink"),
+            Text(x - 4, y + 13, said, "ink"),
+        )
     )
     others = [place for name, place in places.items() if name != site.name]
     for text in tries:

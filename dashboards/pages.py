@@ -31,10 +31,11 @@ _ZONE_BY = {
 
 def now_page(view: NowView, viewer: Viewer, *, strips: str, map_card: Card | None = None) -> str:
     """`strips` is SVG of our own making; it enters the page as it is, and so do the drawings of `map_card`."""
-    # Who does not answer stands first; among the others the order stays.
-    view = replace(view, sources=tuple(sorted(view.sources, key=lambda source: not _is_troubled(source, view.now))))
+    # Those whose silence means something stand first, and of them who does not answer; else the order stays.
+    order = sorted(view.sources, key=lambda source: (not _should_speak(source), not _is_troubled(source, view.now)))
+    view = replace(view, sources=tuple(order))
     silent = [source for source in view.sources if tracks.is_silent(source, view.now)]
-    expected = [source for source in view.sources if source.every_seconds or source.kind == "feed"]
+    expected = [source for source in view.sources if _should_speak(source)]
     answered = bool(expected) and not silent
     return _page(
         "now.html",
@@ -52,6 +53,7 @@ def now_page(view: NowView, viewer: Viewer, *, strips: str, map_card: Card | Non
         today=f"{words.wall(view.now, view.zone):%a} {words.instant_at(view.now, view.zone)} "
         f"{words.zone_letters(view.zone, view.now)}",
         reached=lambda incident: _reached(incident, view),
+        should_speak=_should_speak,
         gap_now=lambda source: tracks.gap_now(source, view.now),
         heard_at=tracks.heard_at,
         gap_boxes=lambda source: tracks.gap_boxes(source, view),
@@ -62,6 +64,10 @@ def now_page(view: NowView, viewer: Viewer, *, strips: str, map_card: Card | Non
         provider_silence=_silence("No provider reports trouble in regions we run in", view, answered=answered),
         hazard_silence=_silence("No warning in force", view, answered=answered),
     )
+
+
+def _should_speak(source: SourceHealth) -> bool:
+    return bool(source.every_seconds) or source.kind == "feed"
 
 
 def _is_troubled(source: SourceHealth, now: datetime) -> bool:

@@ -103,7 +103,7 @@ def squares(tier: str) -> int:
     return _TIER_SQUARES.get(tier, 1)
 
 
-def happened_span(occurrence: Occurrence, zone: str, beside: datetime) -> str:
+def happened_span(occurrence: Occurrence, zone: str, beside: datetime | None = None) -> str:
     """From when to when an occurrence was on: "from 13:00 to 17:00 expected"."""
     began = _began(occurrence, zone, beside)
     if occurrence.ends_at is None:
@@ -118,7 +118,7 @@ def since_when(occurrence: Occurrence, zone: str, beside: datetime) -> str:
     return f"since {_began(occurrence, zone, beside)}"
 
 
-def _began(occurrence: Occurrence, zone: str, beside: datetime) -> str:
+def _began(occurrence: Occurrence, zone: str, beside: datetime | None) -> str:
     return words.moment(Moment(occurrence.starts_at, occurrence.starts_until), zone, beside=beside)
 
 
@@ -188,7 +188,7 @@ def signed_in(template: str, viewer: Viewer, at: datetime | None, **values: obje
         template,
         viewer=viewer,
         zone_now=zone_now,
-        zone_words=f"{viewer.zone} time, {zone_now}",
+        zone_words=words.zone_in_full(viewer.zone, at) if at else viewer.zone,
         may_write=viewer.role in ("responder", "admin"),
         is_admin=viewer.role == "admin",
         **values,

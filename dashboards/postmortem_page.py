@@ -76,7 +76,7 @@ def postmortem_page(
         "postmortem.html",
         viewer=viewer,
         zone_now=zone_now,
-        zone_words=f"{viewer.zone} time, {zone_now}",
+        zone_words=words.zone_in_full(viewer.zone, document.at),
         may_write=may_write,
         is_admin=viewer.role == "admin",
         writable=may_write and revision.state != "published",

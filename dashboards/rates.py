@@ -11,7 +11,7 @@ from dashboards.marks import Box, Glyph, Rule, Text
 from dashboards.plates import Plate, fitted, gutter
 from dashboards.typeface import width
 from incidents.instants import length
-from incidents.views.cohort import DetectionGap, Heat
+from incidents.views.cohort import DetectionGap, Warmth
 
 _ROW = 26
 
@@ -75,9 +75,8 @@ def lagging(rows: Sequence[tuple[str, Sequence[float]]], wide: float) -> Plate:
     return plate
 
 
-def warm(heat: Heat, wide: float) -> Plate:
+def warm(rows: Sequence[Warmth], wide: float) -> Plate:
     """Incidents per hundred site-hours at or above each temperature, with the exact interval of the count."""
-    rows = heat.rows
     left = 80.0
     plate = Plate(wide, len(rows) * _ROW + 34)
     right = wide - 8 - max(width(_counted(row.rate.events, row.rate.hours)) for row in rows) - 12

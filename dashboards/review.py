@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, timedelta
+from itertools import zip_longest
 from urllib.parse import urlencode
 
 from dashboards import lengths, openings, rates
@@ -11,7 +12,7 @@ from dashboards.axis import DEGREE, MINUS
 from dashboards.captions import Footer, shown
 from dashboards.paper import signed_in
 from dashboards.plates import MEDIUM, NARROW, WIDE, Card, Plate
-from dashboards.words import began, count, day, instant_at, lasted, local_day, plain, zone_label
+from dashboards.words import began, count, day, instant_at, lasted, local_day, moment, plain, zone_label
 from incidents import instants
 from incidents.instants import length
 from incidents.model import Incident, Measurement
@@ -303,14 +304,21 @@ def _lag(measured: Sequence[Measurement], name: str) -> str:
 def _warm(seen: Cohort) -> Card:
     question = "Do incidents open more often in the heat?"
     note = "Incidents per 100 site-hours at or above a temperature, with the exact 95 % interval of the count."
+    thinned = _thinned_words(seen)
     if seen.heat is None:
-        return Card("warm", question, note, empty="No temperature within 50 km of a site was recorded in this window.")
+        none = "No temperature within 50 km of a site was recorded in this window."
+        return Card("warm", question, note, empty=thinned or none, is_whole=True)
     heat = seen.heat
+    # From which temperature on is told where that leaves something out: all hours stand once, by the highest such row.
+    telling = [
+        row for row, after in zip_longest(heat.rows, heat.rows[1:]) if not after or after.rate.hours < row.rate.hours
+    ]
     foot = (
         f"{heat.readings:,} readings over {heat.hours:,} site-hours ({', '.join(heat.bases)}); "
         f"{heat.incidents} incidents opened in them, {heat.without_reading} in hours without a reading. "
         "This shows what coincided, nothing more."
     )
+    foot = f"{foot} {thinned}".rstrip()
     rows = tuple(
         (
             f"from {row.above_c:g}{DEGREE}".replace("-", MINUS),
@@ -319,11 +327,22 @@ def _warm(seen: Cohort) -> Card:
             f"{row.rate.per_100:.2f}",
             f"{row.rate.low:.2f} – {row.rate.high:.2f}",
         )
-        for row in heat.rows
+        for row in telling
     )
-    drawings = _draw(question, foot, lambda wide: rates.warm(heat, wide))
+    drawings = _draw(question, foot, lambda wide: rates.warm(telling, wide), whole=True)
     columns = ("Temperature", "Incidents", "Hours", "Per 100 h", "95 %")
-    return Card("warm", question, note, drawings, columns, rows, foot=foot)
+    return Card("warm", question, note, drawings, columns, rows, foot=foot, is_whole=True)
+
+
+def _thinned_words(seen: Cohort) -> str:
+    """Which hours are not counted since retention dropped readings of theirs, and how many; nothing where none were."""
+    if seen.thinned is None:
+        return ""
+    last = moment(seen.thinned.until, seen.zone)
+    return (
+        f"Hours until {last} are not counted: retention dropped {count(seen.thinned.readings, 'reading')} "
+        "of all kinds there, and kept those around incidents."
+    )
 
 
 def ranges(seen: Cohort) -> list[tuple[str, str]]:

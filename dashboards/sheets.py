@@ -15,7 +15,7 @@ from dashboards.palettes import PALETTES, Ink
 from dashboards.plates import WIDE, Card
 from dashboards.svg import PRESETS, Preset, draw_sign
 from dashboards.typeface import longest, width, wrap
-from dashboards.words import plain
+from dashboards.words import count, plain
 from incidents.model import Incident, Occurrence, Site
 
 _CLASSES = re.compile(r' class="([a-z0-9 -]+)"')
@@ -38,7 +38,7 @@ def map_of(sites: Sequence[Site], hazards: Sequence[Occurrence], incidents: Sequ
     zoned = len(hazards) - sum(map(maps.has_place, hazards))
     hidden = len(sites) - len(plate.said)
     notes = ["Hazards in force in violet."] if len(hazards) > zoned else []
-    notes += [f"{zoned} without an outline, known by zone only."] if zoned else []
+    notes += [f"{count(zoned, 'hazard')} without an outline, known by zone alone."] if zoned else []
     notes += [f"{hidden} of the names found no room on the map."] if hidden else []
     going = {name: each.title for each in reversed(incidents) for name in each.sites}
     rows = tuple(

@@ -15,7 +15,7 @@ from dashboards.lane_items import begun_of, of_items
 from dashboards.lanes import Packing, draw
 from dashboards.marks import Frame, Glyph, Rule, Scene, Text
 from dashboards.tokens import Paint
-from dashboards.typeface import clean, longest, width
+from dashboards.typeface import clean, longest, width, wrap
 from incidents.instants import length
 from incidents.views.now_view import NowView, SiteStrip
 
@@ -23,6 +23,9 @@ GUTTER, READING = 152, 112
 _NARROW = 560
 _PAD = 5
 _LEAST = 46
+_NAME, _WALL = 16, 15
+"""The heights of a line of a site's name, and of its wall clock under it."""
+_NAME_LINES = 3
 _COUNTS = 20
 _ROWS = 5
 """At most; the last of them gives way to counts when they do not hold everything."""
@@ -142,8 +145,7 @@ def _strip(scene: Scene, view: NowView, row: _Row, top: float, peak: int) -> flo
         insists=True,
     ).pack(most)
     inner = packed.height(scene.sizes) if packed.rows or packed.counts else 2.0 * _PAD
-    beside = [] if narrow else _reading(view, row.strip)
-    high = max(0 if narrow else _LEAST, 16 + 15 * len(beside), inner + (_COUNTS if row.counts.bins else 0))
+    high = max(0 if narrow else _beside_high(view, row.strip), inner + (_COUNTS if row.counts.bins else 0))
     draw(scene, packed, top if not packed.silence else top + (high - inner) / 2)
     if row.counts.bins:
         counting.draw(scene, row.counts, top + high - _COUNTS, top + high - 1, words=False, peak=peak)
@@ -191,11 +193,24 @@ def _silence(strip: SiteStrip) -> str:
     return "nothing reported; all feeds answered" if strip.feeds else "nothing reported"
 
 
+def _name(strip: SiteStrip) -> list[str]:
+    return wrap(clean(strip.site.title), GUTTER - 16, _NAME_LINES, 13, 600)
+
+
+def _beside_high(view: NowView, strip: SiteStrip) -> float:
+    """The least height of a strip: that of the name left of it, and of the reading right of it."""
+    name = 2 * _PAD + _NAME * len(_name(strip)) + _WALL
+    return max(_LEAST, name, 16 + 15 * len(_reading(view, strip)))
+
+
 def _beside(scene: Scene, view: NowView, strip: SiteStrip, middle: float) -> None:
     """The site's name and wall clock left of its strip, the latest reading right of it."""
-    title = longest((clean(strip.site.title),), GUTTER - 16, 13, 600)
-    scene.texts.append(Text(0, middle - 9, title, "ink", 13, 600))
-    scene.texts.append(Text(0, middle + 9, _wall(view, strip), "ink3"))
+    name = _name(strip)
+    y = middle - len(name) * _NAME / 2 - 1
+    for line in name:
+        scene.texts.append(Text(0, y, line, "ink", 13, 600))
+        y += _NAME
+    scene.texts.append(Text(0, y + 2, _wall(view, strip), "ink3"))
     lines = _reading(view, strip)
     ink = "temperature" if _is_above(strip) else "ink3"
     y = middle - (len(lines) - 1) * 8

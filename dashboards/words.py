@@ -86,6 +86,12 @@ def zone_label(zone: str, at: datetime) -> str:
     return f"{letters}, {behind}" if letters.isalpha() and letters != behind else behind
 
 
+def zone_in_full(zone: str, at: datetime) -> str:
+    """The zone by name, letters and offset: "Europe/London time, BST, UTC+1"; "UTC" alone for itself."""
+    label = zone_label(zone, at)
+    return label if label == zone else f"{zone} time, {label}"
+
+
 def zone_letters(zone: str, at: datetime) -> str:
     """The short form beside a time: "BST", or "UTC+3" where the zone has no letters."""
     return zone_label(zone, at).partition(",")[0]

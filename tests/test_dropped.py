@@ -13,8 +13,9 @@ import sqlalchemy as sa
 
 from dashboards.documents import csv, json_export, markdown
 from dashboards.dropped import dropped_words
+from dashboards.review import cards
 from dashboards.scene import compose
-from incidents import configured, deliveries, sums
+from incidents import configured, deliveries, instants, sums
 from incidents.adapters import Adapter, adapters
 from incidents.config import Config, config_of, spec_of
 from incidents.deliveries import DELIVERY, STAMP, Arrival
@@ -28,6 +29,7 @@ from incidents.retention import Retention
 from incidents.statements import READING
 from incidents.store import Store
 from incidents.views import lists
+from incidents.views.cohort import Cohort
 from incidents.views.review import ReviewAsked, read_review
 from tests import databases
 from tests.figure_views import bar
@@ -98,6 +100,30 @@ def test_an_aged_incident_says_the_same_numbers_as_before(world: World) -> None:
     cached = world.digest()
     assert world.rebuilt() == cached
     assert numbers(world) == before
+
+
+def test_hours_of_which_readings_were_dropped_are_not_counted_as_hours_with_an_incident(world: World) -> None:
+    place = {"reading": "temperature_c", "latitude": 38.6, "longitude": -121.5, "station": "KSAC"}
+    for day in (-3, 0, 30, 90):
+        world.send("sky", place | {"at": instants.text(DAY + timedelta(days=day, hours=10)), "value": 41.0})
+    asked = ReviewAsked(LATER, DAY - timedelta(days=10), LATER, "UTC")
+
+    def review() -> Cohort:
+        with world.store.reading() as connection:
+            return read_review(connection, world.config, asked)
+
+    before = review()
+    assert before.thinned is None
+    assert before.heat is not None
+    assert (before.heat.hours, before.heat.incidents) == (4, 1)
+    assert Retention(world.store, {"reading": 30}, LATER).run()
+    after = review()
+    assert after.thinned is not None
+    assert (after.thinned.readings, after.thinned.until) == (2, DAY + timedelta(days=30, hours=11))
+    assert after.heat is not None
+    assert (after.heat.hours, after.heat.incidents) == (1, 0), "the hour of the incident is all that is left"
+    warm = next(card for card in cards(after) if card.name == "warm")
+    assert "Hours until 1 Apr 2026 11:00 are not counted: retention dropped 2 readings" in warm.foot
 
 
 def test_what_is_dropped_is_said_with_its_sums_on_the_page_and_in_exports(world: World) -> None:

@@ -189,6 +189,17 @@ def test_keys_move_the_figure_and_back_leads_to_where_it_was(desk: Window, servi
     expect(page.locator("[data-range-words]")).not_to_have_text("")
 
 
+def test_a_menu_near_the_edge_opens_to_the_side_that_has_room(desk: Window, service: Barograph, incident: str) -> None:
+    page = shown(desk, service, f"/incidents/{incident}")
+    page.set_viewport_size({"width": 760, "height": 900})
+    for key in ("impact", "detected", "acknowledged", "mitigated", "resolved"):
+        page.locator(f".f-{key} .amend-fact > summary").click()
+        box = page.locator(f".f-{key} .amend-fact > .sheet").bounding_box()
+        assert box, key
+        assert box["x"] >= 0, key
+        assert box["x"] + box["width"] <= 760, key
+
+
 def test_the_switch_is_kept_and_keys_are_silent_in_fields(desk: Window, service: Barograph, incident: str) -> None:
     page = shown(desk, service, "/")
     tabbed(page, ".menu:last-of-type > summary")

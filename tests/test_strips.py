@@ -47,6 +47,14 @@ def test_reading_stands_against_its_limit_with_its_basis() -> None:
     assert "no reading" in said(now_view(strip(latest=None)))
 
 
+def test_the_whole_name_of_a_site_stands_beside_its_strip() -> None:
+    long = "Frankfurt am Main, Hanauer Landstraße, hall 2"
+    scene = compose_strips(now_view(strip(title=long), strip()), wide=848)
+    beside = [text for text in scene.texts if text.weight == 600 and text.size == 13 and text.x == 0]
+    assert " ".join(text.words for text in beside) == f"{long} London"
+    assert_clear(scene)
+
+
 def test_calm_is_claimed_only_when_feeds_answered() -> None:
     assert "nothing reported; all feeds answered" in said(now_view(strip(feeds=("nws",))))
     assert "nothing reported" in said(now_view(strip()))

@@ -60,10 +60,13 @@
     const width = Math.round(holder.clientWidth);
     holder.dataset.drawnWidth = width;
     if (!holder.classList.contains("js-plotly-plot")) holder.style.minHeight = `${holder.dataset.height}px`;
+    // Until the figure of another theme comes, the last one is turned over, so that it can be read on this one's paper.
+    const inked = theme();
+    holder.classList.toggle("turned", Boolean(holder.dataset.inked) && holder.dataset.inked !== inked);
     const slow = setTimeout(() => { if (turn === asked) say(holder, "Reading the record."); }, 200);
     try {
       const address = new URL(holder.dataset.figure, location.href);
-      address.searchParams.set("theme", theme());
+      address.searchParams.set("theme", inked);
       address.searchParams.set("width", width);
       const [answer, library] = await Promise.all([fetch(address, { credentials: "same-origin", headers: { Accept: "application/json" } }), loadPlotly(holder)]);
       if (answer.status === 404 && address.searchParams.has("as_of")) throw Object.assign(new Error(), { name: "Unknown" });
@@ -72,6 +75,8 @@
       if (turn !== asked) { clearTimeout(slow); return; }
       await library.react(holder, figure.data, { ...wordless(figure.layout), width, autosize: false }, { ...CONFIG, ...figure.config });
       writeWords(holder, { ...figure.layout, width });
+      holder.dataset.inked = inked;
+      holder.classList.remove("turned");
       placeSlider(figure.layout);
       holder.dispatchEvent(new CustomEvent("barograph:drawn", { bubbles: true, detail: figure.layout.meta }));
       holder.dataset.drawnAt = new Date().toISOString();
@@ -393,6 +398,16 @@
     }
     for (const menu of all("details.menu[open]")) if (!menu.contains(event.target)) menu.open = false;
   });
+
+  // A sheet that would leave the page opens to its other side.
+  addEventListener("toggle", (event) => {
+    const sheet = event.target.open && event.target.matches("details.menu") && one(":scope > .sheet", event.target);
+    if (!sheet) return;
+    sheet.classList.remove("to-left", "to-right");
+    const { left, right } = sheet.getBoundingClientRect();
+    if (right > document.documentElement.clientWidth) sheet.classList.add("to-left");
+    else if (left < 0) sheet.classList.add("to-right");
+  }, true);
 
   const zone = document.getElementById("zone");
   zone?.addEventListener("focus", () => {

@@ -76,6 +76,15 @@ class Heat:
 
 
 @dataclass(frozen=True, slots=True)
+class Thinned:
+    """A stretch of which retention dropped so many readings. What is left of it lies around incidents."""
+
+    since: datetime
+    until: datetime
+    readings: int
+
+
+@dataclass(frozen=True, slots=True)
 class Cohort:
     """Everything that the review shows. `left_out` counts the older incidents that were too many to read."""
 
@@ -93,6 +102,8 @@ class Cohort:
     warned_days: frozenset[date] = frozenset()
     """Local days on which an official warning was in force at one of the sites."""
     heat: Heat | None = None
+    thinned: Thinned | None = None
+    """The part of the window that `heat` leaves out."""
     ledgers: tuple[ProviderLedger, ...] = ()
 
     @property

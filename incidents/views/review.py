@@ -23,8 +23,9 @@ from incidents.provider_lag import LedgerRow
 from incidents.records import occurrence_of
 from incidents.redaction import redact
 from incidents.statements import READING
+from incidents.tombstones import TOMBSTONE
 from incidents.views import cohort
-from incidents.views.cohort import Cohort, Member, SiteHours
+from incidents.views.cohort import Cohort, Member, SiteHours, Thinned
 from incidents.views.folded import read_folded
 from incidents.views.lists import titles_of
 from incidents.views.series import NEAR_KM
@@ -61,6 +62,9 @@ def read_review(connection: sa.Connection, config: Config, asked: ReviewAsked) -
     members = tuple(Member(read[row.id], redact(row.names[0]) if row.names else None) for row in reversed(rows))
     incidents = [member.incident for member in members]
     since = max(asked.since, asked.until - LONGEST)
+    thinned = _thinned(connection, since, asked.until)
+    # Readings stay around incidents alone, so every hour that is left of a thinned stretch would be one of trouble.
+    whole_since = max(since, thinned.until) if thinned else since
     return Cohort(
         since=asked.since,
         until=asked.until,
@@ -75,7 +79,8 @@ def read_review(connection: sa.Connection, config: Config, asked: ReviewAsked) -
             sa.select(sa.func.min(INCIDENT.c.opened_at)).where(INCIDENT.c.merged_into.is_(None))
         ).scalar(),
         warned_days=_warned_days(connection, sites, since, min(asked.until, asked.now), asked.zone),
-        heat=cohort.heat(incidents, _site_hours(connection, sites, since, asked.until)),
+        heat=cohort.heat(incidents, _site_hours(connection, sites, whole_since, asked.until)),
+        thinned=thinned,
         ledgers=provider_lag.ledgers(_lags(connection, incidents)),
     )
 
@@ -91,6 +96,24 @@ def count_opened(connection: sa.Connection, asked: ReviewAsked) -> int:
     """How many incidents opened in a window."""
     query = sa.select(sa.func.count()).select_from(INCIDENT).where(*_opened(asked))
     return connection.execute(query).scalar_one()
+
+
+def _thinned(connection: sa.Connection, since: datetime, until: datetime) -> Thinned | None:
+    """What of a window was dropped for its age: all from its beginning to the end of the hour of the last such reading.
+
+    A tombstone does not say what its readings measured; those of temperatures age with all others.
+    """
+    last_at = sa.func.coalesce(TOMBSTONE.c.about_until, TOMBSTONE.c.last_at)
+    query = sa.select(sa.func.max(last_at), sa.func.sum(TOMBSTONE.c.count)).where(
+        TOMBSTONE.c.kind == "reading",
+        sa.func.coalesce(TOMBSTONE.c.about_since, TOMBSTONE.c.first_at) <= until,
+        last_at >= since,
+    )
+    last, readings = connection.execute(query).one()
+    if last is None:
+        return None
+    whole_since = last.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+    return Thinned(since, min(whole_since, until), int(readings))
 
 
 def _record_began(connection: sa.Connection, read: dict[str, Incident]) -> datetime | None:

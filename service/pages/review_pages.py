@@ -119,6 +119,9 @@ def review_json(seen: Cohort) -> dict[str, Any]:
             for ledger in seen.ledgers
         ],
         "heat": _heat(seen),
+        "thinned": {"until": instants.text(seen.thinned.until), "readings": seen.thinned.readings}
+        if seen.thinned
+        else None,
     }
 
 

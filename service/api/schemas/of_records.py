@@ -190,5 +190,9 @@ SCHEMAS: dict[str, Any] = {
                 {"type": "null"},
             ]
         },
+        thinned={
+            "anyOf": [shape(("until", "readings"), until=INSTANT, readings=COUNT), {"type": "null"}],
+            "description": "until when `heat` counts no hour, since retention dropped so many readings before",
+        },
     ),
 }
