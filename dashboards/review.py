@@ -341,7 +341,7 @@ def _thinned_words(seen: Cohort) -> str:
     last = moment(seen.thinned.until, seen.zone)
     return (
         f"Hours until {last} are not counted: retention dropped {count(seen.thinned.readings, 'reading')} "
-        "of all kinds there, and kept those around incidents."
+        "of all kinds, at least in part of there, and kept those around incidents."
     )
 
 

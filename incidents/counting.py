@@ -29,7 +29,7 @@ MINUTE = 60
 _MICROSECONDS = 1_000_000
 _Place = tuple[int, str, int]
 """A minute in microseconds since 1970, a lane, and the rank of a severity."""
-_KINDS = ("alert", "hazard", "provider_incident", "change")
+KINDS = ("alert", "hazard", "provider_incident", "change")
 
 
 # --- who belongs to an incident ---------------------------------------------------------------------------------------
@@ -158,7 +158,7 @@ def bins(
     if as_of is not None:
         members = OCCURRENCE.c.id.in_(members_at(connection, incident, as_of))
         return _binned(connection, [(since, until)], seconds, members & (OCCURRENCE.c.recorded_at <= as_of))
-    members = sa.and_(belongs(incident, has_left=has_left(connection, incident)), OCCURRENCE.c.kind.in_(_KINDS))
+    members = sa.and_(belongs(incident, has_left=has_left(connection, incident)), OCCURRENCE.c.kind.in_(KINDS))
     first, last = _ceiling(since), _floor(until)
     if seconds % MINUTE or first >= last:
         return _binned(connection, [(since, until)], seconds, members)
@@ -175,7 +175,7 @@ def standing(connection: sa.Connection, incident: str, at: datetime) -> dict[Lan
     whole, before = _floor(at), at - timedelta(microseconds=1)
     sums = sa.func.sum(COUNT.c.alerts) - sa.func.sum(COUNT.c.ended)
     kept = sa.select(COUNT.c.lane, sums).where(COUNT.c.incident_id == incident, COUNT.c.minute < micros(whole))
-    mine = sa.and_(belongs(incident, has_left=has_left(connection, incident)), OCCURRENCE.c.kind.in_(_KINDS))
+    mine = sa.and_(belongs(incident, has_left=has_left(connection, incident)), OCCURRENCE.c.kind.in_(KINDS))
     in_lane = sa.select(OCCURRENCE.c.lane, sa.func.count()).group_by(OCCURRENCE.c.lane)
     begun = in_lane.where(mine, OCCURRENCE.c.starts_at.between(whole, before))
     backwards = OCCURRENCE.c.ends_at < OCCURRENCE.c.starts_at
@@ -202,7 +202,7 @@ def begun(incident: str, since: datetime, until: datetime, *, has_left: bool = T
     """
     return sa.and_(
         belongs(incident, has_left=has_left),
-        OCCURRENCE.c.kind.in_(_KINDS),
+        OCCURRENCE.c.kind.in_(KINDS),
         OCCURRENCE.c.starts_at.between(since, until),
     )
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.sql import visitors
+from sqlalchemy.sql.selectable import AliasedReturnsRows, FromGrouping
 
 from incidents.bulk import chunks
 from incidents.model import Entry, Incident
@@ -153,7 +154,7 @@ def _incidents_in(select: sa.Select[Any]) -> Iterator[sa.ColumnElement[Any]]:
     """The columns of a query's tables that hold ids of incidents."""
     names = naming()
     for source in _surface(select.get_final_froms()):
-        table = source.element if isinstance(source, sa.Alias) else source
+        table = source.element if isinstance(source, AliasedReturnsRows) else source
         if isinstance(table, sa.Table) and table.name in names:
             yield source.c[names[table.name]]
 
@@ -162,6 +163,8 @@ def _surface(sources: Iterable[sa.FromClause]) -> Iterator[sa.FromClause]:
     for source in sources:
         if isinstance(source, sa.Join):
             yield from _surface((source.left, source.right))
+        elif isinstance(source, FromGrouping):
+            yield from _surface((source.element,))
         else:
             yield source
 

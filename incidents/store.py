@@ -119,7 +119,7 @@ class Store:
         if not self.is_sqlite:
             connection.exec_driver_sql(
                 # Those who only read pass, and see what was there. The order is that in which workers write.
-                "LOCK TABLE reading_count, occurrence, reach, alert_group, member_count, crowd_part, incident "
+                "LOCK TABLE reading_count, occurrence, reach, alert_group, incident, member_count, crowd_part "
                 "IN EXCLUSIVE MODE"
             )
 

@@ -68,6 +68,7 @@ NOT_ASKED = {
     "/static/{name}": "files of ours",
     "/sign-in/provider": "leads to a provider, and there is none here",
     "/sign-in/provider/callback": "the way back from there",
+    "/sign-in/provider/leave": "leads to a provider, and there is none here",
     "/api/v1/incidents/{incident}/rendering.{format}": "drawn from the figure by a browser of its own",
     "/jobs/{job}": "how far a file is that is asked for here by itself",
     "/api/v1/jobs/{job}": "the same",

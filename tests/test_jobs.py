@@ -114,9 +114,10 @@ async def test_how_many_wait_is_bounded_and_each_is_its_askers_alone(
     monkeypatch.setattr(jobs, "MOST_WAITING", 2)
     first = ask(running, partial(works.sleep, str(tmp_path / "pid")))
     await until(tmp_path / "pid")
-    waiting = [ask(running, partial(works.say, "x")) for _ in range(2)]
+    waiting = [ask(running, partial(works.say, word)) for word in ("x", "y")]
+    assert ask(running, partial(works.say, "x")) is waiting[0], "what is asked for again is made once"
     with pytest.raises(BusyError, match="come back"):
-        ask(running, partial(works.say, "x"))
+        ask(running, partial(works.say, "z"))
     with pytest.raises(NotFoundError):
         running.find(first.id, "user:ben")
     for job in (first, *waiting):
@@ -269,10 +270,9 @@ def test_a_postmortem_a_report_and_a_bundle_are_jobs_too(service: Barograph, inc
         assert (job["state"], job["title"]) == ("done", title)
         file, waited = service.get(job["file"]), service.get(path)
         assert file.status == waited.status == 200
-        assert file.headers["ETag"] == waited.headers["ETag"]
         assert file.headers["Content-Disposition"] == waited.headers["Content-Disposition"]
         if "report" not in path:  # which tells of what was not known until now
-            assert file.body == waited.body
+            assert (file.headers["ETag"], file.body) == (waited.headers["ETag"], waited.body)
     assert file.headers["ETag"] == f'"{file.body[-64:].decode()}"', "a bundle's tag is the digest at its end"
     whole = base64.b64encode(hashlib.sha256(file.body).digest()).decode()
     assert file.headers["Repr-Digest"] == f"sha-256=:{whole}:"

@@ -45,6 +45,10 @@ def two(store: Store) -> tuple[World, str, str]:
     return world, public, hidden
 
 
+NUMBER = sa.select(sa.literal(1).label("n")).subquery()
+VIEWER = METADATA.tables["private_viewer"]
+
+
 def seen(store: Store, asker: Asker | None) -> list[str]:
     with store.reading(asker) as connection:
         return [one.id for one in lists.list_incidents(connection, lists.IncidentFilter(), 50)]
@@ -67,6 +71,8 @@ def test_a_reading_transaction_finds_nothing_of_what_is_hidden_from_its_asker(st
                     sa.union_all(sa.select(other), sa.select(aliased.c[column])),
                     sa.select(INCIDENT.c.id).outerjoin(aliased, aliased.c[column] == INCIDENT.c.id),
                     sa.select(sa.select(other).cte("all").c[column]),
+                    # A join within a join stands in brackets.
+                    sa.select(other).select_from(NUMBER.outerjoin(table.join(VIEWER, sa.true()), sa.true())),
                 ):
                     assert hidden not in set(connection.execute(query).scalars()), str(query)
             count = connection.execute(sa.select(sa.func.count()).select_from(INCIDENT)).scalar_one()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Iterator
 from typing import Any
 
+import orjson
 import pytest
 
 from tests.senders import HOOK_KEY, KEY, ago, alert, message, served, text
@@ -58,6 +60,13 @@ def test_an_alert_is_detached_from_its_own_line_with_a_reason_and_comes_back(ser
     assert "detach-1 is on" in page(service, name, "/regroup").partition('id="near"')[2]
     assert undo(service, name) == name
     assert members(service, name) == alerts
+
+
+def test_a_cursor_beyond_all_time_is_refused(service: Barograph) -> None:
+    name = opened(service, "Beyond")
+    for at in (-1, 10**18):
+        cursor = base64.urlsafe_b64encode(orjson.dumps([at, "x"])).decode()
+        assert service.get(f"/incidents/{name}/regroup?cursor={cursor}").status == 400
 
 
 def test_an_alert_that_is_near_is_attached_and_belongs_to_both(service: Barograph) -> None:

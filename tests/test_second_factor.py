@@ -65,6 +65,14 @@ def test_many_addresses_together_have_few_guesses_and_the_owner_still_comes_in()
     assert guesses.begin(code_guards("alice", "198.51.100.1", known=True), 200.0) == 0
 
 
+def test_who_rests_between_guesses_has_not_ten_more_each_time() -> None:
+    guesses, judged = Guesses(), 0
+    for second in range(0, 86_400, 60):
+        rests = second % 3000 >= 1000
+        judged += not rests and guesses.begin(code_guards("alice", "192.0.2.1", known=False), float(second)) == 0
+    assert judged <= 100
+
+
 def test_the_drawing_is_paths_alone() -> None:
     drawn = qr_svg(second_factor.address_of(SECRET, "a<b>'\"&c", at="b.example"))
     assert set(re.findall(r"<(\w+)", drawn)) == {"svg", "g", "path"}
@@ -225,8 +233,10 @@ def set_up(service: Barograph, headers: dict[str, str]) -> tuple[str, list[str]]
     found = re.search(r'id="factor-key">([^<]+)<', page.text)
     assert found
     secret = found[1].replace(" ", "")
-    wrong = posted(service, "/account/second-factor/confirm", headers, code="000000")
+    wrong = posted(service, "/account/second-factor/confirm", headers, code="000000", secret=secret)
     assert (wrong.status, found[1] in wrong.text) == (400, True), "the same key, for another try"
+    thief = posted(service, "/account/second-factor/confirm", headers, code="000000", secret="")
+    assert (thief.status, found[1] in thief.text) == (400, False), "a session alone is not told the key"
     done = posted(service, "/account/second-factor/confirm", headers, code=code_of(secret))
     assert done.status == 200, done.text
     codes = re.findall(r"(?:[a-z2-7]{4}-){5}[a-z2-7]{4}", done.text.partition("data-copy")[0])

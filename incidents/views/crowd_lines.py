@@ -95,6 +95,11 @@ class _Summed:
         """How many alerts it has."""
         return sum(part.n for part in self.parts.values())
 
+    @property
+    def ended(self) -> int:
+        """How many of them have ended."""
+        return sum(one.ended for part in self.parts.values() for one in part.sums)
+
 
 _SUMMED: Kept[_Summed] = Kept(8)
 """By incident and by the origin of its turns."""
@@ -112,10 +117,16 @@ def runs_now(connection: sa.Connection, incident: str, alerts: int) -> list[Line
         return runs(connection, incident, None)
     kept = _SUMMED.find((incident, turn.origin))
     summed = _brought(connection, incident, kept, turn) if kept else None
-    if summed is None or summed.n != alerts:
+    if summed is None or (summed.n, summed.ended) != (alerts, _ended(connection, incident)):
         summed = _all(connection, incident, None, turn)
     _SUMMED.keep((incident, turn.origin), summed)
     return _lines_of(summed, ended=True)
+
+
+def _ended(connection: sa.Connection, incident: str) -> int:
+    """How many alerts have ended by the counts, which a process of an earlier version keeps as well."""
+    query = sa.select(sa.func.coalesce(sa.func.sum(COUNT.c.ended), 0)).where(COUNT.c.incident_id == incident)
+    return int(connection.execute(query).scalar_one())
 
 
 def _brought(connection: sa.Connection, incident: str, kept: _Summed, turn: Turn) -> _Summed | None:
@@ -249,8 +260,10 @@ def _in_order(connection: sa.Connection, where: _Where) -> Iterator[list[_Row]]:
         sa.type_coerce(OCCURRENCE.c.starts_at, number), sa.type_coerce(OCCURRENCE.c.ends_at, number),
         sa.type_coerce(OCCURRENCE.c.recorded_at, number),
     )  # fmt: skip
-    rows = connection.execute(sa.select(*columns).where(*where).order_by(OCCURRENCE.c.starts_at, OCCURRENCE.c.id))
-    return (list(map(tuple, part)) for part in rows.partitions(_AT_ONCE))
+    query = sa.select(*columns).where(*where).order_by(OCCURRENCE.c.starts_at, OCCURRENCE.c.id)
+    with connection.execute(query.execution_options(stream_results=True, yield_per=_AT_ONCE)) as rows:
+        for part in rows.partitions():
+            yield list(map(tuple, part))
 
 
 def _whole_window(connection: sa.Connection, incident: str) -> _Where | None:
@@ -266,10 +279,10 @@ def _whole_window(connection: sa.Connection, incident: str) -> _Where | None:
     if not alerts or remains.has_sums(connection, incident):
         return None
     start = sa.type_coerce(OCCURRENCE.c.starts_at, sa.BigInteger)
-    within = (OCCURRENCE.c.kind == "alert", start >= first, start < last + counting.MINUTE * 1_000_000)
+    within = (OCCURRENCE.c.kind.in_(counting.KINDS), start >= first, start < last + counting.MINUTE * 1_000_000)
     some = sa.select(sa.literal(1)).select_from(OCCURRENCE).where(*within).limit(int(alerts) + 1).subquery()
     there = connection.execute(sa.select(sa.func.count()).select_from(some)).scalar_one()
-    # The members, alerts all of them, lie within it: where it holds as many, it holds no other.
+    # The members, of whatever kind they are by now, lie within it: where it holds as many, it holds no other.
     return within if there == alerts else None
 
 

@@ -74,7 +74,7 @@ def _by_labels(connection: sa.Connection, words: str) -> set[str]:
     )
     sought = words.casefold()
     # In JSON a label's name and its value do not stand side by side, as `datacenter=smf` says them.
-    value = words.partition("=")[2] or words
+    value = words.partition("=")[2] or words.rstrip("=")
     query = sa.select(latest.c.id, latest.c.rest).where(says(connection, latest.c.rest, _inside(value)))
     alerts = [
         row.id

@@ -43,9 +43,9 @@ async def get_bundle(request: web.Request) -> web.StreamResponse:
         return problem("forbidden", "the role admin is needed for deliveries as they came")
     wanted = Wanted(request.match_info["incident"], asker_of(request), raw)
     if await jobs_api.is_long(request) or jobs_api.wants_job(request):
-        await _audited(request, wanted)
         title = f"Evidence of {wanted.incident[:80]}"
         job = jobs_api.submit(request, title, partial(bundles.make, wanted), "bundle")
+        await _audited(request, wanted)
         return await jobs_api.handed(request, job)
     with tempfile.TemporaryFile() as file:
         made = await compute(request, lambda: _made_alone(request.app[STORE], wanted, file))

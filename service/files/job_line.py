@@ -73,7 +73,9 @@ class Job:
         self.state, self.step = "running", "starting"
 
     def end(self, state: State, error: str = "") -> None:
-        """Let whoever waits for it know what became of it."""
+        """Let whoever waits for it know what became of it; the first end holds."""
+        if self.state in ENDED:
+            return
         self.state, self.error, self.ended_at, self.step = state, error, clock.now(), ""
         self.ended.set()
 
@@ -136,6 +138,9 @@ class Line:
                 how = f" (signal {-code})" if code < 0 else ""
                 log.warning("the process that made %s ended in the middle%s: %s", job.title, how, type(error).__name__)
                 job.end("failed", f"the process that made it was ended in the middle{how}; ask for it again")
+        except Exception as error:  # the job boundary: no job ends the line, nor the service with it
+            log.exception("a job failed: %s", job.title)
+            job.end("failed", f"it failed: {type(error).__name__}")
         finally:
             self._running = None
             if job.state != "done":

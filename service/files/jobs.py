@@ -7,6 +7,7 @@ waiting. A job can be watched and cancelled; how many wait is bounded; a process
 from __future__ import annotations
 
 import asyncio
+import pickle
 import secrets
 import shutil
 import tempfile
@@ -26,9 +27,13 @@ from service.keys import SETTINGS, STORE
 
 MOST_WAITING = 20
 """Jobs that may wait; beyond it whoever asks is told to come back."""
+MOST_OF_ONE = 8
+"""Of them, of one asker."""
 MOST_KEPT = 40
 KEPT = timedelta(minutes=15)
 """How long what a job made can be fetched."""
+FORGOTTEN_SECONDS = 60.0
+"""How often what is kept no longer is removed."""
 Kind = Literal["file", "bundle"]
 PATIENCE_SECONDS: dict[Kind, float] = {"file": 300.0, "bundle": 3600.0}
 """How long one job may take. Bundles, of up to a million statements, have a line of their own: nobody's chart waits
@@ -51,11 +56,22 @@ class Jobs:
         }
 
     def submit(self, owner: str, title: str, work: Work, kind: Kind = "file") -> Job:
-        """Let a file be made. Raises BusyError."""
+        """Let a file be made; what its owner has asked for already, and is not there yet, is not made twice.
+
+        Raises BusyError.
+        """
         self._forget()
+        asked = pickle.dumps(work)
+        mine = [job for job in self._jobs.values() if job.owner == owner and job.state not in ENDED]
+        for job in mine:
+            if job.title == title and pickle.dumps(job.work) == asked:
+                return job
+        if len(mine) >= MOST_OF_ONE:
+            raise BusyError(f"{MOST_OF_ONE} of your files are being made; come back when some are there")
         if sum(job.state == "waiting" for job in self._jobs.values()) >= MOST_WAITING:
             raise BusyError(f"{MOST_WAITING} files wait to be made; come back when some are there")
         name = secrets.token_urlsafe(12)
+        self._folder.mkdir(mode=0o700, exist_ok=True)  # what clears idle folders may have taken it
         job = Job(name, owner, title, work, clock.now(), self._folder / name, self._lines[kind])
         self._jobs[name] = job
         job.line.put(job)
@@ -66,7 +82,7 @@ class Jobs:
         self._forget()
         job = self._jobs.get(name)
         if job is None or job.owner != owner:
-            raise NotFoundError("there is no such job, or what it made is kept no longer")
+            raise NotFoundError("there is no such job here, or what it made is kept no longer")
         return job
 
     def before(self, job: Job) -> int:
@@ -86,10 +102,11 @@ class Jobs:
 
     def _forget(self) -> None:
         """Drop what is old, and of the rest the oldest beyond the bound."""
-        ended = [job for job in self._jobs.values() if job.ended_at is not None]
+        ended = sorted((job.ended_at, job.id) for job in self._jobs.values() if job.ended_at is not None)
         now = clock.now()
-        for number, job in enumerate(reversed(ended)):
-            if number >= MOST_KEPT or (job.ended_at and job.ended_at + KEPT <= now):
+        for number, (at, name) in enumerate(reversed(ended)):
+            job = self._jobs[name]
+            if number >= MOST_KEPT or at + KEPT <= now:
                 del self._jobs[job.id]
                 job.path.unlink(missing_ok=True)
 
@@ -99,6 +116,9 @@ class Jobs:
             async with asyncio.TaskGroup() as group:
                 for line in self._lines.values():
                     group.create_task(line.run())
+                while True:
+                    await asyncio.sleep(FORGOTTEN_SECONDS)
+                    self._forget()
         finally:
             for job in self._jobs.values():
                 if job.state not in ENDED:

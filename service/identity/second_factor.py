@@ -11,7 +11,7 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pyotp
 import sqlalchemy as sa
@@ -27,6 +27,8 @@ FACTOR = FactorRow.__table__  # type: ignore[attr-defined]  # SQLModel adds it
 RECOVERY = RecoveryCodeRow.__table__  # type: ignore[attr-defined]  # SQLModel adds it
 PERSON = PersonRow.__table__  # type: ignore[attr-defined]  # SQLModel adds it
 STEP_SECONDS = 30
+WAITS = timedelta(minutes=10)
+"""How long a new secret waits for its first code."""
 DRIFT_STEPS = 1
 DIGITS = 6
 CODES = 10
@@ -93,8 +95,9 @@ def begin(connection: sa.Connection, key: bytes, name: str) -> str:
 
 
 def begun(connection: sa.Connection, key: bytes, name: str) -> str | None:
-    """The secret that waits for its first code; None where none does."""
-    query = sa.select(FACTOR.c.sealed).where(FACTOR.c.name == name, FACTOR.c.confirmed_at.is_(None))
+    """The secret that waits for its first code; None where none does, or it has waited too long."""
+    fresh = FACTOR.c.made_at >= clock.now() - WAITS
+    query = sa.select(FACTOR.c.sealed).where(FACTOR.c.name == name, FACTOR.c.confirmed_at.is_(None), fresh)
     sealed = connection.execute(query).scalar()
     return open_kept(key, sealed) if sealed else None
 

@@ -13,6 +13,7 @@ MOST_KEPT = 20_000
 """Keys that are kept; above that the one that was heard of longest ago is forgotten."""
 FORGIVEN_SECONDS = 900.0
 """How long after its last pause a key is a stranger again."""
+DAY_SECONDS = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class Guard:
     longest: float
     is_shared: bool = False
     """Whether it counts guesses at several accounts."""
+    forgiven: float = FORGIVEN_SECONDS
 
 
 def guards(name: str, address: str, *, known: bool) -> list[Guard]:
@@ -39,10 +41,11 @@ def guards(name: str, address: str, *, known: bool) -> list[Guard]:
 def code_guards(name: str, address: str, *, known: bool) -> list[Guard]:
     """What slows a guess at the code of a second factor, by somebody who has the password.
 
-    Six digits are few: many addresses together have ten guesses, and then four an hour.
+    Six digits are few: many addresses together have ten guesses, and then four an hour, for as long as they go on; who
+    rests has ten more a day later.
     """
-    found = [Guard(("code pair", name, address), 5, 900.0)]
-    return found if known else [*found, Guard(("code", name), 10, 900.0)]
+    found = [Guard(("code pair", name, address), 5, 900.0, forgiven=DAY_SECONDS)]
+    return found if known else [*found, Guard(("code", name), 10, 900.0, forgiven=DAY_SECONDS)]
 
 
 class Guesses:
@@ -68,7 +71,7 @@ class Guesses:
     def _count(self, asked: list[Guard], now: float) -> None:
         for guard in asked:
             count, until = self._kept.pop(guard.key, (0, now))
-            count = 1 if now - until > FORGIVEN_SECONDS else count + 1
+            count = 1 if now - until > guard.forgiven else count + 1
             over = count - guard.free
             self._kept[guard.key] = (count, now + (min(2.0 ** min(over - 1, 20), guard.longest) if over > 0 else 0.0))
         while len(self._kept) > MOST_KEPT:

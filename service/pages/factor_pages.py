@@ -5,8 +5,9 @@ What is shown once is in the answer of the form itself: neither the secret nor a
 
 from __future__ import annotations
 
+import hmac
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from aiohttp import web
@@ -60,10 +61,13 @@ async def confirm(request: web.Request) -> web.StreamResponse:
     def run(code: str) -> list[str]:
         return accounts.confirm_factor(store, key, who.name, code, by=who.actor, but=but)
 
-    codes = await _by_code(request, run)
+    form = await form_of(request)
+    codes = await _by_code(request, form, run)
     if isinstance(codes, str):
         secret = await read(request, lambda c: second_factor.begun(c, key, who.name))
-        return await account_html(request, codes, 400, secret=secret)
+        # Only to whom it was shown before, by their password: a session alone must not be told it.
+        shown = hmac.compare_digest(form.get("secret", "").encode(), (secret or "").encode())
+        return await account_html(request, codes, 400, secret=secret if shown else None)
     await compute(request, request.app[ACCESS].refresh)
     return await account_html(request, codes=codes)
 
@@ -71,7 +75,10 @@ async def confirm(request: web.Request) -> web.StreamResponse:
 async def new_codes(request: web.Request) -> web.StreamResponse:
     """Other recovery codes, for a code."""
     store, key, who = request.app[STORE], request.app[ACCESS].secret_key, identity(request)
-    codes = await _by_code(request, lambda code: accounts.new_recovery_codes(store, key, who.name, code, by=who.actor))
+    form = await form_of(request)
+    codes = await _by_code(
+        request, form, lambda code: accounts.new_recovery_codes(store, key, who.name, code, by=who.actor)
+    )
     return (
         await account_html(request, codes, 400) if isinstance(codes, str) else await account_html(request, codes=codes)
     )
@@ -80,16 +87,17 @@ async def new_codes(request: web.Request) -> web.StreamResponse:
 async def remove(request: web.Request) -> web.StreamResponse:
     """Take it away, for a code."""
     store, key, who = request.app[STORE], request.app[ACCESS].secret_key, identity(request)
-    why = await _by_code(request, lambda code: accounts.remove_factor(store, key, who.name, code, by=who.actor))
+    form = await form_of(request)
+    why = await _by_code(request, form, lambda code: accounts.remove_factor(store, key, who.name, code, by=who.actor))
     if why is not None:
         return await account_html(request, why, 400)
     await compute(request, request.app[ACCESS].refresh)
     return web.Response(status=303, headers={"Location": "/account?done=factor"})
 
 
-async def _by_code(request: web.Request, deed: Callable[[str], T]) -> T | str:
+async def _by_code(request: web.Request, form: Mapping[str, str], deed: Callable[[str], T]) -> T | str:
     """Do what a code of one's own is asked for; a text is why it was not done."""
-    form, who = await form_of(request), identity(request)
+    who = identity(request)
     if not who.account:
         raise ConflictError("only an account that signs in by a password has a second factor here")
     asked = code_guards(who.name, grouped(request.remote), known=True)

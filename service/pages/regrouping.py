@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import sqlalchemy as sa
 from aiohttp import web
@@ -19,6 +20,8 @@ from service import clock
 from service.asking import AskingError, act, compute, cursor_of, cursor_text, read
 from service.pages.people import back, form_of, html, shown_zone, viewer_of
 
+LAST = micros(datetime.max.replace(tzinfo=UTC))
+"""The last instant that there is."""
 CHOSEN = "chosen:"
 """How the name of a box begins that stands before an occurrence; its id follows."""
 
@@ -30,6 +33,8 @@ async def show(request: web.Request) -> web.Response:
     """
     name, query, now = request.match_info["incident"], request.query, clock.now()
     after = cursor_of(request, int, str)
+    if after and not 0 <= after[0] <= LAST:
+        raise AskingError("cursor: is not one of this list")
     members, near, into = (query.get(field, "")[:200] for field in ("q", "near", "into"))
     wanted = Wanted(members, near, into, (after[0], after[1]) if after else None)
     found = await read(request, lambda c: read_regrouping(c, name, wanted, now))
