@@ -281,7 +281,7 @@ def _cascade(scene: Scene, view: IncidentView, top: float) -> float:
         y = top + scene.sizes.pad + drawn + (number + 0.5) * 14
         scene.texts.append(Text(scene.frame.left, y, words, "ink3", shift=8))
     bottom = top + max(scene.sizes.least, drawn + len(said) * 14 + 2 * scene.sizes.pad)
-    _gutter(scene, "cascade", "what followed what, not what came of what", top, bottom, room=scene.gutter - 10)
+    _gutter(scene, "cascade", "order, not cause", top, bottom, room=scene.gutter - 10)
     intervals.draw(scene, found, top)
     return bottom
 
