@@ -262,8 +262,13 @@ async def test_a_known_key_is_served_while_it_is_read_again(app: tuple[web.Appli
                 break
             await asyncio.sleep(0.02)
         assert not access.ageing
-        access._read_at -= 6
-        assert access.recall(HOOK_KEY) is None, "a revoked key may not live on"
+        for _ in range(200):  # what reads them again may still be at it
+            access._read_at -= 6
+            if access.recall(HOOK_KEY) is None:
+                break
+            await asyncio.sleep(0.02)
+        else:
+            pytest.fail("a revoked key may not live on")
 
 
 async def test_places_are_looked_up_off_the_event_loop(

@@ -12,7 +12,8 @@ from typing import TextIO
 QUIET_SECONDS = 1.0
 """What is there sooner is not spoken of."""
 EVERY_SECONDS = 0.5
-_WIPED = "\r\x1b[K"
+_WIDE = 60
+"""Characters of the line, filled with blanks: no escape is sent to any terminal."""
 
 
 class Progress:
@@ -32,7 +33,8 @@ class Progress:
         while not self._ended.wait(wait):
             wait = EVERY_SECONDS
             took = time.monotonic() - self._began
-            self._out.write(f"{_WIPED}{self._step} … {took:.0f} s, Ctrl-C cancels")
+            said = f"{self._step} … {took:.0f} s, Ctrl-C cancels"
+            self._out.write(f"\r{said:<{_WIDE}}")
             self._out.flush()
             self._is_shown = True
 
@@ -43,7 +45,7 @@ class Progress:
     def wipe(self) -> None:
         """Take away what was written, when no thread writes any more."""
         if self._is_shown:
-            self._out.write(_WIPED)
+            self._out.write(f"\r{' ' * _WIDE}\r")
             self._out.flush()
 
 

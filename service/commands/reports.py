@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,6 +43,8 @@ def report(  # noqa: PLR0917  # click passes by name
     from service.commands.incidents import write_out
     from service.files import reports
 
+    if out is None and form in {"pdf", "docx"} and sys.stdout.isatty():
+        raise click.UsageError(f"a terminal shows no {form.upper()}: name a file with --out")
     if tz not in available_timezones():
         raise click.BadParameter("is not a time zone of the IANA database", param_hint="--tz")
     stretch, settings = _period(period, since, until, tz), settings_of()
