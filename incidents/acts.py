@@ -58,12 +58,12 @@ class Acting:
             Draft("", "opened", params, self.actor, happened_at, until), entries.name_base(happened_at, title, sites)
         )
         assert name is not None
-        return self._done(name, relink=True)
+        return self.done(name, relink=True)
 
     def status(self, incident: str, fields: Mapping[str, Any]) -> Incident:
         """Change the status: status, happened_at and note."""
         status = fields.get("status")
-        (now,) = self._hold([incident], linking=status == "resolved")
+        (now,) = self.hold([incident], linking=status == "resolved")
         if status not in STATUSES:
             raise ValueError(f"status: one of {', '.join(STATUSES)} is expected")
         said = fields.get("happened_at")
@@ -72,19 +72,19 @@ class Acting:
         if fields.get("note"):
             params["note"] = text(fields, "note", TEXT_BOUND)
         self.changes.append(Draft(incident, "status_changed", params, self.actor, at, until))
-        return self._done(incident, relink=status == "resolved")
+        return self.done(incident, relink=status == "resolved")
 
     def note(self, incident: str, fields: Mapping[str, Any]) -> int:
         """Add a note: text, happened_at, happened_until and pinned; the entry's id. Links hear what it names."""
         params: dict[str, Any] = {"text": text(fields, "text", TEXT_BOUND)}
         heard = is_telling(params["text"])
-        self._hold([incident], linking=heard)
+        self.hold([incident], linking=heard)
         if fields.get("pinned"):
             params["pinned"] = True
         at, until = when(fields, self.now)
         number = self.changes.append(Draft(incident, "note", params, self.actor, at, until))
         assert number is not None
-        self._done(incident, relink=heard)
+        self.done(incident, relink=heard)
         return number
 
     def transcribe(self, incident: str, said: Sequence[tuple[Mapping[str, Any], str]]) -> list[int | None]:
@@ -101,9 +101,9 @@ class Acting:
             at, until = when(fields, self.now)
             drafts.append(Draft(incident, "note", params, self.actor, at, until, decision=decision))
         heard = any(is_telling(draft.params["text"]) for draft in drafts)
-        self._hold([incident], linking=heard)
+        self.hold([incident], linking=heard)
         numbers = [self.changes.append(draft) for draft in drafts]
-        self._done(incident, relink=heard)
+        self.done(incident, relink=heard)
         return numbers
 
     def correct(self, incident: str, number: int, fields: Mapping[str, Any]) -> int:
@@ -126,7 +126,7 @@ class Acting:
             raise ValueError("text: nothing to correct was given")
         added = self.changes.append(Draft(incident, "correction", params, self.actor, at, until, supersedes=number))
         assert added is not None
-        self._done(incident, relink="text" in fields)
+        self.done(incident, relink="text" in fields)
         return added
 
     def retract(self, incident: str, number: int) -> int:
@@ -138,7 +138,7 @@ class Acting:
 
     def retract_all(self, incident: str, numbers: Sequence[int]) -> list[int]:
         """Withdraw entries together; the ids of their retractions, in the order of the entries."""
-        self._hold([incident], linking=True)
+        self.hold([incident], linking=True)
         kinds = self._kinds(incident, numbers)
         for kind in kinds.values():
             if kind not in WITHDRAWABLE:
@@ -153,7 +153,7 @@ class Acting:
             assert added is not None
             found[number] = added
         if new:  # one fold for all: each reads the whole log
-            self._done(incident, relink=any(kinds[number] != "link_judged" for number in new))
+            self.done(incident, relink=any(kinds[number] != "link_judged" for number in new))
         return [found[number] for number in numbers]
 
     def patch(self, incident: str, fields: Mapping[str, Any]) -> Incident:
@@ -162,7 +162,7 @@ class Acting:
         A `reason` among them is told with each change.
         """
         relink = bool(set(fields) & {*MILESTONES, "impact_windows"})
-        (now,) = self._hold([incident], linking=relink)
+        (now,) = self.hold([incident], linking=relink)
         reason = reason_of(str(fields.get("reason") or ""))
         for field, value in fields.items():
             if field == "reason":
@@ -171,7 +171,7 @@ class Acting:
             if was != new:
                 params = {"field": field, "was": was, "now": new, **reason}
                 self.changes.append(Draft(incident, "field_changed", params, self.actor, self.now))
-        return self._done(incident, relink=relink)
+        return self.done(incident, relink=relink)
 
     def judge(self, incident: str, link: str, fields: Mapping[str, Any]) -> Incident:
         """A person's verdict on a link: verdict, note, quote and speaker."""
@@ -189,7 +189,7 @@ class Acting:
         params: dict[str, Any] = {"link": link, "verdict": verdict, "title": redact(title or link)}
         params |= {k: text(fields, k, TEXT_BOUND) for k in ("note", "quote", "speaker") if fields.get(k)}
         self.changes.append(Draft(incident, "link_judged", params, self.actor, self.now))
-        return self._done(incident)
+        return self.done(incident)
 
     def link(self, incident: str, fields: Mapping[str, Any]) -> Incident:
         """Link an occurrence by hand; it carries the person's reason and no bits."""
@@ -212,116 +212,22 @@ class Acting:
         self.changes.append(
             Draft(incident, "link_proposed", params, self.actor, row.starts_at, decision=f"by-hand|{incident}|{row.id}")
         )
-        return self._done(incident)
-
-    def regroup(self, incident: str, add: Sequence[str], remove: Sequence[str], *, reason: str = "") -> Incident:
-        """Attach and detach alerts by their ids."""
-        told = reason_of(reason)
-        add, remove = list(dict.fromkeys(add)), list(dict.fromkeys(remove))
-        self._hold([incident], alerts=[*add, *remove], linking=True)
-        members = self._members(incident)
-        found = [a for a in self._occurrences(add) if a.kind == "alert"]
-        missing = set(add) - {a.id for a in found} | set(remove) - members
-        if missing:
-            raise NotFoundError(f"no such alert: {min(missing)[:60]}")
-        self.changes.join(incident, [a for a in found if a.id not in members], self.actor, told)
-        self.changes.leave(incident, remove, self.actor, told)
-        return self._done(incident, relink=True)
-
-    def merge(self, incident: str, into: str, *, reason: str = "") -> Incident:
-        """Merge an incident into another one: its alerts go along, its entries stay readable under its id."""
-        told = reason_of(reason)
-        source, target = self._hold([incident, into], members_of=incident, linking=True)
-        if incident == into or source.merged_into or target.merged_into:
-            raise ConflictError("an incident merges into another one that is not merged itself")
-        if source.seen_by != target.seen_by:
-            raise ConflictError("one of them is private to others: let the same people see both, then merge")
-        guests = sa.select(INCIDENT.c.id).where(INCIDENT.c.merged_into == incident).order_by(INCIDENT.c.id)
-        guest = self.connection.execute(guests.limit(1)).scalar()
-        if guest:
-            raise ConflictError(
-                f"{guest} is merged into this incident: take it out first, or merge the other one into this one"
-            )
-        self._check_whole(incident)
-        alerts = entries.member_alerts(self.connection, incident)
-        held = self._members(into)
-        moving = [a for a in alerts if a.id not in held]
-        gone = {"into": into, "alerts": [a.id for a in moving], **told}
-        came = {"from": incident, "alerts": len(moving), **told}
-        self.changes.append(Draft(incident, "merged", gone, self.actor, self.now))
-        self.changes.append(Draft(into, "merged_from", came, self.actor, self.now))
-        self.changes.join(into, moving, self.actor)
-        return self._done(into, relink=True)
-
-    def unmerge(self, incident: str, *, merge: Entry | None = None) -> Incident:
-        """Undo a merge: what had moved goes back. With an entry of a merge only where that merge is in force."""
-        query = sa.select(INCIDENT.c.merged_into).where(INCIDENT.c.id == incident)
-        into = self.connection.execute(query).scalar()
-        source = self._hold([incident, into] if into else [incident], members_of=incident, linking=True)[0]
-        if not into or source.merged_into != into:
-            raise ConflictError("the incident is not merged into another one, or no longer into the one it was")
-        log = [e for e in entries.decisions(self.connection, [incident])[incident] if e.kind == "merged"]
-        if merge is not None and not _is_merge(merge, log[-1], into):
-            raise ConflictError("that merge is not in force any more: the incident has moved on since")
-        self._check_whole(into)
-        moved = [str(a) for a in log[-1].params.get("alerts", ())]
-        self.changes.append(Draft(incident, "unmerged", {"from": into}, self.actor, self.now))
-        self.changes.leave(into, moved, self.actor, {"unmerged": incident})
-        return self._done(incident, relink=True)
-
-    def _check_whole(self, incident: str) -> None:
-        """Raises ConflictError where only sums are left of alerts: they cannot be told apart to go anywhere."""
-        if remains.has_sums(self.connection, incident):
-            raise ConflictError(f"of alerts of {incident} only sums are kept, which cannot be moved")
-
-    def split(self, incident: str, alerts: Sequence[str], *, title: str = "", reason: str = "") -> Incident:
-        """Move some alerts into a new incident of the same group, called as its first alert unless a title is given.
-
-        Merging it back undoes it.
-        """
-        told = reason_of(reason)
-        (was,) = self._hold([incident], alerts=alerts, linking=True)
-        if not alerts or set(alerts) - self._members(incident):
-            raise NotFoundError("alerts: give ids of alerts of this incident")
-        moving = self._occurrences(list(dict.fromkeys(alerts)))
-        first = min(moving, key=lambda a: (a.starts_at, a.id))
-        params = {
-            "title": text({"title": title}, "title", TITLE_BOUND) if title else first.title,
-            "severity": first.severity.value,
-            "group": f"{was.group}|split:{first.id[:8]}",
-            "sites": list(was.sites),
-            "split_from": incident,
-            **told,
-        }
-        name = self.changes.open(
-            Draft("", "opened", params, self.actor, first.starts_at),
-            entries.name_base(first.starts_at, was.group, was.sites),
-        )
-        assert name is not None
-        if was.seen_by is not None:
-            private = {"private": True, "seen_by": list(was.seen_by), "was": {"private": False, "seen_by": []}}
-            self.changes.append(Draft(name, privacy.CHANGED, private, self.actor, self.now))
-        self.changes.append(
-            Draft(incident, "split", {"into": name, "alerts": len(moving), **told}, self.actor, self.now)
-        )
-        self.changes.join(name, moving, self.actor)
-        self.changes.leave(incident, [a.id for a in moving], self.actor, {"split": name})
-        return self._done(name, relink=True)
+        return self.done(incident)
 
     # ----------------------------------------------------------------------------------------------------------------
 
     def seen_together(self, incidents: Sequence[str]) -> list[Incident]:
         """Several incidents, all their groups locked at once, in the order that every transaction keeps."""
-        return self._hold(incidents)
+        return self.hold(incidents)
 
     def seen(self, incident: str, *, expected: int | None = None) -> Incident:
         """The incident, its group locked; ConflictError when its version is not the expected one."""
-        (found,) = self._hold([incident])
+        (found,) = self.hold([incident])
         if expected is not None and found.version != expected:
             raise ConflictError(f"the incident is at version {found.version}, not {expected}")
         return found
 
-    def _hold(
+    def hold(
         self,
         incidents: Sequence[str],
         *,
@@ -371,17 +277,20 @@ class Acting:
             ).scalars()
         }
 
-    def _members(self, incident: str) -> set[str]:
+    def members(self, incident: str) -> set[str]:
+        """The ids of the alerts that belong to an incident."""
         return set(self.connection.execute(counting.current_members(incident)).scalars())
 
-    def _occurrences(self, names: list[str]) -> list[Occurrence]:
+    def occurrences(self, names: list[str]) -> list[Occurrence]:
+        """Those of these ids that there are."""
         return [
             occurrence_of(row)
             for part in chunks(names)
             for row in self.connection.execute(sa.select(OCCURRENCE).where(OCCURRENCE.c.id.in_(part)))
         ]
 
-    def _done(self, incident: str, *, relink: bool = False) -> Incident:
+    def done(self, incident: str, *, relink: bool = False) -> Incident:
+        """The incident as what was appended leaves it; with its links sought anew where that may change them."""
         folded = self.changes.settle()
         if relink:
             Linking(self.config, self.changes).relink_incidents([folded[incident]] if incident in folded else [])
@@ -391,7 +300,7 @@ class Acting:
         return found
 
     def _entry(self, incident: str, number: int, *, linking: bool) -> Entry:
-        self._hold([incident], linking=linking)
+        self.hold([incident], linking=linking)
         row = self.connection.execute(
             sa.select(ENTRY).where(ENTRY.c.incident_id == incident, ENTRY.c.id == number)
         ).first()
@@ -411,10 +320,3 @@ class Acting:
             if number not in found:
                 raise NotFoundError(f"the incident has no entry {number}")
         return found
-
-
-def _is_merge(entry: Entry, last: Entry, into: str) -> bool:
-    """Whether an entry of either side of a merge is of the source's last one, into this target."""
-    if entry.kind == "merged":
-        return entry.id == last.id and entry.params.get("into") == into
-    return entry.incident == into and (entry.actor, entry.recorded_at) == (last.actor, last.recorded_at)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
-from incidents import amendments, entries, private_acts
+from incidents import amendments, entries, moves, private_acts
 from incidents.acts import Acting
 from incidents.entries import ENTRY, MEMBER
 from incidents.model import Entry
@@ -57,18 +57,18 @@ def _moved_back(acting: Acting, incident: str, act: Sequence[Entry]) -> bool:
     """Move back what an act had moved; whether it had moved anything."""
     by_kind = {entry.kind: entry for entry in reversed(act)}
     if "merged" in by_kind:
-        acting.unmerge(incident, merge=by_kind["merged"])
+        moves.unmerge(acting, incident, merge=by_kind["merged"])
     elif "merged_from" in by_kind:
         joined = by_kind["merged_from"]
-        acting.unmerge(str(joined.params["from"]), merge=joined)
+        moves.unmerge(acting, str(joined.params["from"]), merge=joined)
     elif "unmerged" in by_kind:
-        acting.merge(incident, str(by_kind["unmerged"].params["from"]))
+        moves.merge(acting, incident, str(by_kind["unmerged"].params["from"]))
     elif "split" in by_kind:
-        acting.merge(str(by_kind["split"].params["into"]), incident)
+        moves.merge(acting, str(by_kind["split"].params["into"]), incident)
     elif "opened" in by_kind and by_kind["opened"].params.get("split_from"):
-        acting.merge(incident, str(by_kind["opened"].params["split_from"]))
+        moves.merge(acting, incident, str(by_kind["opened"].params["split_from"]))
     elif "alerts_left" in by_kind and by_kind["alerts_left"].params.get("unmerged"):
-        acting.merge(str(by_kind["alerts_left"].params["unmerged"]), incident)
+        moves.merge(acting, str(by_kind["alerts_left"].params["unmerged"]), incident)
     elif CHANGED in by_kind:
         private_acts.undo(acting, incident, by_kind[CHANGED])
     elif "alerts_left" in by_kind or "alerts_joined" in by_kind:
@@ -91,4 +91,4 @@ def _regrouped_back(acting: Acting, incident: str, act: Sequence[Entry]) -> None
     out = [row.occurrence_id for row in rows if row.joined and row.occurrence_id in now]
     if not back and not out:
         raise ConflictError("these alerts have moved on since")
-    acting.regroup(incident, back, out)
+    moves.regroup(acting, incident, back, out)

@@ -13,7 +13,7 @@ from dashboards import ics, postmortem, recorded, sentences, typeset, wordfile, 
 from dashboards.audiences import Audience, Version, version_for
 from dashboards.blocks import Document
 from dashboards.postmortem import Standing
-from incidents import configured, instants, postmortem_revisions
+from incidents import instants, postmortem_revisions
 from incidents.config import Config
 from incidents.privacy import ALL, Asker
 from incidents.refusals import NotFoundError
@@ -119,12 +119,11 @@ class Asking:
 
 def make(asking: Asking, desk: Desk) -> Made:
     """The work of a job: a postmortem as a file. Raises NotFoundError."""
-    desk.tell("reading the record")
-    with desk.store.reading(asking.asker) as connection:
-        config = configured.load(connection)
-        found = read(connection, config, asking.incident, asking.asked, asking.wanted)
-    desk.tell("writing")
-    return Made(*export(found, asking.form))
+    return desk.make(
+        asking.asker,
+        lambda connection, config: read(connection, config, asking.incident, asking.asked, asking.wanted),
+        lambda found: Made(*export(found, asking.form)),
+    )
 
 
 def export(found: Read, form: str) -> tuple[str, str, bytes]:

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 import sqlalchemy as sa
 
-from incidents import configured, deliveries, instants
+from incidents import configured, deliveries, instants, moves
 from incidents.acts import Acting
 from incidents.adapters import adapters
 from incidents.config import Config, ConfigError, config_of
@@ -223,7 +223,7 @@ def perform(acting: Acting, incident: str, do: Mapping[str, Any], *, story: str 
     elif "verdict" in do:
         acting.judge(incident, _link_named(acting, incident, str(do.get("link"))), do)
     elif "merge" in do:
-        acting.merge(incident, str(do["merge"]))
+        moves.merge(acting, incident, str(do["merge"]))
     else:
         raise ValueError(f"do: {sorted(do)[:3]} is not an action")
 

@@ -8,13 +8,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from idpyoidc.server import Server
 from idpyoidc.server.configure import OPConfiguration
+
+from tests.listening import listening
 
 CLIENT_ID, CLIENT_SECRET = "barograph", "a-secret-of-thirty-two-characters"
 PERSON = {"preferred_username": "diana", "groups": ["sre"], "name": "Diana Krall"}
@@ -121,23 +123,13 @@ class Foreign:
 def foreign_provider(folder: Path) -> Iterator[Foreign]:
     """One that listens until the block ends."""
     told = Foreign(folder)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(told))
-    told.port = server.server_port
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
+    with listening(_handler(told)) as port:
+        told.port = port
         yield told
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def _handler(told: Foreign) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
-        def log_message(self, *_: object) -> None:
-            pass
-
         def reply(self, asked: str) -> None:
             status, headers, body = told.answer(self.command, urlsplit(self.path).path, asked, self.headers)
             self.send_response(status)

@@ -10,11 +10,10 @@ import hashlib
 import hmac
 import json
 import secrets
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 
@@ -22,6 +21,7 @@ from joserfc import jwt
 from joserfc.jwk import RSAKey
 
 from service import clock
+from tests.listening import listening
 
 CLIENT_ID, CLIENT_SECRET = "barograph", "a secret: with / and +"
 
@@ -106,23 +106,13 @@ def _part(value: dict[str, Any]) -> str:
 def provider() -> Iterator[Provider]:
     """One that listens until the block ends."""
     told = Provider()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(told))
-    told.port = server.server_port
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
+    with listening(_handler(told)) as port:
+        told.port = port
         yield told
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def _handler(told: Provider) -> type[BaseHTTPRequestHandler]:  # one small server
     class Handler(BaseHTTPRequestHandler):
-        def log_message(self, *_: object) -> None:
-            pass
-
         def answer(self, status: int, value: dict[str, Any] | None = None, place: str = "") -> None:
             body = json.dumps(value or {}).encode()
             self.send_response(status)

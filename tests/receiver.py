@@ -7,11 +7,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 from incidents.model import Delivery
 from service import clock
+from tests.listening import listening
 
 
 @dataclass(slots=True)
@@ -50,17 +51,12 @@ ANSWERS: dict[str, tuple[int, dict[str, str], bytes]] = {
 def receiver() -> Iterator[Receiver]:
     """One that listens until the block ends."""
     told = Receiver()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(told))
-    told.port = server.server_port
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
-        yield told
-    finally:
-        told.release.set()
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with listening(_handler(told)) as port:
+        told.port = port
+        try:
+            yield told
+        finally:
+            told.release.set()
 
 
 def _handler(told: Receiver) -> type[BaseHTTPRequestHandler]:
@@ -82,9 +78,6 @@ def _handler(told: Receiver) -> type[BaseHTTPRequestHandler]:
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(said)
-
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # the library's name
-            """Nothing: the test says what it heard."""
 
     return Handler
 

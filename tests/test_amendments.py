@@ -7,8 +7,7 @@ from functools import partial
 
 import pytest
 
-from incidents import amendments
-from incidents.acts import Acting
+from incidents import amendments, moves
 from incidents.amendments import Amendments
 from incidents.entries import Changes, everything
 from incidents.model import Entry, Incident
@@ -102,7 +101,7 @@ def test_undoing_a_withdrawal_brings_the_entry_back_and_undoing_that_takes_it_aw
 def test_detaching_is_undone_by_attaching_the_same_alerts(world: World) -> None:
     name = world.only().id
     both = alerts(world, name)
-    world.act(lambda acting: acting.regroup(name, [], both[:1]))
+    world.act(lambda acting: moves.regroup(acting, name, [], both[:1]))
     assert alerts(world, name) == both[1:]
     undo_last(world, name)
     assert alerts(world, name) == both
@@ -113,7 +112,7 @@ def test_detaching_is_undone_by_attaching_the_same_alerts(world: World) -> None:
 def test_merge_and_split_are_undone_from_either_side(world: World) -> None:
     name = world.only().id
     first, second = alerts(world, name)
-    part = world.act(lambda acting: acting.split(name, [second])).id
+    part = world.act(lambda acting: moves.split(acting, name, [second])).id
     assert (alerts(world, name), alerts(world, part)) == ([first], [second])
     undo_last(world, name)
     assert alerts(world, name) == [first, second]
@@ -129,14 +128,14 @@ def test_merge_and_split_are_undone_from_either_side(world: World) -> None:
 def test_a_merge_that_was_undone_before_is_not_undone_again(world: World, side: str) -> None:
     one = world.only().id
     old, new = (opened(world, title) for title in ("B", "C"))
-    world.at("10:01").act(lambda acting: acting.merge(one, old))
+    world.at("10:01").act(lambda acting: moves.merge(acting, one, old))
     where = one if side == "merged" else old
     number = next(e.id for e in log(world, where) if e.kind == side)
-    world.at("10:02").act(lambda acting: acting.unmerge(one))
+    world.at("10:02").act(lambda acting: moves.unmerge(acting, one))
     with pytest.raises(ConflictError):
         world.act(lambda acting: undo(acting, where, number))
     for minute, into in (("10:03", new), ("10:05", old)):
-        world.at(minute).act(partial(Acting.merge, incident=one, into=into), "bob")
+        world.at(minute).act(partial(moves.merge, incident=one, into=into), "bob")
         with pytest.raises(ConflictError, match="not in force"):
             world.act(lambda acting: undo(acting, where, number))
         assert [i.merged_into for i in world.incidents() if i.id == one] == [into]

@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from incidents import configured, deliveries, postmortem_revisions
+from incidents import configured, deliveries, moves, postmortem_revisions
 from incidents.acts import Acting
 from incidents.bundles import bundle
 from incidents.bundles.bundle import MANIFEST, BundleError
@@ -233,7 +233,7 @@ def test_incidents_that_share_a_warning_and_an_alert_come_one_after_the_other(st
     world.at("+1 10:00").alertmanager(firing("web-9"))
     names = [one.id for one in world.incidents()]
     assert len(names) == 2
-    world.act(lambda acting: acting.regroup(names[0], [world.alert("web-9")], []))
+    world.act(lambda acting: moves.regroup(acting, names[0], [world.alert("web-9")], []))
     made = {name: exported(store, name) for name in names}
     shared = [{row["subject"] for row in evidence_in(content)[0].events} for content in made.values()]
     assert shared[0] & shared[1]
@@ -246,7 +246,7 @@ def test_incidents_that_share_a_warning_and_an_alert_come_one_after_the_other(st
 def test_what_left_was_superseded_or_withdrawn_is_carried(store: Store, other: Store) -> None:
     world = lived(World(store))
     name = world.only().id
-    world.act(lambda acting: acting.regroup(name, [], [world.alert("db-2")]))
+    world.act(lambda acting: moves.regroup(acting, name, [], [world.alert("db-2")]))
     note = world.act(lambda acting: acting.note(name, {"text": "withdrawn"}))
     world.act(lambda acting: acting.retract(name, note))
     with store.writing() as connection:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config as AlembicConfig
 
-from incidents import instants
+from incidents import instants, moves
 from incidents.counting import COUNT, current_members, members_at, standing
 from incidents.entries import OCCURRENCE
 from incidents.model import Severity
@@ -61,7 +61,7 @@ def crowd(store: Store) -> World:
     world.at("10:10").alertmanager(firing("h-0-0", "critical", since="09:40:30"), resolved("h-1-1", since="09:55:00"))
     leaving = [world.alert("h-2-3"), world.alert("h-3-3")]
     incident = world.only().id
-    world.at("10:20").act(lambda acting: acting.regroup(incident, [], leaving))
+    world.at("10:20").act(lambda acting: moves.regroup(acting, incident, [], leaving))
     return world
 
 

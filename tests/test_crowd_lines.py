@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from incidents import instants
+from incidents import instants, moves
 from incidents.store import Store
 from incidents.views import crowd_lines
 from incidents.views.view import Line
@@ -88,7 +88,7 @@ def test_who_left_is_in_no_line(store: Store) -> None:
     world = World(store).at("10:00").alertmanager(*(firing(f"h-{n}", since=f"09:5{n}:00") for n in range(6)))
     assert [line.count for line in now(world)] == [6]
     incident, leaving = world.only().id, [world.alert("h-2")]
-    world.at("10:05").act(lambda acting: acting.regroup(incident, [], leaving))
+    world.at("10:05").act(lambda acting: moves.regroup(acting, incident, [], leaving))
     assert [line.count for line in now(world)] == [5]
     world.at("10:06").alertmanager(firing("h-6", since="09:56:00"))
     assert [line.count for line in now(world)] == [6]

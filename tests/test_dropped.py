@@ -15,7 +15,7 @@ from dashboards.documents import csv, json_export, markdown
 from dashboards.dropped import dropped_words
 from dashboards.review import cards
 from dashboards.scene import compose
-from incidents import configured, deliveries, instants, sums
+from incidents import configured, deliveries, instants, moves, sums
 from incidents.adapters import Adapter, adapters
 from incidents.config import Config, config_of, spec_of
 from incidents.deliveries import DELIVERY, STAMP, Arrival
@@ -159,7 +159,7 @@ def test_alerts_of_which_only_sums_are_left_cannot_be_moved(world: World) -> Non
     world.alertmanager(firing("web-1", "critical", site="iad"))
     (other,) = (one.id for one in world.incidents() if one.id != name)
     with pytest.raises(ConflictError, match="only sums are kept"):
-        world.act(lambda acting: acting.merge(name, other))
+        world.act(lambda acting: moves.merge(acting, name, other))
 
 
 def test_sums_of_parts_are_the_sums_of_all() -> None:

@@ -29,6 +29,7 @@ import pytest
 from markdown_it import MarkdownIt
 from playwright.sync_api import Browser, Page
 
+from incidents import moves
 from incidents.adapters import adapters
 from incidents.config import config_of
 from incidents.store import Store
@@ -138,8 +139,8 @@ def fill(store: Store) -> tuple[str, str, tuple[str, ...]]:
     others = [row for row in first.values() if row.kind != "alert"]
     few = {row.title[:12]: row.id for row in seen if row.kind == "alert"}
     incident, other = (by_hand(world, title) for title in (corpus.texts()[0], corpus.CORPUS["formula"][0]))
-    world.act(lambda acting: acting.regroup(incident, alerts, []))
-    world.act(lambda acting: acting.regroup(other, list(few.values())[:20], []))
+    world.act(lambda acting: moves.regroup(acting, incident, alerts, []))
+    world.act(lambda acting: moves.regroup(acting, other, list(few.values())[:20], []))
     for row in others:
         fields = {"occurrence": row.id, "note": row.title}
         world.act(lambda acting, fields=fields: acting.link(incident, fields))  # type: ignore[misc]  # bound at once

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import http.server
 import json
 import socket
-import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from http.server import BaseHTTPRequestHandler
 
 import psycopg
 import pytest
@@ -18,6 +17,7 @@ from pytest_socket import SocketConnectBlockedError
 from incidents.store import Store
 from tests import machine
 from tests.conftest import StartServer
+from tests.listening import listening
 from tests.servers import free_port
 
 ELSEWHERE = "192.0.2.1"  # TEST-NET-1: documentation only, never routed
@@ -27,7 +27,7 @@ ELSEWHERE = "192.0.2.1"  # TEST-NET-1: documentation only, never routed
 def serving(page: str, policy: str = "default-src 'self'") -> Iterator[str]:
     """The URL of a page that a plain HTTP server gives out under this content security policy."""
 
-    class Handler(http.server.BaseHTTPRequestHandler):
+    class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             body = page.encode()
             self.send_response(200)
@@ -37,17 +37,8 @@ def serving(page: str, policy: str = "default-src 'self'") -> Iterator[str]:
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 # the name is the library's
-            """Say nothing."""
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}/"
-        finally:
-            server.shutdown()
-            thread.join(10)
+    with listening(Handler) as port:
+        yield f"http://127.0.0.1:{port}/"
 
 
 @pytest.mark.parametrize("turn", [1, 2])

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from incidents import instants
+from incidents import instants, moves
 from incidents.acts import Acting
 from incidents.entries import Changes, Draft
 from incidents.ingest import Ingest
@@ -98,8 +98,8 @@ def test_two_opposite_merges_do_not_wait_for_each_other(postgresql_store: Store,
         a, b = opened(world, f"A {nth}"), opened(world, f"B {nth}")
         with held(postgresql_store, f"group:{a.group}", f"group:{b.group}"):
             both = [
-                beside.submit(lambda a=a, b=b: world.act(lambda acting: acting.merge(a.id, b.id))),
-                beside.submit(lambda a=a, b=b: world.act(lambda acting: acting.merge(b.id, a.id))),
+                beside.submit(lambda a=a, b=b: world.act(lambda acting: moves.merge(acting, a.id, b.id))),
+                beside.submit(lambda a=a, b=b: world.act(lambda acting: moves.merge(acting, b.id, a.id))),
             ]
             until(lambda: waiting(postgresql_store) == 2)
         ends = [end(deed) for deed in both]
@@ -110,11 +110,11 @@ def test_two_opposite_merges_do_not_wait_for_each_other(postgresql_store: Store,
 def test_merging_and_unmerging_at_once_come_to_an_end(postgresql_store: Store, beside: ThreadPoolExecutor) -> None:
     world = World(postgresql_store)
     a, b, c = opened(world, "A"), opened(world, "B"), opened(world, "C")
-    world.act(lambda acting: acting.merge(a.id, b.id))
+    world.act(lambda acting: moves.merge(acting, a.id, b.id))
     with held(postgresql_store, *(f"group:{i.group}" for i in (a, b, c))):
         both = [
-            beside.submit(lambda: world.act(lambda acting: acting.unmerge(a.id))),
-            beside.submit(lambda: world.act(lambda acting: acting.merge(c.id, a.id))),
+            beside.submit(lambda: world.act(lambda acting: moves.unmerge(acting, a.id))),
+            beside.submit(lambda: world.act(lambda acting: moves.merge(acting, c.id, a.id))),
         ]
         until(lambda: waiting(postgresql_store) == 2)
     back, other = (end(deed) for deed in both)
@@ -125,10 +125,10 @@ def test_merging_and_unmerging_at_once_come_to_an_end(postgresql_store: Store, b
 
 
 MOVES: dict[str, Callable[[Acting, str, str, str], Incident]] = {
-    "attach": lambda acting, alert, _home, other: acting.regroup(other, [alert], []),
-    "merge": lambda acting, _alert, home, other: acting.merge(home, other),
-    "split": lambda acting, alert, home, _other: acting.split(home, [alert]),
-    "detach": lambda acting, alert, home, _other: acting.regroup(home, [], [alert]),
+    "attach": lambda acting, alert, _home, other: moves.regroup(acting, other, [alert], []),
+    "merge": lambda acting, _alert, home, other: moves.merge(acting, home, other),
+    "split": lambda acting, alert, home, _other: moves.split(acting, home, [alert]),
+    "detach": lambda acting, alert, home, _other: moves.regroup(acting, home, [], [alert]),
 }
 
 
@@ -142,7 +142,7 @@ def test_an_alert_that_ends_while_somebody_moves_it_is_over_wherever_it_is(
     alert, own = world.alert("db-1"), world.only().id
     # At home in an incident of another group, to which it was attached by hand.
     home, other = opened(world, "By hand").id, opened(world, "Another").id
-    world.act(lambda acting: acting.regroup(home, [alert], []))
+    world.act(lambda acting: moves.regroup(acting, home, [alert], []))
     world.at("10:05").deliver("am", world.notification(resolved("db-1")))
     with held(postgresql_store, "pulse"):
         sender = beside.submit(lambda: Ingest(postgresql_store, world.adapters).work(world.config, world.now))
@@ -168,7 +168,7 @@ def test_an_alert_that_joins_while_somebody_merges_has_its_sender_held_too(
     world.deliver("am-2", world.notification(firing("db-2")))
 
     def merge(acting: Acting) -> int:
-        acting.merge(home.id, into.id)
+        moves.merge(acting, home.id, into.id)
         query = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid = pg_backend_pid()"
         return int(acting.connection.exec_driver_sql(query).scalar_one())
 
@@ -191,13 +191,13 @@ def test_an_alert_that_joins_while_somebody_merges_has_its_sender_held_too(
 def test_what_others_are_merged_into_is_not_merged_away(store: Store) -> None:
     world = World(store).at("10:00").alertmanager(firing("db-1"))
     a, b, c = world.only(), opened(world, "B"), opened(world, "C")
-    world.act(lambda acting: acting.merge(a.id, b.id))
+    world.act(lambda acting: moves.merge(acting, a.id, b.id))
     with pytest.raises(ConflictError, match=f"{a.id} is merged into this incident: take it out first"):
-        world.act(lambda acting: acting.merge(b.id, c.id))
-    world.act(lambda acting: acting.merge(c.id, b.id))
-    world.act(lambda acting: acting.unmerge(a.id))
-    world.act(lambda acting: acting.unmerge(c.id))
-    world.act(lambda acting: acting.merge(b.id, c.id))
+        world.act(lambda acting: moves.merge(acting, b.id, c.id))
+    world.act(lambda acting: moves.merge(acting, c.id, b.id))
+    world.act(lambda acting: moves.unmerge(acting, a.id))
+    world.act(lambda acting: moves.unmerge(acting, c.id))
+    world.act(lambda acting: moves.merge(acting, b.id, c.id))
     assert [i.merged_into for i in world.incidents() if i.id == b.id] == [c.id]
 
 
@@ -212,7 +212,7 @@ def record_merge(world: World, incident: str, into: str) -> None:
 def test_new_alerts_follow_a_chain_of_merges_to_its_end(store: Store) -> None:
     world = World(store).at("10:00").alertmanager(firing("db-1"))
     a, b, c = world.only(), opened(world, "B"), opened(world, "C")
-    world.act(lambda acting: acting.merge(a.id, b.id))
+    world.act(lambda acting: moves.merge(acting, a.id, b.id))
     record_merge(world, b.id, c.id)
     world.at("10:05").alertmanager(firing("db-2"))
     assert {name: world.members(name) for name in (a.id, b.id, c.id)} == {
@@ -226,7 +226,7 @@ def test_new_alerts_follow_a_chain_of_merges_to_its_end(store: Store) -> None:
 def test_a_ring_of_merges_swallows_nothing(store: Store) -> None:
     world = World(store).at("10:00").alertmanager(firing("db-1"))
     a, b = world.only(), opened(world, "B")
-    world.act(lambda acting: acting.merge(a.id, b.id))
+    world.act(lambda acting: moves.merge(acting, a.id, b.id))
     record_merge(world, b.id, a.id)
     world.at("10:05").alertmanager(firing("db-2"))
     assert world.members(a.id) == ["db-1", "db-2"]
@@ -237,7 +237,7 @@ def test_what_a_merge_or_a_split_makes_is_weighed_against_the_outside_world(stor
     world.hazard("Extreme Heat Warning", since="08:00", until="20:00", zones=["CAC067"], severity="extreme")
     world.at("10:00").alertmanager(firing("db-1"), firing("db-2"))
     one = world.only()
-    apart = world.act(lambda acting: acting.split(one.id, [world.alert("db-2")]))
+    apart = world.act(lambda acting: moves.split(acting, one.id, [world.alert("db-2")]))
     assert [link.id for link in apart.links] == [link.id for link in one.links] != []
 
 
@@ -275,11 +275,11 @@ def test_what_moved_something_is_undone_and_not_withdrawn(store: Store) -> None:
     world.hazard("Extreme Heat Warning", since="08:00", until="20:00", zones=["CAC067"], severity="extreme")
     world.at("10:00").alertmanager(firing("db-1"), firing("db-2"))
     one, into = world.only(), opened(world, "Another")
-    apart = world.act(lambda acting: acting.split(one.id, [world.alert("db-2")]))
+    apart = world.act(lambda acting: moves.split(acting, one.id, [world.alert("db-2")]))
     for deed in (
-        lambda acting: acting.merge(apart.id, into.id),
-        lambda acting: acting.unmerge(apart.id),
-        lambda acting: acting.merge(apart.id, into.id),
+        lambda acting: moves.merge(acting, apart.id, into.id),
+        lambda acting: moves.unmerge(acting, apart.id),
+        lambda acting: moves.merge(acting, apart.id, into.id),
     ):
         world.act(deed)
     before, refused = world.cached(), {}
@@ -321,12 +321,12 @@ def test_an_alert_named_twice_is_attached_or_detached_once(store: Store) -> None
     world = World(store).at("10:00").alertmanager(firing("db-1"), firing("db-2"))
     one, other = world.only(), opened(world, "Another")
     alert = world.alert("db-1")
-    assert world.act(lambda acting: acting.regroup(other.id, [alert, alert], [])).members.alerts == 1
-    assert world.act(lambda acting: acting.regroup(one.id, [], [alert, alert])).members.alerts == 1
+    assert world.act(lambda acting: moves.regroup(acting, other.id, [alert, alert], [])).members.alerts == 1
+    assert world.act(lambda acting: moves.regroup(acting, one.id, [], [alert, alert])).members.alerts == 1
     assert [e.params["count"] for e in world.log(one.id) if e.kind == "alerts_left"] == [1]
-    assert world.act(lambda acting: acting.split(one.id, [world.alert("db-2")] * 2)).members.alerts == 1
+    assert world.act(lambda acting: moves.split(acting, one.id, [world.alert("db-2")] * 2)).members.alerts == 1
     with pytest.raises(NotFoundError, match="no such alert"):
-        world.act(lambda acting: acting.regroup(one.id, [], [alert]))
+        world.act(lambda acting: moves.regroup(acting, one.id, [], [alert]))
 
 
 Says = Callable[[Acting, str, Any], object]

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboards import notices
-from incidents import deliveries
+from incidents import deliveries, moves
 from incidents.adapters import Adapter, adapters
 from incidents.config import Config, ConfigError, config_of
 from incidents.deliveries import Arrival
@@ -207,7 +207,7 @@ def test_a_status_withdrawn_is_a_status_changed(store: Store) -> None:
 def test_merged_incidents_are_silent(store: Store) -> None:
     world = world_of(store).at("10:00").alertmanager(firing("db-1")).alertmanager(firing("db-2", site="iad"))
     first, second = (one.id for one in world.incidents())
-    world.act(lambda acting: acting.merge(second, first))
+    world.act(lambda acting: moves.merge(acting, second, first))
     world.act(lambda acting: acting.status(second, {"status": "resolved"}))
     assert whats(store, incident=second) == ["opened"]
 

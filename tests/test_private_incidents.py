@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import pytest
 import sqlalchemy as sa
 
-from incidents import privacy, private_acts, shares
+from incidents import moves, privacy, private_acts, shares
 from incidents.entries import ENTRY, INCIDENT, MEMBER
 from incidents.notices import outbox
 from incidents.notices.destinations import Destination
@@ -192,7 +192,7 @@ def test_whoever_makes_it_private_is_not_shut_out_and_who_may_not_see_it_cannot_
         assert str(told.value) == str(unknown.value).replace("nothing", hidden)
         for deed in (
             lambda: private_acts.change(mallory, hidden, {"private": False}),
-            lambda: mallory.merge(hidden, public),
+            lambda: moves.merge(mallory, hidden, public),
             lambda: mallory.note(hidden, {"text": "x"}),
         ):
             with pytest.raises(NotFoundError):
@@ -205,12 +205,12 @@ def test_whoever_makes_it_private_is_not_shut_out_and_who_may_not_see_it_cannot_
 def test_what_is_split_off_or_merged_stays_as_private(store: Store) -> None:
     world, public, hidden = two(store)
     with pytest.raises(ConflictError, match="same people"):
-        world.act(lambda acting: acting.merge(hidden, public))
+        world.act(lambda acting: moves.merge(acting, hidden, public))
     world.alertmanager(firing("db-3", site="iad"))
-    part = world.act(lambda acting: acting.split(hidden, [world.alert("db-3")]))
+    part = world.act(lambda acting: moves.split(acting, hidden, [world.alert("db-3")]))
     assert part.seen_by == ("group:sre", "user:alice")
     assert seen(store, STRANGER) == [public]
-    world.act(lambda acting: acting.merge(part.id, hidden))
+    world.act(lambda acting: moves.merge(acting, part.id, hidden))
     world.act(lambda acting: private_acts.change(acting, hidden, {"private": False}))
     with store.reading(STRANGER) as connection:
         assert privacy.viewers(connection, [part.id, hidden]) == {}

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import http.server
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
@@ -15,6 +14,7 @@ import pytest
 from incidents import instants
 from service import clock
 from tests.conftest import StartBarograph, StartServer
+from tests.listening import listening
 from tests.senders import CONFIG, KEY
 from tests.servers import Barograph, Server
 
@@ -70,7 +70,7 @@ def room() -> Iterator[tuple[dict[str, int], int]]:
     """A room that Prometheus scrapes: its gauges, to be set by the test, and its port."""
     gauges = {"room_temperature_celsius": 24, "pump_running": 1}
 
-    class Handler(http.server.BaseHTTPRequestHandler):
+    class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             body = "".join(f"{name} {value}\n" for name, value in gauges.items()).encode()
             self.send_response(200)
@@ -79,17 +79,8 @@ def room() -> Iterator[tuple[dict[str, int], int]]:
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 # the name is the library's
-            """Say nothing."""
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield gauges, server.server_port
-        finally:
-            server.shutdown()
-            thread.join(10)
+    with listening(Handler) as port:
+        yield gauges, port
 
 
 def starts_by_prometheus(prometheus: Server) -> dict[str, datetime]:

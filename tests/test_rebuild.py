@@ -14,7 +14,7 @@ from alembic.config import Config as AlembicConfig
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from incidents import instants
+from incidents import instants, moves
 from incidents.acts import Acting
 from incidents.adapters import adapters
 from incidents.config import spec_of
@@ -134,7 +134,7 @@ def speaks(world: World, key: int, said: int, place: int, word: str) -> None:
     world.send("any", body)
 
 
-def moves(world: World, key: int, start: int, group: int, word: str) -> None:
+def wanders(world: World, key: int, start: int, group: int, word: str) -> None:
     """A thing without a site changes its sender's group, or turns out to be no alert."""
     kind = "hazard" if group == 5 else "alert"
     body = {"key": f"m-{key % 2}", "title": "Mover", "kind": kind, "group": f"g-{group}", "severity": word}
@@ -171,7 +171,7 @@ SENT: dict[str, Callable[[World, int, int, int, str], None]] = {
     "ends": ends,
     "late": late,
     "speaks": speaks,
-    "moves": moves,
+    "moves": wanders,
     "hazard": hazard,
     "provider": provider,
 }
@@ -208,13 +208,13 @@ def act(world: World, what: str, numbers_: Sequence[int], word: str) -> None:
                 {"impact_started_at": None, "severity": "critical"},
             )[second],
         ),
-        "attach": lambda a: a.regroup(
-            incident.id, [chosen(alerts, second), chosen(alerts, third)][: 1 + second % 2], []
+        "attach": lambda a: moves.regroup(
+            a, incident.id, [chosen(alerts, second), chosen(alerts, third)][: 1 + second % 2], []
         ),
-        "detach": lambda a: a.regroup(incident.id, [], [chosen(members, second)]),
-        "merge": lambda a: a.merge(incident.id, chosen(incidents, second).id),
-        "unmerge": lambda a: a.unmerge(incident.id),
-        "split": lambda a: a.split(incident.id, [chosen(members, second)]),
+        "detach": lambda a: moves.regroup(a, incident.id, [], [chosen(members, second)]),
+        "merge": lambda a: moves.merge(a, incident.id, chosen(incidents, second).id),
+        "unmerge": lambda a: moves.unmerge(a, incident.id),
+        "split": lambda a: moves.split(a, incident.id, [chosen(members, second)]),
         "correct": lambda a: a.correct(
             incident.id, chosen(entries, second), {"text": "Better"} if third % 2 else {"happened_at": happened_at}
         ),
@@ -316,7 +316,7 @@ def test_every_migration_can_be_undone_and_done_again(store: Store) -> None:
 
 def test_an_alert_that_vanished_and_came_back_has_the_place_that_it_had(store: Store) -> None:
     world = World(store).at("10:00").alertmanager(firing("db-1"), firing("db-2"))
-    world.act(lambda acting: acting.regroup(world.only().id, [], [world.alert("db-2")]))
+    world.act(lambda acting: moves.regroup(acting, world.only().id, [], [world.alert("db-2")]))
     assert world.only().members.alerts == 1
 
     def silent(_delivery: Delivery) -> list[Statement]:

@@ -15,7 +15,7 @@ from dashboards import comparison as side_by_side
 from dashboards import maps, openings, rates, review
 from dashboards.plates import MEDIUM, NARROW, WIDE, Plate, log_scale
 from dashboards.words import count
-from incidents import instants, measurements, timeline
+from incidents import instants, measurements, moves, timeline
 from incidents.model import Area, Incident, Moment, Occurrence, Severity, Site
 from incidents.store import Store
 from incidents.views import cohort
@@ -103,7 +103,7 @@ def test_a_corrected_reading_counts_with_its_last_value(world: World) -> None:
 
 def test_merged_incidents_are_not_counted(world: World) -> None:
     first, second = (one.id for one in world.incidents())
-    world.act(lambda acting: acting.merge(second, into=first))
+    world.act(lambda acting: moves.merge(acting, second, into=first))
     assert [member.incident.id for member in read(world).members] == [first]
 
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from incidents import rules
+from incidents import moves, rules
 from incidents.fold import occurrence
 from incidents.incident_fold import members
 from incidents.model import Event, Match, Moment, Occurrence, Rule, Said, Severity
@@ -213,7 +213,7 @@ def test_a_resolution_of_the_past_does_not_claim_what_came_after_it(world: World
 
 def test_a_detached_alert_neither_comes_back_nor_opens_anew(world: World) -> None:
     world.at("10:00").alertmanager(firing("db-1"), firing("db-2"))
-    world.act(lambda acting: acting.regroup(world.only().id, [], [world.alert("db-2")]))
+    world.act(lambda acting: moves.regroup(acting, world.only().id, [], [world.alert("db-2")]))
     assert world.members() == ["db-1"]
     world.at("10:05").alertmanager(firing("db-2", since="10:00", says="still down"))
     world.at("10:10").alertmanager(resolved("db-2", since="10:00"))
@@ -224,15 +224,15 @@ def test_a_detached_alert_neither_comes_back_nor_opens_anew(world: World) -> Non
 def test_a_detached_alert_can_be_attached_again(world: World) -> None:
     world.at("10:00").alertmanager(firing("db-1"), firing("db-2"))
     alert, incident = world.alert("db-2"), world.only().id
-    world.act(lambda acting: acting.regroup(incident, [], [alert]))
-    world.act(lambda acting: acting.regroup(incident, [alert], []))
+    world.act(lambda acting: moves.regroup(acting, incident, [], [alert]))
+    world.act(lambda acting: moves.regroup(acting, incident, [alert], []))
     assert world.members() == ["db-1", "db-2"]
 
 
 def test_what_is_merged_goes_on_in_its_target(world: World) -> None:
     world.at("10:00").alertmanager(firing("db-1"), firing("web-1", site="iad"))
     ashburn, sacramento = world.incidents()
-    world.at("10:05").act(lambda acting: acting.merge(ashburn.id, sacramento.id))
+    world.at("10:05").act(lambda acting: moves.merge(acting, ashburn.id, sacramento.id))
     assert world.members(sacramento.id) == ["db-1", "web-1"]
     world.at("10:10").alertmanager(firing("web-2", "warning", site="iad"))
     assert world.members(sacramento.id) == ["db-1", "web-1", "web-2"]
@@ -242,7 +242,7 @@ def test_what_is_merged_goes_on_in_its_target(world: World) -> None:
 def test_what_was_split_off_stays_apart(world: World) -> None:
     world.at("10:00").alertmanager(firing("db-1"), firing("web-1"))
     whole = world.only().id
-    part = world.act(lambda acting: acting.split(whole, [world.alert("web-1")]))
+    part = world.act(lambda acting: moves.split(acting, whole, [world.alert("web-1")]))
     world.at("10:05").alertmanager(firing("web-1", since="10:00", says="still down"), firing("web-2", "warning"))
     assert world.members(part.id) == ["web-1"]
     assert world.members(whole) == ["db-1", "web-2"]

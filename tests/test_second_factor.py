@@ -26,7 +26,8 @@ from service.identity.throttle import Guesses, code_guards
 from tests.senders import CONFIG
 from tests.servers import Answer, Barograph
 from tests.test_access import csrf, form
-from tests.test_accounts import PASSWORD, cookie_of, here, signed_in
+from tests.test_accounts import PASSWORD
+from tests.test_signing_in import cookie_of, here, signed_in
 
 KEY = b"k" * 32
 SECRET = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"

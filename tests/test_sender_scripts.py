@@ -8,10 +8,9 @@ import re
 import shutil
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from urllib.parse import parse_qs
 
@@ -21,6 +20,7 @@ from incidents.adapters import adapters
 from incidents.formats import payload
 from incidents.model import Delivery, Event, Severity, UnrecognisedError
 from tests import samples
+from tests.listening import listening
 
 KEY = "an-ingest-key-of-32-or-more-characters"
 
@@ -46,16 +46,9 @@ def receiver() -> Iterator[Receiver]:
             self.send_response(heard.status)
             self.end_headers()
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        heard.address = f"http://127.0.0.1:{server.server_port}/in/x"
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
+    with listening(Handler) as port:
+        heard.address = f"http://127.0.0.1:{port}/in/x"
         yield heard
-        server.shutdown()
-        thread.join()
 
 
 def snippet(adapter: str, title: str, address: str = "{url}") -> str:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
@@ -16,6 +15,7 @@ from service.settings import SettingsError, read
 from service.tracing import Untraced, tracing_of
 from tests import hostile
 from tests.conftest import StartBarograph
+from tests.listening import listening
 from tests.senders import CONFIG, KEY, ago, alert, message
 from tests.servers import ADMIN_TOKEN, free_port
 
@@ -60,19 +60,9 @@ def collector() -> Iterator[Collector]:
             self.send_header("Content-Length", "0")
             self.end_headers()
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the name is the library's
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    told = Collector(f"http://127.0.0.1:{server.server_port}")
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
+    with listening(Handler) as port:
+        told = Collector(f"http://127.0.0.1:{port}")
         yield told
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(10)
 
 
 def test_requests_commits_folds_and_polls_are_traced_and_no_payload_is(barograph: StartBarograph) -> None:

@@ -14,7 +14,7 @@ from aiohttp import web
 from dashboards import documents, sentences
 from dashboards.figure import incident_figure
 from dashboards.tokens import Theme
-from incidents import acts, entries, instants, measurements, private_acts
+from incidents import acts, entries, instants, measurements, moves, private_acts
 from incidents.incident_fold import STATUSES
 from incidents.model import Incident, Occurrence, Severity
 from incidents.refusals import ConflictError, NotFoundError
@@ -192,16 +192,18 @@ async def merge_incident(request: web.Request) -> web.Response:
     name, fields = request.match_info["incident"], await fields_of(request)
     into = fields.get("into")
     if into is None:
-        incident = await act(request, lambda acting: acting.unmerge(name))
+        incident = await act(request, lambda acting: moves.unmerge(acting, name))
     else:
-        incident = await act(request, lambda acting: acting.merge(name, str(into), reason=_text_of(fields, "reason")))
+        incident = await act(
+            request, lambda acting: moves.merge(acting, name, str(into), reason=_text_of(fields, "reason"))
+        )
     return answer(incident_json(incident))
 
 
 async def split_incident(request: web.Request) -> web.Response:
     name, fields = request.match_info["incident"], await fields_of(request)
     alerts, title, reason = _names(fields, "alerts"), _text_of(fields, "title"), _text_of(fields, "reason")
-    incident = await act(request, lambda acting: acting.split(name, alerts, title=title, reason=reason))
+    incident = await act(request, lambda acting: moves.split(acting, name, alerts, title=title, reason=reason))
     return answer(incident_json(incident), status=201)
 
 
@@ -238,7 +240,7 @@ async def list_alerts(request: web.Request) -> web.Response:
 async def regroup_alerts(request: web.Request) -> web.Response:
     name, fields = request.match_info["incident"], await fields_of(request)
     add, remove, reason = _names(fields, "add"), _names(fields, "remove"), _text_of(fields, "reason")
-    incident = await act(request, lambda acting: acting.regroup(name, add, remove, reason=reason))
+    incident = await act(request, lambda acting: moves.regroup(acting, name, add, remove, reason=reason))
     return answer(incident_json(incident))
 
 

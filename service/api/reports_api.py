@@ -67,8 +67,7 @@ async def get_report(request: web.Request) -> web.StreamResponse:
         job = jobs_api.submit(request, f"Report of {wanted.period.title} as {form.upper()}", work)
         return await jobs_api.handed(request, job)
     report = await read(request, lambda connection: reports.read(connection, config, wanted, now))
-    name, content = await compute(request, lambda: reports.export(report, form))
-    return answer_file(request, name, KINDS[form], content)
+    return answer_file(request, *await compute(request, lambda: reports.export(report, form)))
 
 
 async def report_form(request: web.Request) -> web.Response:

@@ -60,7 +60,7 @@ def report(  # noqa: PLR0917  # click passes by name
             with store.reading() as connection:
                 found = reports.read(connection, config, wanted, clock.now())
             shown.tell("writing")
-            content = reports.export(found, form)[1]
+            content = reports.export(found, form)[-1]
     write_out(content, out)
 
 

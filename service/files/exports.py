@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+import sqlalchemy as sa
+
 from dashboards import chartfiles, documents, ics, interactive, sentences, svg
 from dashboards.figure import incident_figure
 from dashboards.palettes import INKS, Ink
 from dashboards.svg import Preset
-from incidents import configured
+from incidents.config import Config
 from incidents.privacy import Asker
 from incidents.refusals import NotFoundError
 from incidents.views import incident_view
@@ -76,14 +78,19 @@ class Wanted:
 
 def make(wanted: Wanted, desk: Desk) -> Made:
     """The work of a job: the export of an incident. Raises NotFoundError."""
-    desk.tell("reading the record")
-    with desk.store.reading(wanted.asker) as connection:
-        config = configured.load(connection)
-        view = incident_view.gather(connection, config, wanted.incident, wanted.asked, sentences.sentence)
+    return desk.make(
+        wanted.asker,
+        lambda connection, config: _gathered(connection, config, wanted),
+        lambda view: Made(*export(view, wanted.form, wanted.look, address=wanted.address)),
+        writing="drawing" if wanted.form in ("svg", "png", "pdf", "html") else "writing",
+    )
+
+
+def _gathered(connection: sa.Connection, config: Config, wanted: Wanted) -> IncidentView:
+    view = incident_view.gather(connection, config, wanted.incident, wanted.asked, sentences.sentence)
     if view is None:
         raise NotFoundError(f"there is no incident {wanted.incident[:80]}")
-    desk.tell("drawing" if wanted.form in ("svg", "png", "pdf", "html") else "writing")
-    return Made(*export(view, wanted.form, wanted.look, address=wanted.address))
+    return view
 
 
 def _content(view: IncidentView, form: str, look: Look, address: str) -> bytes:

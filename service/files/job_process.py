@@ -19,17 +19,22 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 import orjson
+import sqlalchemy as sa
 
 from dashboards.typeface import FontsError
+from incidents import configured
+from incidents.config import Config
+from incidents.privacy import Asker
 from incidents.refusals import ConflictError, NotFoundError
 from incidents.store import Store
 from service.log import set_up_log
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
 LENGTH = 4
 """Bytes of a frame's length."""
 NICE = 15
@@ -63,6 +68,21 @@ class Desk:
     def store(self) -> Store:
         """The record, to be read."""
         return Store(self._database, readers=1)
+
+    def make(
+        self,
+        asker: Asker,
+        read: Callable[[sa.Connection, Config], T],
+        write: Callable[[T], Made],
+        *,
+        writing: str = "writing",
+    ) -> Made:
+        """A file of what is read at once as this asker sees it, and written when the record is let go."""
+        self.tell("reading the record")
+        with self.store.reading(asker) as connection:
+            found = read(connection, configured.load(connection))
+        self.tell(writing)
+        return write(found)
 
 
 Work = Callable[[Desk], Made]

@@ -90,12 +90,11 @@ class Asking:
 
 def make(asking: Asking, desk: Desk) -> Made:
     """The work of a job: a report as a file."""
-    desk.tell("reading the record")
-    with desk.store.reading(asking.asker) as connection:
-        found = read(connection, configured.load(connection), asking.wanted, asking.now)
-    desk.tell("writing")
-    name, content = export(found, asking.form)
-    return Made(name, KINDS[asking.form], content)
+    return desk.make(
+        asking.asker,
+        lambda connection, config: read(connection, config, asking.wanted, asking.now),
+        lambda found: Made(*export(found, asking.form)),
+    )
 
 
 def credits_in(config: Config) -> tuple[str, ...]:
@@ -103,10 +102,10 @@ def credits_in(config: Config) -> tuple[str, ...]:
     return tuple(sorted({line for source in config.sources if (line := source_credit(config, source.name))}))
 
 
-def export(report: Report, form: str) -> tuple[str, bytes]:
-    """The file's name and its bytes."""
+def export(report: Report, form: str) -> tuple[str, str, bytes]:
+    """The file's name, its media type and its bytes."""
     document = period.compose(report)
-    return f"{_name(document)}.{form}", _content(document, form)
+    return f"{_name(document)}.{form}", KINDS[form], _content(document, form)
 
 
 def _name(document: Document) -> str:
@@ -173,7 +172,7 @@ def _write_one(store: Store, plan: Plan, wanted: Wanted, form: str, now: datetim
         with store.reading(STRANGER) as connection:
             config = configured.load(connection)
             report = read(connection, config, wanted, now)
-        name, content = export(report, form)
+        name, _, content = export(report, form)
         path = put(plan.folder, name, content)
     except Exception as error:  # noqa: BLE001  # a job boundary: the slot tells why, and the other slots are written
         if isinstance(error, OSError):

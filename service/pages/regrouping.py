@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from aiohttp import web
 
 from dashboards.regroup_page import regroup_page
+from incidents import moves
 from incidents.acts import Acting
 from incidents.entries import OCCURRENCE
 from incidents.refusals import NotFoundError
@@ -63,9 +64,9 @@ async def regroup(request: web.Request) -> web.StreamResponse:
         ids = _chosen(acting, name, form)
         reason = form.get("reason", "")
         if deed == "split":
-            return acting.split(name, ids, title=form.get("title", "").strip(), reason=reason).id
+            return moves.split(acting, name, ids, title=form.get("title", "").strip(), reason=reason).id
         if deed == "detach":
-            acting.regroup(name, [], ids, reason=reason)
+            moves.regroup(acting, name, [], ids, reason=reason)
         else:
             _attach(acting, name, ids, reason)
         return name
@@ -91,7 +92,7 @@ def _attach(acting: Acting, incident: str, ids: list[str], reason: str) -> None:
     kind_of = {row.id: row.kind for row in acting.connection.execute(kinds)}
     alerts = [one for one in ids if kind_of.get(one, "alert") == "alert"]
     if alerts:
-        acting.regroup(incident, alerts, [], reason=reason)
+        moves.regroup(acting, incident, alerts, [], reason=reason)
     note = {"note": reason.strip()} if reason.strip() else {}
     linked = {link.id for link in acting.seen(incident).links}
     for one in ids:
@@ -108,9 +109,9 @@ async def merge(request: web.Request) -> web.StreamResponse:
     name, form = request.match_info["incident"], await form_of(request)
     into = form.get("into", "")
     if form.get("act") == "unmerge":
-        await act(request, lambda acting: acting.unmerge(name))
+        await act(request, lambda acting: moves.unmerge(acting, name))
         return back(name)
     if not into:
         raise AskingError("into: nothing was chosen: mark the incident to merge into")
-    await act(request, lambda acting: acting.merge(name, into, reason=form.get("reason", "")))
+    await act(request, lambda acting: moves.merge(acting, name, into, reason=form.get("reason", "")))
     return back(into)

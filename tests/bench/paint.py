@@ -5,10 +5,9 @@ from __future__ import annotations
 import shutil
 import statistics
 import tempfile
-import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 from playwright.sync_api import Browser
@@ -20,6 +19,7 @@ from tests import machine, window
 from tests.bench import figures, filling
 from tests.bench.measured import Plan, Row, cpu_seconds
 from tests.bench.payloads import CONFIG
+from tests.listening import listening
 from tests.servers import ADMIN_TOKEN, Barograph
 from tests.test_weight import PHONE_KB, SCRIPTS_KB, weighed
 
@@ -133,15 +133,5 @@ def _bare() -> Iterator[str]:
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}/"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with listening(Handler) as port:
+        yield f"http://127.0.0.1:{port}/"
