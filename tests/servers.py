@@ -136,13 +136,13 @@ class Server:
             response = connection.getresponse()
             return Answer(response.status, response.headers, response.read())
 
-    def until(self, ask: Callable[[], T], seconds: float = 20.0) -> T:
+    def until(self, ask: Callable[[], T], seconds: float = 20.0, *, every: float = 0.05) -> T:
         """Ask again until the answer is true and give it; AssertionError with the last answer and the log else."""
         deadline = time.monotonic() + seconds
         while not (answer := ask()):
             if time.monotonic() > deadline:
                 raise AssertionError(f"still {answer!r} after {seconds:.0f} s:\n{self.log}")
-            time.sleep(0.05)
+            time.sleep(every)
         return answer
 
     def _answers(self) -> bool:

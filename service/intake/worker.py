@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 import time
@@ -119,14 +120,19 @@ class Worker:
         else:
             most, statements, turn = 256, MOST_STATEMENTS, TURN_SECONDS
         self.store.gate.give_way()
-        worked = self._ingest.work(
-            self.config(),
-            clock.now(),
-            most=most,
-            most_bytes=self._bytes,
-            most_statements=statements,
-            clock=self._begin,
-        )
+        # What a batch makes goes as it ends; looking for cycles in it meanwhile is a twelfth of the work.
+        gc.disable()
+        try:
+            worked = self._ingest.work(
+                self.config(),
+                clock.now(),
+                most=most,
+                most_bytes=self._bytes,
+                most_statements=statements,
+                clock=self._begin,
+            )
+        finally:
+            gc.enable()
         if worked is None:
             return False
         took = time.monotonic() - self._began
