@@ -38,9 +38,8 @@ def spread(timed: Sequence[Timed], window: tuple[datetime, datetime], zone: str,
         plate.rule(Rule(x, _HEIGHT - 34, x, _HEIGHT - 29, "line2"))
         plate.say(Text(x, _HEIGHT - 18, said, "ink2", anchor="middle"))
     heights = scale.places(one.seconds for _, one in timed)
-    placed = [
-        (frame.x(incident.opened_at), y, incident, one) for (incident, one), y in zip(timed, heights, strict=True)
-    ]
+    places = frame.places(incident.opened_at for incident, _ in timed)
+    placed = [(x, y, *one) for x, y, one in zip(places, heights, timed, strict=True)]
     for x, y, incident, one in sorted(thinned(placed), key=lambda p: p[2].severity.rank):
         _mark(plate, x, y, incident, _tip(incident, one, len(timed)), is_open=one.is_open)
     for x, y, incident, one in sorted(placed, key=lambda p: -p[3].seconds)[:_LABELLED]:
@@ -76,9 +75,12 @@ def _name(plate: Plate, placed: Sequence[Placed], mine: Placed) -> None:
     x, y, incident, one = mine
     said = fitted(clean(incident.title, 28), 170)
     said = f"{said}  {length(one.seconds)}{' so far' if one.is_open else ''}"
-    for text in (Text(x - 10, y, said, "ink", anchor="end"), Text(x + 10, y, said, "ink")):
-        left, top, right, bottom = text.box
-        over = any(left - 6 < px < right + 6 and top - 4 < py < bottom + 6 for px, py, *_ in placed if px != x)
+    sides = Text(x - 10, y, said, "ink", anchor="end"), Text(x + 10, y, said, "ink")
+    _, top, _, bottom = sides[0].box
+    level = [one[0] for one in placed if top - 4 < one[1] < bottom + 6 and one[0] != x]
+    for text in sides:
+        left, _, right, _ = text.box
+        over = any(left - 6 < px < right + 6 for px in level)
         if not over and left > 52 and plate.say(text):
             return
 
