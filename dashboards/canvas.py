@@ -29,7 +29,7 @@ def number(value: float) -> str:
     text = f"{value:.2f}"
     if text.endswith(".00"):
         return text[:-3] if text != "-0.00" else "0"
-    return text[:-1] if text.endswith("0") else text
+    return text.removesuffix("0")
 
 
 def xml(text: str) -> str:
