@@ -23,6 +23,8 @@ _HOUR, _DAY = 3600, 86400
 _STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, _HOUR, 7200, 10800, 21600, 43200)
 _DAY_STEPS = (1, 2, 7, 14)
 _MONTH_STEPS = (1, 3, 6, 12, 24, 60, 120, 300)
+_KEPT = 8192
+"""Instants whose words are kept: drawings of several widths and the next reader ask for the same ones."""
 _APART = 60
 """Pixels that two ticks keep from each other at least."""
 
@@ -59,12 +61,14 @@ def local(at: datetime, zone: ZoneInfo) -> datetime:
         return at.astimezone(UTC)
 
 
+@lru_cache(_KEPT)
 def clock(at: datetime, zone: ZoneInfo, *, seconds: bool = False) -> str:
     """`14:36`, or `14:36:08`."""
     wall = local(at, zone)
     return f"{wall.hour:02}:{wall.minute:02}" + (f":{wall.second:02}" if seconds else "")
 
 
+@lru_cache(_KEPT)
 def day(at: datetime, zone: ZoneInfo, *, year: bool = False, weekday: bool = False) -> str:
     """`19 Jul`, with its year or its weekday where asked."""
     wall = local(at, zone)
@@ -78,6 +82,7 @@ def day_in_full(at: datetime, zone: ZoneInfo) -> str:
     return f"{wall.day} {_MONTHS_IN_FULL[wall.month - 1]} {wall.year}"
 
 
+@lru_cache(_KEPT)
 def moment(at: datetime, zone: ZoneInfo, beside: datetime) -> str:
     """The clock alone on the day of `beside`, else with its day, and with the year where that differs."""
     here, there = local(at, zone), local(beside, zone)

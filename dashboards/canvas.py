@@ -26,8 +26,10 @@ BANDS = {"impact-band": "critical", "mitigated-band": "error"}
 
 def number(value: float) -> str:
     """A length with at most two decimals and no idle zeros."""
-    text = f"{value:.2f}".rstrip("0").rstrip(".")
-    return text if text != "-0" else "0"
+    text = f"{value:.2f}"
+    if text.endswith(".00"):
+        return text[:-3] if text != "-0.00" else "0"
+    return text.removesuffix("0")
 
 
 def xml(text: str) -> str:

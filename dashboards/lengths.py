@@ -7,16 +7,16 @@ from datetime import datetime
 
 from dashboards.axis import ticks, zone_of
 from dashboards.marks import SEVERITY_SHAPES, Frame, Glyph, Rule, Text
-from dashboards.plates import TOLD, Plate, fitted, log_scale
+from dashboards.plates import TOLD, LogScale, Plate, fitted, log_scale
 from dashboards.typeface import clean, width
 from dashboards.words import short_day
 from incidents.instants import length
 from incidents.model import Incident
-from incidents.views.durations import Length, Percentile, Step, kaplan_meier
+from incidents.views.durations import Length, Percentile, Step
 
 Timed = tuple[Incident, Length]
 Place = Callable[[float], float]
-"""Pixels from a length or a share."""
+"""Pixels from a share."""
 Placed = tuple[float, float, Incident, Length]
 Row = tuple[str, Sequence[Timed], Sequence[Percentile]]
 _HEIGHT = 230
@@ -37,7 +37,9 @@ def spread(timed: Sequence[Timed], window: tuple[datetime, datetime], zone: str,
         said = f"{tick.words} {tick.beneath}".strip()
         plate.rule(Rule(x, _HEIGHT - 34, x, _HEIGHT - 29, "line2"))
         plate.say(Text(x, _HEIGHT - 18, said, "ink2", anchor="middle"))
-    placed = [(frame.x(incident.opened_at), scale.at(one.seconds), incident, one) for incident, one in timed]
+    heights = scale.places(one.seconds for _, one in timed)
+    places = frame.places(incident.opened_at for incident, _ in timed)
+    placed = [(x, y, *one) for x, y, one in zip(places, heights, timed, strict=True)]
     for x, y, incident, one in sorted(thinned(placed), key=lambda p: p[2].severity.rank):
         _mark(plate, x, y, incident, _tip(incident, one, len(timed)), is_open=one.is_open)
     for x, y, incident, one in sorted(placed, key=lambda p: -p[3].seconds)[:_LABELLED]:
@@ -73,9 +75,12 @@ def _name(plate: Plate, placed: Sequence[Placed], mine: Placed) -> None:
     x, y, incident, one = mine
     said = fitted(clean(incident.title, 28), 170)
     said = f"{said}  {length(one.seconds)}{' so far' if one.is_open else ''}"
-    for text in (Text(x - 10, y, said, "ink", anchor="end"), Text(x + 10, y, said, "ink")):
-        left, top, right, bottom = text.box
-        over = any(left - 6 < px < right + 6 and top - 4 < py < bottom + 6 for px, py, *_ in placed if px != x)
+    sides = Text(x - 10, y, said, "ink", anchor="end"), Text(x + 10, y, said, "ink")
+    _, top, _, bottom = sides[0].box
+    level = [one[0] for one in placed if top - 4 < one[1] < bottom + 6 and one[0] != x]
+    for text in sides:
+        left, _, right, _ = text.box
+        over = any(left - 6 < px < right + 6 for px in level)
         if not over and left > 52 and plate.say(text):
             return
 
@@ -91,11 +96,11 @@ def steps_of(rows: Sequence[Row], wide: float) -> Plate:
         plate.rule(Rule(x, 4, x, bottom, "line"))
         plate.say(Text(x, bottom + 14, said, "ink2", anchor="middle"))
     for number, row in enumerate(rows):
-        _step(plate, scale.at, number * _ROW, row)
+        _step(plate, scale, number * _ROW, row)
     return plate
 
 
-def _step(plate: Plate, at: Place, top: float, row: Row) -> None:
+def _step(plate: Plate, scale: LogScale, top: float, row: Row) -> None:
     name, timed, found = row
     middle = top + 48
     if top:
@@ -106,14 +111,7 @@ def _step(plate: Plate, at: Place, top: float, row: Row) -> None:
     plate.text(Text(width(name, 12, 600) + 8, top + 12, said, "ink2"))
     if not timed:
         plate.text(Text(0, middle, "nothing recorded", "ink3"))
-    lanes: dict[int, float] = {}
-    placed: list[Placed] = []
-    for incident, one in sorted(timed, key=lambda t: t[1].seconds):
-        x = at(one.seconds)
-        lane = next((n for n in range(5) if x - lanes.get(n, -99) >= 8.5), 4)
-        lanes[lane] = x
-        placed.append((x, middle + (lane + 1) // 2 * 8.5 * (1 if lane % 2 else -1), incident, one))
-    for x, y, incident, one in thinned(placed):
+    for x, y, incident, one in thinned(_packed(timed, scale, middle)):
         told = _tip(incident, one, len(timed))
         if one.is_open:
             plate.glyph(Glyph(x, y, "ring", "ink2", told))
@@ -121,19 +119,35 @@ def _step(plate: Plate, at: Place, top: float, row: Row) -> None:
             plate.glyph(Glyph(x, y, "circle", str(incident.severity), told))
     half = next((p for p in found if p.share == 0.5), None)
     if half is not None:
-        x = at(half.seconds)
+        x = scale.at(half.seconds)
         plate.rule(Rule(x, top + 24, x, top + _ROW - 4, "accent", 1.5))
-        ends = (at(half.low) if half.low else x, at(half.high) if half.high else plate.wide - 16)
+        ends = (scale.at(half.low) if half.low else x, scale.at(half.high) if half.high else plate.wide - 16)
         plate.rule(Rule(ends[0], top + 26, ends[1], top + 26, "accent", 3))
         plate.say(
             Text(min(x + 6, plate.wide - 120), top + 12, f"half within {length(half.seconds)}", "ink", weight=600)
         )
 
 
-def survival(lengths: Sequence[Length], found: Sequence[Percentile], wide: float) -> Plate:
-    """The share that had ended by each length, its 95 % band, a rug of every length, and percentiles where told."""
+def _packed(timed: Sequence[Timed], scale: LogScale, middle: float) -> list[Placed]:
+    """Each in the first of five lanes in which it does not touch the one before, else in the last; by their lengths."""
+    ordered = sorted(timed, key=lambda t: t[1].seconds)
+    last, lanes = [-99.0] * 5, [middle + (n + 1) // 2 * 8.5 * (1 if n % 2 else -1) for n in range(5)]
+    placed: list[Placed] = []
+    for (incident, one), x in zip(ordered, scale.places(one.seconds for _, one in ordered), strict=True):
+        lane = 0
+        while lane < 4 and x - last[lane] < 8.5:
+            lane += 1
+        last[lane] = x
+        placed.append((x, lanes[lane], incident, one))
+    return placed
+
+
+def survival(lengths: Sequence[Length], steps: Sequence[Step], found: Sequence[Percentile], wide: float) -> Plate:
+    """The share that had ended by each length, its 95 % band, a rug of every length, and percentiles where told.
+
+    `steps` is the curve of these lengths.
+    """
     plate = Plate(wide, _HEIGHT)
-    steps = kaplan_meier(lengths)
     left, right, top, base = 44.0, wide - 14, 12.0, _HEIGHT - 50.0
     scale = log_scale([one.seconds for one in lengths], left, right)
 
@@ -145,11 +159,11 @@ def survival(lengths: Sequence[Length], found: Sequence[Percentile], wide: float
         plate.text(Text(left - 8, y(share), f"{share * 100:g}" + (" %" if share == 1 else ""), "ink2", anchor="end"))
     for x, said in scale.ticks(48):
         plate.say(Text(x, _HEIGHT - 14, said, "ink2", anchor="middle"))
-    _band(plate, [s for s in steps if s.ended < 1], scale.at, y)
-    _curve(plate, steps, scale.at, y, max((one.seconds for one in lengths), default=0))
+    _band(plate, [s for s in steps if s.ended < 1], scale, y)
+    _curve(plate, steps, scale, y, max((one.seconds for one in lengths), default=0))
     for one in (one for one in lengths if one.is_open):
         plate.glyph(Glyph(scale.at(one.seconds), base + 15, "dot", "ink2", f"open, {length(one.seconds)} so far"))
-    for x in sorted({round(scale.at(one.seconds), 1) for one in lengths if not one.is_open}):
+    for x in sorted({round(x, 1) for x in scale.places({one.seconds for one in lengths if not one.is_open})}):
         plate.rule(Rule(x, base + 9, x, base + 21, "ink3"))
     for percentile in found:
         x, height = scale.at(percentile.seconds), y(percentile.share)
@@ -160,24 +174,24 @@ def survival(lengths: Sequence[Length], found: Sequence[Percentile], wide: float
     return plate
 
 
-def _band(plate: Plate, steps: Sequence[Step], at: Place, y: Place) -> None:
+def _band(plate: Plate, steps: Sequence[Step], scale: LogScale, y: Place) -> None:
     if len(steps) < 2:
         return
     upper: list[tuple[float, float]] = []
     lower: list[tuple[float, float]] = []
-    for here, there in zip(steps, [*steps[1:], steps[-1]], strict=True):
-        for x in (at(here.seconds), at(there.seconds)):
-            upper.append((x, y(here.high)))
-            lower.append((x, y(here.low)))
+    places = scale.places(step.seconds for step in steps)
+    for step, here, there in zip(steps, places, [*places[1:], places[-1]], strict=True):
+        high, low = y(step.high), y(step.low)
+        upper += [(here, high), (there, high)]
+        lower += [(here, low), (there, low)]
     plate.polygon([*upper, *reversed(lower)], "accent", 0.13)
 
 
-def _curve(plate: Plate, steps: Sequence[Step], at: Place, y: Place, last: float) -> None:
-    points: list[tuple[float, float]] = [(at(0), y(0))]
-    for step in steps:
-        x = at(step.seconds)
+def _curve(plate: Plate, steps: Sequence[Step], scale: LogScale, y: Place, last: float) -> None:
+    points: list[tuple[float, float]] = [(scale.at(0), y(0))]
+    for step, x in zip(steps, scale.places(step.seconds for step in steps), strict=True):
         points += [(x, points[-1][1]), (x, y(step.ended))]
-    points.append((at(last), points[-1][1]))
+    points.append((scale.at(last), points[-1][1]))
     plate.path(points, "accent", 2)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import InitVar, dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
@@ -164,6 +164,11 @@ class Frame:
     def x(self, at: datetime) -> float:
         """Where an instant lies, also beyond the ends."""
         return self.left + (at - self.since).total_seconds() / self.seconds_a_pixel
+
+    def places(self, instants: Iterable[datetime]) -> list[float]:
+        """Where each of many instants lies."""
+        left, since, scale = self.left, self.since, self.seconds_a_pixel
+        return [left + (at - since).total_seconds() / scale for at in instants]
 
     def inside(self, at: datetime) -> float:
         """Where an instant lies, held within the part that is known."""

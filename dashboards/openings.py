@@ -214,4 +214,5 @@ def _apart(incidents: Sequence[Incident], frame: Frame) -> Iterable[Incident]:
     """Of many, one of each severity within two pixels: the others would be hidden by it."""
     if len(incidents) <= TOLD:
         return incidents
-    return {(round(frame.x(one.opened_at) / 2), one.severity): one for one in incidents}.values()
+    places = frame.places(one.opened_at for one in incidents)
+    return {(round(x / 2), one.severity): one for x, one in zip(places, incidents, strict=True)}.values()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar, overload
 
 from dashboards.canvas import Canvas, inline
 from dashboards.marks import Text
@@ -12,6 +13,9 @@ from dashboards.typeface import longest, width
 
 WIDE, MEDIUM, NARROW = 1360, 656, 326
 """What a card's whole width, half of it and a phone hold."""
+T = TypeVar("T")
+Cells = tuple[str | tuple[str, str], ...]
+"""One row of a card's table. Cells that hold an incident are pairs of its text and its address."""
 _ROUND = (1, 5, 15, 60, 300, 900, 3600, 4 * 3600, 86400, 7 * 86400, 30 * 86400, 365 * 86400)
 _ROUND_WORDS = ("1 s", "5 s", "15 s", "1 min", "5 min", "15 min", "1 h", "4 h", "1 d", "7 d", "30 d", "1 y")
 
@@ -54,12 +58,32 @@ class Plate(Canvas):
         return inline(self.parts, self.wide, self.high, title=title, description=description)
 
 
+class Rows(Sequence[Cells]):
+    """The rows of a table, each written when it is asked for: of thousands a page shows the first hundred."""
+
+    def __init__(self, of: Sequence[T], cells: Callable[[T], Cells]) -> None:
+        self._of: Sequence[T] = of
+        self._cells = cells
+
+    def __len__(self) -> int:
+        return len(self._of)
+
+    @overload
+    def __getitem__(self, place: int) -> Cells: ...
+    @overload
+    def __getitem__(self, place: slice) -> tuple[Cells, ...]: ...
+    def __getitem__(self, place: int | slice) -> Cells | tuple[Cells, ...]:
+        if isinstance(place, slice):
+            return tuple(self._cells(one) for one in self._of[place])
+        return self._cells(self._of[place])
+
+
 @dataclass(frozen=True, slots=True)
 class Card:
     """A question, what its answer rests on, the answer drawn for several widths, and the same as a table.
 
     `drawings` are pairs of a width's name (wide, medium, narrow) and SVG of our own. A card without any says
-    `empty`. Cells that hold an incident are pairs of its text and its address.
+    `empty`.
     """
 
     name: str
@@ -67,7 +91,7 @@ class Card:
     note: str
     drawings: tuple[tuple[str, str], ...] = ()
     columns: tuple[str, ...] = ()
-    rows: tuple[tuple[str | tuple[str, str], ...], ...] = ()
+    rows: Sequence[Cells] = ()
     empty: str = ""
     foot: str = ""
     notes: tuple[tuple[str, str], ...] = ()
@@ -88,9 +112,13 @@ class LogScale:
 
     def at(self, seconds: float) -> float:
         """Where a length lies; shorter than the least is at the least."""
-        span = math.log(self.most / self.least)
-        part = math.log(min(max(seconds, self.least), self.most) / self.least) / span
-        return self.low + part * (self.high - self.low)
+        return self.places((seconds,))[0]
+
+    def places(self, lengths: Iterable[float]) -> list[float]:
+        """Where each of many lengths lies."""
+        least, most, low = self.least, self.most, self.low
+        span, room = math.log(most / least), self.high - low
+        return [low + math.log(min(max(one, least), most) / least) / span * room for one in lengths]
 
     def ticks(self, apart: float = 38) -> list[tuple[float, str]]:
         """Round lengths and their words, so far apart that they cannot touch."""

@@ -51,10 +51,16 @@ def facts(view: IncidentView) -> dict[str, Any]:
 
 def drawings(view: IncidentView) -> dict[str, str]:
     """The incident's chart as SVG, with people by their role and with their names."""
+    return {"roles": drawing(view), "names": drawing(view, names=True)}
+
+
+def drawing(view: IncidentView, *, names: bool = False) -> str:
+    """One of the two."""
+    if names:
+        return incident_svg(view)
     by_role = by_roles(view.lines)
     people = [replace(line, actor=by_role.get(line.actor, line.actor)) for line in view.lines if line.lane == "people"]
-    unnamed = replace(view, marks=timeline.marks(people))
-    return {"roles": incident_svg(unnamed), "names": incident_svg(view)}
+    return incident_svg(replace(view, marks=timeline.marks(people)))
 
 
 def by_roles(lines: Iterable[Line]) -> dict[str, str]:

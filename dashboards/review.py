@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, timedelta
 from itertools import zip_longest
 from urllib.parse import urlencode
@@ -11,14 +12,14 @@ from dashboards import lengths, openings, rates
 from dashboards.axis import DEGREE, MINUS
 from dashboards.captions import Footer, shown
 from dashboards.paper import signed_in
-from dashboards.plates import MEDIUM, NARROW, WIDE, Card, Plate
+from dashboards.plates import MEDIUM, NARROW, WIDE, Card, Cells, Plate, Rows
 from dashboards.words import began, count, day, instant_at, lasted, local_day, moment, plain, zone_label
 from incidents import instants
 from incidents.instants import length
 from incidents.model import Incident, Measurement
 from incidents.views import cohort, durations
 from incidents.views.cohort import Cohort
-from incidents.views.durations import Length, Percentile
+from incidents.views.durations import Length, Percentile, Step
 from incidents.views.view import Viewer
 
 MEASURED = (
@@ -46,12 +47,32 @@ def review_page(seen: Cohort, viewer: Viewer) -> str:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Timed:
+    """One measurement of a cohort: each incident's length, the curve of their ends, and what is read off it."""
+
+    lengths: Sequence[tuple[Incident, Length]]
+    curve: Sequence[Step]
+    percentiles: Sequence[Percentile]
+
+    @classmethod
+    def of(cls, seen: Cohort, name: str) -> _Timed:
+        timed = cohort.lengths(seen.members, name, seen.now)
+        curve = durations.kaplan_meier([one for _, one in timed])
+        return cls(timed, curve, durations.percentiles_on(curve))
+
+    @property
+    def n_open(self) -> int:
+        return sum(one.is_open for _, one in self.lengths)
+
+
 def cards(seen: Cohort) -> tuple[Card, ...]:
     """All cards; one about which nothing is known says so."""
+    timed = {name: _Timed.of(seen, name) for name, _ in MEASURED}
     return (
-        _lasted(seen),
-        _steps(seen),
-        _resolved(seen),
+        _lasted(seen, timed["time_to_resolve"]),
+        _steps(timed),
+        _resolved(timed["time_to_resolve"]),
         _noticed(seen),
         _recurring(seen),
         _begun(seen),
@@ -84,15 +105,17 @@ def _said(one: Length) -> str:
     return f"{length(one.seconds)}{' so far' if one.is_open else ''}"
 
 
-def _lasted(seen: Cohort) -> Card:
-    timed = cohort.lengths(seen.incidents, "time_to_resolve", seen.now)
+def _lasted(seen: Cohort, found: _Timed) -> Card:
+    timed, n_open = found.lengths, found.n_open
     question = "How long did each incident last?"
-    n_open = sum(one.is_open for _, one in timed)
     note = "Impact began (else detected) to resolved, each incident one mark, log scale. Open ones point upwards."
     if not timed:
         return Card("lasted", question, note, empty="No incident of this window has a beginning yet.", is_whole=True)
     told = f"{len(timed)} incidents, {n_open} open; the longest {_said(max((o for _, o in timed), key=_seconds))}."
-    rows = [(*_row(i, seen), str(i.severity), lasted(i, seen.now)) for i, _ in reversed(timed)]
+
+    def row(one: tuple[Incident, Length]) -> Cells:
+        return *_row(one[0], seen), str(one[0].severity), lasted(one[0], seen.now)
+
     window = (seen.since, seen.until)
     return Card(
         "lasted",
@@ -100,7 +123,7 @@ def _lasted(seen: Cohort) -> Card:
         note,
         _draw(question, told, lambda wide: lengths.spread(timed, window, seen.zone, wide), whole=True),
         ("Began", "Incident", "Severity", "Lasted"),
-        tuple(rows),
+        Rows(timed[::-1], row),
         foot=_without(seen, len(timed), "time_to_resolve"),
         is_whole=True,
     )
@@ -111,24 +134,23 @@ def _seconds(one: Length) -> float:
 
 
 def _without(seen: Cohort, n: int, name: str) -> str:
-    left, ranged = len(seen.incidents) - n, cohort.ranged(seen.incidents, name)
+    left, ranged = len(seen.members) - n, cohort.ranged(seen.members, name)
     said = [f"{count(left, 'incident')} without these instants not shown."] if left else []
     said += [f"{ranged} known as a range only, counted at the middle."] if ranged else []
     return " ".join(said)
 
 
-def _steps(seen: Cohort) -> Card:
+def _steps(timed: Mapping[str, _Timed]) -> Card:
     question = "How long until each step?"
     note = "Each dot one incident, log scale, hollow while still to come. The blue line is the half, its bar 95 %."
     rows, table = [], []
     for name, title in MEASURED:
-        timed = cohort.lengths(seen.incidents, name, seen.now)
-        found = durations.percentiles([one for _, one in timed])
-        rows.append((title, timed, found))
-        table.append((title, str(len(timed)), str(sum(o.is_open for _, o in timed)), *_percentile_cells(found)))
-    if not any(timed for _, timed, _ in rows):
+        one = timed[name]
+        rows.append((title, one.lengths, one.percentiles))
+        table.append((title, str(len(one.lengths)), str(one.n_open), *_percentile_cells(one.percentiles)))
+    if not any(lengths_ for _, lengths_, _ in rows):
         return Card("steps", question, note, empty="No length between two milestones is recorded in this window.")
-    told = ". ".join(f"{title}: n = {len(timed)}" for title, timed, _ in rows) + "."
+    told = ". ".join(f"{title}: n = {len(lengths_)}" for title, lengths_, _ in rows) + "."
     return Card(
         "steps",
         question,
@@ -150,28 +172,25 @@ def _ranged(one: Percentile) -> str:
     return f"{length(one.seconds)} ({low} – {length(one.high) if one.high is not None else 'not reached'})"
 
 
-def _resolved(seen: Cohort) -> Card:
+def _resolved(timed: _Timed) -> Card:
     question = "What share was resolved within a given time?"
-    found = [one for _, one in cohort.lengths(seen.incidents, "time_to_resolve", seen.now)]
-    told = durations.percentiles(found)
-    n_open = sum(one.is_open for one in found)
+    found, told, n_open = [one for _, one in timed.lengths], timed.percentiles, timed.n_open
     note = f"n = {len(found) - n_open} resolved, {n_open} open."
     if told:
         note += " " + ", ".join(f"{one.share * 100:g} % within {_ranged(one)}" for one in told) + "."
-    if not any(not one.is_open for one in found):
+    if n_open == len(found):
         return Card("resolved", question, note, empty="Nothing of this window is resolved yet.")
-    steps = durations.kaplan_meier(found)
-    rows = tuple(
-        (length(s.seconds), f"{s.ended * 100:.0f} %", f"{s.low * 100:.0f} – {s.high * 100:.0f} %", str(s.at_risk))
-        for s in steps
-    )
+
+    def row(s: Step) -> Cells:
+        return length(s.seconds), f"{s.ended * 100:.0f} %", f"{s.low * 100:.0f} – {s.high * 100:.0f} %", str(s.at_risk)
+
     return Card(
         "resolved",
         question,
         note,
-        _draw(question, note, lambda wide: lengths.survival(found, told, wide)),
+        _draw(question, note, lambda wide: lengths.survival(found, timed.curve, told, wide)),
         ("Within", "Resolved", "95 % band", "Still counted"),
-        rows,
+        Rows(timed.curve, row),
         foot="Kaplan–Meier, open incidents censored; band 95 %, Greenwood on a log–log scale. "
         "Means are not shown: one long incident moves them at will.",
     )

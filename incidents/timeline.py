@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from incidents import fold, incident_fold, revisions, spoken_times
@@ -29,7 +30,7 @@ Sentence = Callable[[str, Mapping[str, Any]], str]
 """Writes an entry's sentence from its kind and params."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Known:
     """An occurrence as known at a moment, with the statements that it was folded from, in the order said."""
 
@@ -37,6 +38,11 @@ class Known:
     statements: tuple[Said, ...]
     traces: Mapping[int, Trace]
     """By event id."""
+
+    @cached_property
+    def lines(self) -> tuple[Line, ...]:
+        """As `occurrence_lines`, written once: an occurrence is kept for the next who looks at its incident."""
+        return tuple(occurrence_lines(self))
 
 
 def known(statements: Iterable[Said], traces: Mapping[int, Trace], as_of: datetime) -> list[Known]:
@@ -64,7 +70,7 @@ def _latest_start(seen: Occurrence) -> datetime:
 
 def lines(entries: Iterable[Entry], items: Iterable[Known], sentence: Sentence) -> list[Line]:
     """All lines, ascending by (happened_at, recorded_at, id)."""
-    drawn = [line for item in items for line in occurrence_lines(item)]
+    drawn = [line for item in items for line in item.lines]
     drawn += entry_lines(list(entries), sentence)
     return sorted(drawn, key=place)
 

@@ -93,9 +93,7 @@ def read(connection: sa.Connection, config: Config, incident: str, asked: Asked,
 
 
 def _drawing(view: IncidentView, wanted: Wanted) -> str:
-    if wanted.audience != "internal":
-        return ""
-    return recorded.drawings(view)["names" if wanted.names else "roles"]
+    return recorded.drawing(view, names=wanted.names) if wanted.audience == "internal" else ""
 
 
 def freeze(connection: sa.Connection, config: Config, incident: str, asked: Asked) -> dict[str, Any]:

@@ -65,7 +65,7 @@ def read(world: World, since: str = "00:00", until: str = "+3 00:00", site: str 
 def test_what_a_review_reads(world: World) -> None:
     seen = read(world)
     assert [member.alert for member in seen.members] == ["Down", "Down"]
-    timed = [one for _, one in cohort.lengths(seen.incidents, "time_to_resolve", seen.now)]
+    timed = [one for _, one in cohort.lengths(seen.members, "time_to_resolve", seen.now)]
     assert [(one.seconds, one.is_open) for one in timed] == [(7200, False), (0, True)]
     (gap,) = cohort.detection_gaps(seen.incidents)
     assert (gap.to_signal, gap.to_person) == (1200, 1800)

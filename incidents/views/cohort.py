@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from incidents import measurements
@@ -21,12 +22,26 @@ THRESHOLDS = (-10, 0, 10, 20, 25, 30, 35, 40)
 """Temperatures in °C above which incidents are counted."""
 
 
+class Told(NamedTuple):
+    """What an incident says of one measurement: its length, or since when one that is still to come grows."""
+
+    length: Length | None = None
+    since: datetime | None = None
+    is_ranged: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Member:
     """An incident of the cohort. `alert` is the name of its first alert; None where it has none."""
 
     incident: Incident
     alert: str | None = None
+    told: Mapping[str, Told] = field(init=False, repr=False, compare=False)
+    """By the measurement's name. Measured once, since a member is kept for the next review."""
+
+    def __post_init__(self) -> None:
+        told = {name: _told(self.incident, name, since) for name, since, _ in measurements.PAIRS}
+        object.__setattr__(self, "told", told)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,28 +127,35 @@ class Cohort:
         return tuple(member.incident for member in self.members)
 
 
-def lengths(incidents: Iterable[Incident], name: str, now: datetime) -> list[tuple[Incident, Length]]:
+def _told(incident: Incident, name: str, since: str) -> Told:
+    measured = measurements.measured(incident, name)
+    if measured.outcome == "recorded" and measured.seconds is not None:
+        most = measured.seconds if measured.seconds_max is None else measured.seconds_max
+        return Told(Length((measured.seconds + most) / 2), is_ranged=measured.seconds_max is not None)
+    if measured.outcome == "pending":
+        start = getattr(incident, since) or incident.detected_at
+        return Told(since=start.at if start else None)
+    return Told()
+
+
+def lengths(members: Iterable[Member], name: str, now: datetime) -> list[tuple[Incident, Length]]:
     """How long one measurement took in each incident; where it is still to come, how long that is so far.
 
     A length that is only known as a range counts with its middle. What does not apply or is invalid is left out.
     """
-    since = next(since for called, since, _ in measurements.PAIRS if called == name)
     found = []
-    for incident in incidents:
-        measured = measurements.measured(incident, name)
-        if measured.outcome == "recorded" and measured.seconds is not None:
-            most = measured.seconds if measured.seconds_max is None else measured.seconds_max
-            found.append((incident, Length((measured.seconds + most) / 2)))
-        elif measured.outcome == "pending":
-            start = getattr(incident, since) or incident.detected_at
-            if start is not None and start.at <= now:
-                found.append((incident, Length((now - start.at).total_seconds(), is_open=True)))
+    for member in members:
+        told = member.told[name]
+        if told.length is not None:
+            found.append((member.incident, told.length))
+        elif told.since is not None and told.since <= now:
+            found.append((member.incident, Length((now - told.since).total_seconds(), is_open=True)))
     return found
 
 
-def ranged(incidents: Iterable[Incident], name: str) -> int:
+def ranged(members: Iterable[Member], name: str) -> int:
     """How many of a measurement's lengths are known as ranges only."""
-    return sum(measurements.measured(incident, name).seconds_max is not None for incident in incidents)
+    return sum(member.told[name].is_ranged for member in members)
 
 
 def recurrences(members: Iterable[Member]) -> tuple[Recurrence, ...]:

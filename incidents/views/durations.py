@@ -15,6 +15,7 @@ LEAST = 20
 Z = 1.959964
 """Of the normal distribution, for intervals of 95 %."""
 COVERED = 0.95
+SHARES = (0.5, 0.75, 0.9)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,14 +105,18 @@ def _band(survival: float, variance: float) -> tuple[float, float]:
     return survival**wide, survival ** (1 / wide)
 
 
-def percentiles(lengths: Sequence[Length], shares: Sequence[float] = (0.5, 0.75, 0.9)) -> tuple[Percentile, ...]:
-    """The lengths by which these shares had ended, as far as the record reaches; none under `LEAST` ended ones.
+def percentiles(lengths: Sequence[Length], shares: Sequence[float] = SHARES) -> tuple[Percentile, ...]:
+    """The lengths by which these shares had ended, as far as the record reaches; none under `LEAST` ended ones."""
+    return percentiles_on(kaplan_meier(lengths), shares)
 
-    Read off the Kaplan-Meier curve; the interval is where its band crosses the share (Brookmeyer and Crowley 1982).
+
+def percentiles_on(steps: Sequence[Step], shares: Sequence[float] = SHARES) -> tuple[Percentile, ...]:
+    """The same, read off the Kaplan-Meier curve.
+
+    The interval is where the curve's band crosses the share (Brookmeyer and Crowley 1982).
     """
-    if sum(not one.is_open for one in lengths) < LEAST:
+    if sum(step.n_ended for step in steps) < LEAST:
         return ()
-    steps = kaplan_meier(lengths)
     found = []
     for share in shares:
         at = next((step.seconds for step in steps if step.ended >= share - 1e-12), None)

@@ -30,11 +30,14 @@ def found_by(connection: sa.Connection, words: str) -> set[str]:
 def says(connection: sa.Connection, text: Any, words: str) -> sa.ColumnElement[bool]:  # noqa: ANN401  # a text column
     """That a text holds the words, in any case of their Latin letters.
 
-    SQLite's LIKE knows no other; to ask it for lower case besides would copy each text that is looked through.
+    SQLite's LIKE knows no other; to ask it for lower case besides would copy each text that is looked through. The
+    pattern is one value: put together in the statement it would be put together for each row.
     """
+    looked_through = sa.type_coerce(text, sa.Text)
+    pattern = "".join(f"/{letter}" if letter in "%_/" else letter for letter in words)
     if connection.dialect.name == "sqlite":
-        return sa.cast(text, sa.Text).contains(words, autoescape=True)
-    return sa.cast(text, sa.Text).icontains(words, autoescape=True)
+        return looked_through.like(f"%{pattern}%", escape="/")
+    return sa.func.lower(looked_through).like(sa.func.lower(f"%{pattern}%"), escape="/")
 
 
 def _inside(words: str) -> str:
@@ -60,7 +63,9 @@ def _told(params: Mapping[str, Any]) -> Iterator[str]:
 
 def _by_names(connection: sa.Connection, words: str) -> set[str]:
     names, sites = (says(connection, column, _inside(words)) for column in (INCIDENT.c.names, INCIDENT.c.sites))
-    query = sa.select(INCIDENT.c.id).where(names | sites).order_by(INCIDENT.c.opened_at.desc())
+    # SQLite would read the incidents one by one in the order of their index, to be spared to sort what is found.
+    order = sa.type_coerce(INCIDENT.c.opened_at, sa.BigInteger) + 0
+    query = sa.select(INCIDENT.c.id).where(names | sites).order_by(order.desc())
     return set(connection.execute(query.limit(MOST)).scalars())
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -11,23 +11,18 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from incidents import counting, entries, fold, incident_fold, measurements, remains, timeline
-from incidents.bulk import chunks
+from incidents import counting, entries, incident_fold, measurements, remains, timeline
 from incidents.cascade import Cascade, Found
 from incidents.cascade import cascade as cascade_of
 from incidents.config import Config
 from incidents.configured import CONFIGURED
-from incidents.deliveries import DELIVERY
 from incidents.entries import ENTRY, INCIDENT, MEMBER, OCCURRENCE
 from incidents.feeds.coverage import coverage
 from incidents.feeds.silence import gaps_at, silence_of, source_gaps
 from incidents.geography.places import SiteMatcher
 from incidents.lanes import lane_of, reading_lane
 from incidents.model import Entry, Incident, Members, Occurrence, Severity, Site
-from incidents.receipts import receipt_of
-from incidents.records import members_of, said_of
-from incidents.retelling import telling
-from incidents.statements import EVENT, holds
+from incidents.records import members_of
 from incidents.sums import DROPPED, LINKED_DROPPED, Sums, added
 from incidents.timeline import Known, Sentence
 from incidents.views import cascades, crowd_window
@@ -35,8 +30,9 @@ from incidents.views.crowd_lines import runs, runs_now
 from incidents.views.crowd_window import Crowd
 from incidents.views.crowds import MARKS, density, with_kept
 from incidents.views.kept import Kept
+from incidents.views.known import read_known
 from incidents.views.series import credits_of, grid_series, series
-from incidents.views.view import Bar, Coverage, Density, Dropped, Gap, IncidentView, Line, Series, Trace
+from incidents.views.view import Bar, Coverage, Density, Dropped, Gap, IncidentView, Line, Series
 
 MANY = 1000
 """Above that a figure is drawn from the caches, and holds what its window shows alone."""
@@ -263,52 +259,10 @@ class _Gathering:
         return found
 
     def _known(self, names: Sequence[str]) -> list[Known]:
-        said: dict[str, list[Any]] = defaultdict(list)
-        subjects = list(dict.fromkeys(fold.subject_of(name) for name in names))
-        for part in chunks(subjects):
-            query = sa.select(EVENT).where(
-                EVENT.c.subject.in_(part), EVENT.c.recorded_at <= self.as_of, holds(self.asked.as_of)
-            )
-            for row in self.connection.execute(query):
-                said[row.subject].append(row)
-        told = {subject: telling(said[subject]) for subject in subjects}
-        traces = self._traces(row for rows in told.values() for row in rows)
-        known = {
-            item.occurrence.id: item
-            for subject in subjects
-            for item in timeline.known(map(said_of, told[subject]), traces, self.as_of)
-        }
-        if missing := set(names) - set(known):
-            known |= {
-                name: Known(seen, (), {})
-                for name, seen in remains.outlines(self.connection, missing).items()
-                if seen.recorded_at and seen.recorded_at <= self.as_of
-            }
-        return [known[name] for name in names if name in known]
-
-    def _traces(self, rows: Iterable[Any]) -> dict[int, Trace]:
-        """Where each of these rows of EventRow's columns came from, by event."""
-        by_event = {row.id: row for row in rows}
-        bodies = {
-            row.id: row
-            for part in chunks(sorted({row.delivery_id for row in by_event.values()}))
-            for row in self.connection.execute(
-                sa.select(DELIVERY.c.id, DELIVERY.c.sha256, DELIVERY.c.size).where(DELIVERY.c.id.in_(part))
-            )
-        }
-        return {
-            name: Trace(
-                event=name,
-                delivery=receipt_of(row.delivery_id),
-                adapter=row.adapter,
-                sha256=body.sha256 if (body := bodies.get(row.delivery_id)) else None,
-                size=body.size if body else None,
-            )
-            for name, row in by_event.items()
-        }
+        return read_known(self.connection, names, self.as_of, as_of=self.asked.as_of)
 
     def _lines(self, own: list[Line], alerts: Iterable[Known], context: Iterable[Known]) -> list[Line]:
-        found = own + [line for item in (*context, *alerts) for line in timeline.occurrence_lines(item)]
+        found = own + [line for item in (*context, *alerts) for line in item.lines]
         shown = (line for line in found if line.happened_at <= self.as_of or not self.asked.as_of)
         return sorted(shown, key=timeline.place)
 

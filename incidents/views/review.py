@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 
 from incidents import provider_lag
+from incidents.bulk import chunks
 from incidents.config import Config
 from incidents.deliveries import DELIVERY
 from incidents.entries import INCIDENT, OCCURRENCE
@@ -27,6 +28,7 @@ from incidents.tombstones import TOMBSTONE
 from incidents.views import cohort
 from incidents.views.cohort import Cohort, Member, SiteHours, Thinned
 from incidents.views.folded import read_folded
+from incidents.views.kept import Kept
 from incidents.views.lists import titles_of
 from incidents.views.series import NEAR_KM
 
@@ -36,6 +38,8 @@ WARNINGS = 2000
 """Most warnings that a review looks at, the latest first."""
 LONGEST = timedelta(days=3 * 366)
 """The longest window of which readings and warnings are read."""
+_MEMBERS: Kept[Member] = Kept(3000)
+"""By id and mark, as incidents are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +57,12 @@ def read_review(connection: sa.Connection, config: Config, asked: ReviewAsked) -
     """The review of a window. Incidents that were merged into others are not counted."""
     sites = (asked.site,) if asked.site else config.sites
     wanted = _opened(asked)
-    names = sa.select(INCIDENT.c.id, INCIDENT.c.names).where(*wanted)
-    rows = list(connection.execute(names.order_by(INCIDENT.c.opened_at.desc(), INCIDENT.c.id.desc()).limit(MOST)))
+    marks = sa.select(INCIDENT.c.id, INCIDENT.c.mark).where(*wanted)
+    rows = connection.execute(marks.order_by(INCIDENT.c.opened_at.desc(), INCIDENT.c.id.desc()).limit(MOST)).all()
     total = len(rows)
     if total == MOST:
         total = count_opened(connection, asked)
-    read = read_folded(connection, [row.id for row in rows])
-    members = tuple(Member(read[row.id], redact(row.names[0]) if row.names else None) for row in reversed(rows))
+    members = tuple(reversed(_read_members(connection, rows)))
     incidents = [member.incident for member in members]
     since = max(asked.since, asked.until - LONGEST)
     thinned = _thinned(connection, since, asked.until)
@@ -74,7 +77,7 @@ def read_review(connection: sa.Connection, config: Config, asked: ReviewAsked) -
         sites=config.sites,
         members=members,
         left_out=total - len(rows),
-        record_began_at=_record_began(connection, read),
+        record_began_at=_record_began(connection, incidents),
         first_opened_at=connection.execute(
             sa.select(sa.func.min(INCIDENT.c.opened_at)).where(INCIDENT.c.merged_into.is_(None))
         ).scalar(),
@@ -90,6 +93,32 @@ def _opened(asked: ReviewAsked) -> list[sa.ColumnElement[bool]]:
     if asked.site:
         wanted.append(sa.cast(INCIDENT.c.sites, sa.Text).contains(f'"{asked.site.name}"', autoescape=True))
     return wanted
+
+
+def _read_members(connection: sa.Connection, rows: Sequence[Any]) -> list[Member]:
+    """The incidents of rows of ids and marks as members, in their order; those of an equal mark are kept ones.
+
+    What is kept is no one asker's: the rows are those that this one may see.
+    """
+    kept = [_MEMBERS.find((row.id, row.mark)) if row.mark else None for row in rows]
+    missing = [row.id for row, member in zip(rows, kept, strict=True) if member is None]
+    read = read_folded(connection, missing)
+    columns = sa.select(INCIDENT.c.id, INCIDENT.c.names)
+    names = {
+        row.id: row.names
+        for part in chunks(missing)
+        for row in connection.execute(columns.where(INCIDENT.c.id.in_(part)))
+    }
+    found = []
+    for row, known in zip(rows, kept, strict=True):
+        member = known
+        if member is None:
+            heard = names[row.id]
+            member = Member(read[row.id], redact(heard[0]) if heard else None)
+            if row.mark:
+                _MEMBERS.keep((row.id, row.mark), member)
+        found.append(member)
+    return found
 
 
 def count_opened(connection: sa.Connection, asked: ReviewAsked) -> int:
@@ -116,10 +145,10 @@ def _thinned(connection: sa.Connection, since: datetime, until: datetime) -> Thi
     return Thinned(since, min(whole_since, until), int(readings))
 
 
-def _record_began(connection: sa.Connection, read: dict[str, Incident]) -> datetime | None:
+def _record_began(connection: sa.Connection, incidents: Sequence[Incident]) -> datetime | None:
     """When the first bytes arrived, or the first incident opened where that is earlier."""
     first = sa.select(DELIVERY.c.received_at).order_by(DELIVERY.c.id).limit(1)
-    instants = [connection.execute(first).scalar(), *(incident.opened_at for incident in read.values())]
+    instants = [connection.execute(first).scalar(), *(incident.opened_at for incident in incidents)]
     return min((at for at in instants if at is not None), default=None)
 
 

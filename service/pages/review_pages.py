@@ -126,18 +126,19 @@ def review_json(seen: Cohort) -> dict[str, Any]:
 
 
 def _durations(seen: Cohort, name: str) -> dict[str, Any]:
-    timed = cohort.lengths(seen.incidents, name, seen.now)
+    timed = cohort.lengths(seen.members, name, seen.now)
     found = [one for _, one in timed]
+    steps = durations.kaplan_meier(found)
     return {
         "n": len(found),
         "open": sum(one.is_open for one in found),
         "incidents": [{"incident": i.id, **_length(one)} for i, one in timed],
         "percentiles": [
-            {"share": p.share, "seconds": p.seconds, "low": p.low, "high": p.high} for p in durations.percentiles(found)
+            {"share": p.share, "seconds": p.seconds, "low": p.low, "high": p.high}
+            for p in durations.percentiles_on(steps)
         ],
         "kaplan_meier": [
-            {"seconds": s.seconds, "ended": s.ended, "low": s.low, "high": s.high, "at_risk": s.at_risk}
-            for s in durations.kaplan_meier(found)
+            {"seconds": s.seconds, "ended": s.ended, "low": s.low, "high": s.high, "at_risk": s.at_risk} for s in steps
         ],
     }
 
