@@ -20,8 +20,8 @@ from playwright.sync_api import Browser, Route
 from dashboards import documents, incident_page, pages, paper, senders, words
 from incidents.model import Moment
 from incidents.views.source_view import SenderState, Spooled
+from tests import london_pages, window
 from tests import london_views as london
-from tests import window
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
@@ -37,17 +37,17 @@ HOST = "http://127.0.0.1"
 
 
 def now(role: str = "admin") -> str:
-    return pages.now_page(london.NOW_VIEW, london.viewer(role), strips=PHONE_SVG)
+    return pages.now_page(london_pages.NOW_VIEW, london.viewer(role), strips=PHONE_SVG)
 
 
 def empty_now(role: str = "admin") -> str:
-    return pages.now_page(london.EMPTY_NOW, london.viewer(role), strips="")
+    return pages.now_page(london_pages.EMPTY_NOW, london.viewer(role), strips="")
 
 
 def incidents(role: str = "admin") -> str:
-    rows = [london.FRANKFURT_ROW, london.LONDON_ROW, london.RESOLVED_ROW]
+    rows = [london_pages.FRANKFURT_ROW, london_pages.LONDON_ROW, london_pages.RESOLVED_ROW]
     filters = {"q": london.HOSTILE, "status": "open"}
-    return pages.incidents_page(rows, london.viewer(role), filters=filters, next_cursor="a b&c", now=london.NOW)
+    return pages.incidents_page(rows, london.viewer(role), filters=filters, next_cursor="a b&c", now=london_pages.NOW)
 
 
 def incident(role: str = "admin", view: pages.IncidentView = london.INCIDENT_VIEW, theme: str = "auto") -> str:
@@ -58,30 +58,30 @@ def incident(role: str = "admin", view: pages.IncidentView = london.INCIDENT_VIE
 
 def sources(role: str = "admin") -> str:
     return pages.sources_page(
-        london.SOURCES,
-        london.QUARANTINE,
-        london.ADAPTERS,
+        london_pages.SOURCES,
+        london_pages.QUARANTINE,
+        london_pages.ADAPTERS,
         london.viewer(role),
         public_url="https://barograph.example",
-        now=london.NOW,
+        now=london_pages.NOW,
     )
 
 
 def source(role: str = "admin") -> str:
-    waiting = london.source("alertmanager-eu", None, deliveries=0, refused=2)
+    waiting = london_pages.source("alertmanager-eu", None, deliveries=0, refused=2)
     return senders.source_page(
         waiting,
-        london.SETUP,
+        london_pages.SETUP,
         SenderState(),
         london.viewer(role),
         "https://barograph.example",
-        now=london.NOW,
+        now=london_pages.NOW,
         title="Alertmanager",
     )
 
 
 def sites(role: str = "admin") -> str:
-    return pages.sites_page([london.LONDON, london.SACRAMENTO], london.viewer(role), now=london.NOW)
+    return pages.sites_page([london.LONDON, london.SACRAMENTO], london.viewer(role), now=london_pages.NOW)
 
 
 def settings(role: str = "admin") -> str:
@@ -320,19 +320,19 @@ def test_a_score_never_stands_without_its_reasons() -> None:
 
 
 def test_calm_is_claimed_only_when_every_source_answered() -> None:
-    quiet = replace(london.NOW_VIEW, open=(), providers=(), hazards=(), sources=london.SOURCES[:3])
+    quiet = replace(london_pages.NOW_VIEW, open=(), providers=(), hazards=(), sources=london_pages.SOURCES[:3])
     calm = "Nothing reported; 1 source that should speak answered."
     assert calm in pages.now_page(quiet, london.viewer(), strips="")
-    webhooks = pages.now_page(replace(quiet, sources=london.SOURCES[:2]), london.viewer(), strips="")
+    webhooks = pages.now_page(replace(quiet, sources=london_pages.SOURCES[:2]), london.viewer(), strips="")
     assert "2 sources speak only when something happens, so silence proves nothing." in webhooks
     assert "that should speak answered" not in webhooks
-    partial = replace(quiet, sources=london.SOURCES)
+    partial = replace(quiet, sources=london_pages.SOURCES)
     told = pages.now_page(partial, london.viewer(), strips="")
     assert "This is not calm: 1 source of 6 did not answer" in told
     assert "that should speak did" not in told
     outside = pages.now_page(replace(quiet, hazards=(london.WARNING,)), london.viewer(), strips="")
     assert "Outside: 1 warning in force, 0 provider incidents." in outside
-    never = replace(quiet, sources=(london.source("nws", None, kind="feed"), london.source("am", None)))
+    never = replace(quiet, sources=(london_pages.source("nws", None, kind="feed"), london_pages.source("am", None)))
     assert "1 source of 2 did not answer" in pages.now_page(never, london.viewer(), strips="")
     assert "No source is connected yet" in empty_now()
 
@@ -342,7 +342,7 @@ def test_a_source_that_is_silent_says_since_when() -> None:
 
 
 def test_what_is_long_ago_has_its_date() -> None:
-    old = replace(london.NOW_VIEW, sources=(london.source("met", 60 * 24 * 400, kind="feed"),))
+    old = replace(london_pages.NOW_VIEW, sources=(london_pages.source("met", 60 * 24 * 400, kind="feed"),))
     assert "14 Jun 2021 17:40" in pages.now_page(old, london.viewer(), strips="")
 
 
@@ -360,7 +360,12 @@ def test_a_snippet_has_the_address_and_the_key_only_when_it_was_just_made() -> N
     assert "https://barograph.example/in/alertmanager-eu" in source()
     assert "KEY" in source()
     shown = senders.source_page(
-        london.SOURCES[0], london.SETUP, SenderState(), london.viewer(), "https://barograph.example/", key="bk_once"
+        london_pages.SOURCES[0],
+        london_pages.SETUP,
+        SenderState(),
+        london.viewer(),
+        "https://barograph.example/",
+        key="bk_once",
     )
     assert "bk_once" in shown
     assert "{key}" not in shown
@@ -373,10 +378,15 @@ def test_signing_in_leads_nowhere_else(away: str) -> None:
 
 
 def test_backticks_of_a_setup_are_code() -> None:
-    part = {**london.SETUP["snippets"][0], "note": "Set `a: <b>` and reload."}  # type: ignore[index]  # plain rows
+    part = {**london_pages.SETUP["snippets"][0], "note": "Set `a: <b>` and reload."}  # type: ignore[index]  # plain rows
     setup = {"snippets": [part], "facts": [("On 4xx", "says `400` once")]}
     text = senders.source_page(
-        london.SOURCES[0], setup, SenderState(), london.viewer(), "https://barograph.example", now=london.NOW
+        london_pages.SOURCES[0],
+        setup,
+        SenderState(),
+        london.viewer(),
+        "https://barograph.example",
+        now=london_pages.NOW,
     )
     assert "Set <code>a: &lt;b&gt;</code> and reload." in text
     assert "says <code>400</code> once" in text
@@ -386,12 +396,12 @@ def test_backticks_of_a_setup_are_code() -> None:
 def test_an_incidents_length_is_counted_alike_on_every_page() -> None:
     known = replace(
         london.INCIDENT, status="open", mitigated_at=None, resolved_at=None, impact_started_at=None,
-        opened_at=london.NOW - timedelta(hours=9), detected_at=Moment(london.NOW - timedelta(hours=2)),
+        opened_at=london_pages.NOW - timedelta(hours=9), detected_at=Moment(london_pages.NOW - timedelta(hours=2)),
     )  # fmt: skip
-    row = replace(london.LONDON_ROW, incident=known)
-    listed = pages.incidents_page([row], london.viewer(), filters={}, next_cursor=None, now=london.NOW)
+    row = replace(london_pages.LONDON_ROW, incident=known)
+    listed = pages.incidents_page([row], london.viewer(), filters={}, next_cursor=None, now=london_pages.NOW)
     assert "2 h so far" in listed
-    view = replace(london.NOW_VIEW, open=(row,), recent=(), now=london.NOW)
+    view = replace(london_pages.NOW_VIEW, open=(row,), recent=(), now=london_pages.NOW)
     assert "open 2 h " in pages.now_page(view, london.viewer(), strips="")
 
 
@@ -413,8 +423,8 @@ def test_a_phone_has_every_export() -> None:
 
 
 def test_a_site_of_which_nothing_was_heard_is_not_called_calm() -> None:
-    strip = replace(london.NOW_VIEW.strips[0], bars=(), density=None, latest=None, gaps=())
-    text = pages.now_page(replace(london.NOW_VIEW, strips=(strip,)), london.viewer(), strips="")
+    strip = replace(london_pages.NOW_VIEW.strips[0], bars=(), density=None, latest=None, gaps=())
+    text = pages.now_page(replace(london_pages.NOW_VIEW, strips=(strip,)), london.viewer(), strips="")
     assert "nothing heard of this site" in text
 
 
@@ -592,21 +602,23 @@ def test_news_is_counted_and_moves_nothing(opened: tuple[window.Window, Site, in
 def test_what_waits_in_the_spool_is_told_on_the_sources_page() -> None:
     page = partial(
         pages.sources_page,
-        london.SOURCES,
-        london.QUARANTINE,
-        london.ADAPTERS,
+        london_pages.SOURCES,
+        london_pages.QUARANTINE,
+        london_pages.ADAPTERS,
         london.viewer("viewer"),
         public_url="https://barograph.example",
-        now=london.NOW,
+        now=london_pages.NOW,
     )
     assert 'id="spooled"' not in page()
-    told = page(spooled=Spooled(1, 900, london.NOW, 2))
+    told = page(spooled=Spooled(1, 900, london_pages.NOW, 2))
     assert "1 delivery acknowledged while the database was away waits" in told
     assert "2 deliveries that the database does not take are set aside" in told
 
 
 def test_the_demo_says_which_open_incidents_are_not_its_own() -> None:
-    demo = replace(london.NOW_VIEW, demo=True, stories=frozenset(row.incident.id for row in london.NOW_VIEW.open))
+    demo = replace(
+        london_pages.NOW_VIEW, demo=True, stories=frozenset(row.incident.id for row in london_pages.NOW_VIEW.open)
+    )
     told = pages.now_page(demo, london.viewer(), strips="")
     assert "stories replayed, not your systems" in told
     assert "a story of the demo" in told

@@ -24,6 +24,7 @@ from incidents.adapters import adapters, listing
 from incidents.model import Delivery, Event
 from incidents.samples import sample_of
 from incidents.views.source_view import FeedHealth, SenderState, Trial
+from tests import london_pages
 from tests import london_views as london
 from tests.samples import RECEIVED
 from tests.senders import CONFIG, HOOK_KEY, KEY, ago, alert, message, served
@@ -44,7 +45,7 @@ def test_the_snippets_of_every_sender_carry_its_address_and_its_key(name: str) -
             r"<[^>]+>",
             "",
             senders.source_page(
-                london.source("mine", None, adapter=name),
+                london_pages.source("mine", None, adapter=name),
                 adapter.setup,
                 SenderState(),
                 london.viewer(),
@@ -93,7 +94,7 @@ def test_no_sample_is_left_behind() -> None:
 def test_the_ways_to_connect_are_tabs_and_the_steps_stand_below_each_other() -> None:
     def page(name: str) -> str:
         adapter = adapters()[name]
-        health = london.source("mine", None, adapter=name)
+        health = london_pages.source("mine", None, adapter=name)
         return senders.source_page(
             health, adapter.setup, SenderState(), london.viewer(), "http://x", title=adapter.title
         )
@@ -107,8 +108,8 @@ def test_the_ways_to_connect_are_tabs_and_the_steps_stand_below_each_other() -> 
 
 
 def test_what_needs_a_look_is_said_and_the_rest_is_in_order() -> None:
-    now = london.NOW
-    well = london.source("well")
+    now = london_pages.NOW
+    well = london_pages.source("well")
     assert senders.troubles(well, now) == []
     assert senders.troubles(replace(well, last_received_at=None), now) == ["has sent nothing yet"]
     assert senders.troubles(replace(well, quarantined=2), now) == ["sent what cannot be read"]
@@ -129,21 +130,21 @@ def test_what_needs_a_look_is_said_and_the_rest_is_in_order() -> None:
         (1, {"keys": ()}, 0, '<span class="chip">last heard '),
         (8, {}, 0, '<span class="chip">last heard '),
         (1, {"kind": "feed", "keys": ()}, 0, '<span class="chip s-ok">receiving<'),
-        (1, {"kind": "feed", "feed": FeedHealth(1, stale_since=london.NOW)}, 0, '<span class="chip">stale<'),
+        (1, {"kind": "feed", "feed": FeedHealth(1, stale_since=london_pages.NOW)}, 0, '<span class="chip">stale<'),
     ],
 )
 def test_only_what_is_heard_these_days_is_received(
     days: int, fields: dict[str, object], secrets: int, says: str
 ) -> None:
-    health = london.source("mine", days * 1440, **fields)
+    health = london_pages.source("mine", days * 1440, **fields)
     page = senders.source_page(
-        health, None, SenderState(), london.viewer(), "http://x", now=london.NOW, secrets=secrets
+        health, None, SenderState(), london.viewer(), "http://x", now=london_pages.NOW, secrets=secrets
     )
     assert says in page
 
 
 def test_a_format_whose_title_names_all_that_it_reads_says_no_more() -> None:
-    page = senders.new_source_page(listing(), london.viewer(), now=london.NOW)
+    page = senders.new_source_page(listing(), london.viewer(), now=london_pages.NOW)
     assert "<strong>InfluxDB and Kapacitor</strong></a>" in page
     assert not re.search(r"reads\s*(;|<)", page)
 
@@ -151,12 +152,12 @@ def test_a_format_whose_title_names_all_that_it_reads_says_no_more() -> None:
 def test_a_feed_has_fields_of_its_own_and_no_key() -> None:
     feed = {"name": "sky", "title": "Sky", "kind": "feed", "version": 1, "reads": ["sky"], "verifies": "nothing"}
     rows = [*listing(), feed]
-    page = senders.new_source_page(rows, london.viewer(), now=london.NOW, chosen="sky")
+    page = senders.new_source_page(rows, london.viewer(), now=london_pages.NOW, chosen="sky")
     assert {'name="url"', 'name="every"', 'name="secret"'} <= set(re.findall(r'name="\w+"', page))
     assert "Make the source" in page
-    both = senders.new_source_page(rows, london.viewer(), now=london.NOW)
+    both = senders.new_source_page(rows, london.viewer(), now=london_pages.NOW)
     assert both.index("Senders <span") < both.index("Feeds <span") < both.index("<strong>Sky</strong>")
-    assert "Feeds <span" not in senders.new_source_page(rows, london.viewer(), now=london.NOW, q="grafana")
+    assert "Feeds <span" not in senders.new_source_page(rows, london.viewer(), now=london_pages.NOW, q="grafana")
 
 
 @pytest.mark.parametrize(
@@ -169,7 +170,13 @@ def test_a_feed_has_fields_of_its_own_and_no_key() -> None:
 )
 def test_a_test_that_failed_says_where(trial: Trial, says: str) -> None:
     page = senders.source_page(
-        london.source("mine", None), None, SenderState(), london.viewer(), "http://x", trial=trial, has_sample=True
+        london_pages.source("mine", None),
+        None,
+        SenderState(),
+        london.viewer(),
+        "http://x",
+        trial=trial,
+        has_sample=True,
     )
     assert says in page
     assert 'class="failed"' in page

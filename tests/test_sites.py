@@ -15,7 +15,7 @@ from incidents.geography.site_files import read_sites, toml_of
 from incidents.geography.sites import survey, zone_at, zones_of_point
 from incidents.model import Match, Site
 from service.outside import zones
-from tests import hostile
+from tests import hostile, london_pages
 from tests import london_views as london
 from tests.conftest import StartBarograph
 from tests.test_cli import Home, Ran, home
@@ -529,7 +529,7 @@ def test_the_page_says_where_a_place_comes_from_and_what_is_missing() -> None:
         site_of({"name": "oregon", "provider_regions": ["aws:us-west-2"]}),
         Site("x", "<b>X</b>\u202e", 38.6, -121.5, provider_regions=("<i>LHR</i>", "LHR")),
     ]
-    page = pages.sites_page(sites, london.viewer("viewer"), now=london.NOW)
+    page = pages.sites_page(sites, london.viewer("viewer"), now=london_pages.NOW)
     assert "from the catalogue: aws:us-west-2" in page
     assert "lists say Portland" in page
     assert "warnings are matched by outline only; `barograph site zones` finds them" in page
