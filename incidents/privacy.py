@@ -27,14 +27,9 @@ NOBODY = ""
 _OPTION = "barograph_asker"
 _NAMES = "barograph_asker_names"
 """The parameter of every narrowed query that holds the names of who asks."""
-_MEMBER = sa.table(
-    "member",
-    sa.column("incident_id"),
-    sa.column("occurrence_id"),
-    sa.column("entry_id"),
-    sa.column("joined", sa.Boolean),
-)
-"""The members as the gate itself asks for them: what is none of our tables is not narrowed, so hidden ones are found."""
+_COLUMNS = (*map(sa.column, ("incident_id", "occurrence_id", "entry_id")), sa.column("joined", sa.Boolean))
+_MEMBER = sa.table("member", *_COLUMNS)
+"""The members as the gate itself asks for them: only our own `Table`s are narrowed, so hidden ones are found here."""
 MOST_FORMS = 2_000
 """Forms of queries that are kept; the service has some hundreds."""
 

@@ -7,7 +7,6 @@ at it has been counted.
 from __future__ import annotations
 
 import secrets
-import time
 from typing import Any
 
 import orjson
@@ -47,7 +46,7 @@ async def sign_in(request: web.Request) -> web.StreamResponse:
     try:
         key = await compute(request, lambda: sessions.by_link(access, token, origin))
     except CodeNeededError as needed:
-        return ask_for_code(request, Half("link", needed.name, token, following))
+        return await ask_for_code(request, Half("link", needed.name, token, following))
     if key is None:
         return refuse(request, "link", following, SPENT)
     return await signed_in(request, key, following)
@@ -66,13 +65,13 @@ async def sign_in_form(request: web.Request) -> web.StreamResponse:
 async def _by_token(request: web.Request, token: str, following: str) -> web.StreamResponse:
     access, guesses = request.app[ACCESS], request.app[GUESSES]
     asked = guards("", grouped(request.remote), known=True)[1:]
-    if pause := guesses.begin(asked, time.monotonic()):
+    if pause := await guesses.begin(asked):
         return wait(request, pause, following)
     found = await compute(request, lambda: access.check(token))
     if found is None or found.kind != "token":
         slip = key_texts.slip(token)
         return refuse(request, "token", following, f"This token is not known{f': {slip}' if slip else ''}.")
-    guesses.forgive(asked)
+    await guesses.forgive(asked)
     known, origin = found, origin_of(request)
     return await signed_in(request, await compute(request, lambda: sessions.by_token(access, known, origin)), following)
 
@@ -82,7 +81,7 @@ async def _by_password(request: web.Request, name: str, password: str, following
     name = name if accounts.NAME.fullmatch(name) else ""  # nobody's: what no name can be is not looked up
     known = await read(request, lambda c: is_known(c, name, request.remote))
     asked = guards(name, address, known=known)
-    if pause := guesses.begin(asked, time.monotonic()):
+    if pause := await guesses.begin(asked):
         return wait(request, pause, following)
     row = await read(request, lambda c: accounts.read(c, name))
     kept = row.password if row and row.disabled_at is None else None
@@ -94,13 +93,13 @@ async def _by_password(request: web.Request, name: str, password: str, following
     account = f"account {name}" if row else "sign-in"
     if not right or kept is None:
         return refuse(request, "password", following, NOT_RIGHT, of=account)
-    guesses.forgive(asked)
+    await guesses.forgive(asked)
     proof = digest(await _at_todays_cost(request, name, kept, password))
     access, origin = request.app[ACCESS], origin_of(request)
     try:
         key = await compute(request, lambda: sessions.of_account(access, name, "password", origin, password=proof))
     except CodeNeededError:
-        return ask_for_code(request, Half("password", name, proof, following))
+        return await ask_for_code(request, Half("password", name, proof, following))
     if key is None:
         return refuse(request, "password", following, NOT_RIGHT, of=account)
     return await signed_in(request, key, following)

@@ -10,14 +10,14 @@ from dashboards import pages
 from service.asking import compute
 from service.auditing import AUDITING
 from service.identity import sessions
+from service.identity.guesses import SharedGuesses
 from service.identity.identity_provider import PROVIDER
 from service.identity.sessions import Origin
-from service.identity.throttle import Guesses
 from service.keys import ACCESS, SETTINGS
 from service.pages.people import html
 from service.shell import SESSION_COOKIE, identify
 
-GUESSES = web.AppKey("guesses", Guesses)
+GUESSES = web.AppKey("guesses", SharedGuesses)
 
 
 def origin_of(request: web.Request) -> Origin:
