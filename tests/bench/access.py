@@ -45,10 +45,11 @@ def measure(plan: Plan) -> list[Row]:
     incidents = INCIDENTS if max(plan.stored) >= 1_000_000 else INCIDENTS // 20
     running = Barograph(home, CONFIG)
     running.argv[running.argv.index("-m") + 1] = "tests.bench.open_door"
-    running.start()
     try:
         with closing(Store(f"sqlite:///{home / 'barograph.db'}")) as store:
+            store.migrate()
             names = filling.fill_many(store, incidents, EACH_ALERTS, clock.now() - YEAR, YEAR)
+            running.start()
             cookie = _signed_in(store)
             rows = _rows(running, plan, cookie, names[-2], f"{incidents:,} incidents, none private")
             hidden = names[::ONE_IN]
