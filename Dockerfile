@@ -11,8 +11,10 @@ COPY pyproject.toml README.md LICENSE ./
 COPY incidents incidents
 COPY dashboards dashboards
 COPY service service
+# What installed it stays behind, and what nothing here imports: plotly.js lies among our own files, and its Python package,
+# 70 MB with its bytecode, judges figures in tests and draws them in notebooks.
 RUN /opt/barograph/bin/pip install --no-cache-dir --no-index --no-deps --no-build-isolation . \
-    && /opt/barograph/bin/pip uninstall --yes uv setuptools
+    && /opt/barograph/bin/pip uninstall --yes plotly narwhals uv setuptools pip
 
 FROM ${BASE}
 RUN groupadd --system --gid 10001 barograph \

@@ -89,6 +89,14 @@ def test_every_import_is_of_a_declared_dependency() -> None:
     assert unknown == set()
 
 
+def test_what_the_image_leaves_out_is_imported_by_nothing() -> None:
+    (left,) = re.findall(r"pip uninstall --yes (.+)", (ROOT / "Dockerfile").read_text())
+    assert "plotly" in left
+    named = re.compile(rf"^\s*(?:import|from) (?:{'|'.join(left.split())})\b", re.MULTILINE)
+    texts = {path: (ROOT / path).read_text() for path in files(*PACKAGES) if path.suffix == ".py"}
+    assert [str(path) for path, text in texts.items() if named.search(text)] == []
+
+
 def test_top_level_packages_say_what_they_are() -> None:
     for package in PACKAGES:
         assert ast.get_docstring(ast.parse((ROOT / package / "__init__.py").read_text())), package

@@ -365,6 +365,28 @@ def test_a_person_sets_it_up_and_signs_in_by_password_and_code(service: Barograp
     assert not any(code in service.log + service.get("/api/v1/audit").text for code in codes)
 
 
+def test_by_https_cookies_are_taken_from_nobody_who_spoke_plain_http(service: Barograph) -> None:
+    assert here(service, "user", "add", "hedi", "--role", "viewer", text=f"{PASSWORD}\n").exit_code == 0
+    tls, given = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "192.0.2.50"}, {"name": "hedi", "password": PASSWORD}
+    kept = form(service, "/sign-in", given, tls).headers["Set-Cookie"]
+    assert kept.startswith("__Host-barograph_session=")
+    assert {"Secure", "HttpOnly", "Path=/", "SameSite=Lax"} <= set(kept.split("; "))
+    assert "Domain" not in kept
+    mine, key = kept.partition(";")[0], kept.partition("=")[2].partition(";")[0]
+    plain = f"barograph_session={key}"
+
+    def seen(cookie: str, headers: dict[str, str]) -> int:
+        return service.get("/incidents", token=None, headers={"Cookie": cookie, **headers}).status
+
+    assert (seen(mine, tls), seen(plain, tls), seen(mine, {}), seen(plain, {})) == (200, 303, 303, 200)
+    page = service.get("/account", token=None, headers={"Cookie": mine, **tls})
+    out = form(service, "/sign-out", {"csrf": csrf(page)}, {"Cookie": mine, **tls})
+    (gone,) = out.headers.get_all("Set-Cookie") or []
+    assert gone.startswith("__Host-barograph_session=")
+    assert "Secure" in gone, "or no browser takes it"
+    assert seen(mine, tls) == 303
+
+
 def test_a_sign_in_that_was_not_begun_here_is_none(service: Barograph) -> None:
     assert service.get("/sign-in/code", token=None).headers["Location"] == "/sign-in"
     for cookie in ({}, {"Cookie": "barograph_half=x"}, {"Cookie": "barograph_half=gAAAAABx"}):

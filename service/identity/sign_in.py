@@ -21,13 +21,13 @@ from service.identity.identity_provider import CALLBACK, PROVIDER, ProviderError
 from service.identity.passwords import PASSWORDS, BusyError
 from service.identity.second_factor import CodeNeededError
 from service.identity.sessions import is_known
-from service.identity.sign_in_answers import GUESSES, is_secure, origin_of, page, refuse, signed_in, wait
+from service.identity.sign_in_answers import GUESSES, origin_of, page, refuse, signed_in, wait
 from service.identity.sign_in_code import Half, ask_for_code
 from service.identity.throttle import guards
 from service.keys import ACCESS, SETTINGS, STORE
 from service.pages.people import inside, posted
 from service.seal import open_text, seal_text, secret_key
-from service.shell import SESSION_COOKIE
+from service.shell import SESSION_COOKIE, cookie_name, is_secure
 
 WAY_COOKIE = "barograph_provider"
 """What this browser has to bring back from the provider."""
@@ -126,7 +126,7 @@ async def sign_out(request: web.Request) -> web.StreamResponse:
         await compute(request, lambda: sessions.end(access, who.key, who, by=who.actor, address=address))
     # What the browser kept of pages goes with the session, where it obeys.
     answer = web.Response(status=303, headers={"Location": place, "Clear-Site-Data": '"cache"'})
-    answer.del_cookie(SESSION_COOKIE, path="/")
+    answer.del_cookie(cookie_name(request, SESSION_COOKIE), path="/", secure=is_secure(request))
     return answer
 
 
@@ -152,7 +152,7 @@ async def to_provider(request: web.Request) -> web.StreamResponse:
     answer = web.Response(status=303, headers={"Location": address})
     kept = orjson.dumps([state, nonce, verifier, following]).decode()
     answer.set_cookie(
-        WAY_COOKIE,
+        cookie_name(request, WAY_COOKIE, path=CALLBACK),
         seal_text(secret_key(request.app[SETTINGS]), kept),
         max_age=WAY_SECONDS,
         httponly=True,
@@ -180,7 +180,7 @@ async def leave_provider(request: web.Request) -> web.StreamResponse:
 async def from_provider(request: web.Request) -> web.StreamResponse:
     """What the provider sends the browser back with."""
     answer = await _from_provider(request)
-    answer.del_cookie(WAY_COOKIE, path=CALLBACK)
+    answer.del_cookie(cookie_name(request, WAY_COOKIE, path=CALLBACK), path=CALLBACK, secure=is_secure(request))
     return answer
 
 
@@ -188,7 +188,7 @@ async def _from_provider(request: web.Request) -> web.StreamResponse:
     provider, query = request.app[PROVIDER], request.query
     if provider is None:
         raise web.HTTPNotFound
-    sealed = request.cookies.get(WAY_COOKIE, "")
+    sealed = request.cookies.get(cookie_name(request, WAY_COOKIE, path=CALLBACK), "")
     text = open_text(secret_key(request.app[SETTINGS]), sealed, WAY_SECONDS) if sealed else None
     if text is None:
         return refuse(request, "provider", "/", "This sign-in was not begun here, or took too long. Begin again.")

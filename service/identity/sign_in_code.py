@@ -20,7 +20,6 @@ from service.identity.second_factor import CodeNeededError
 from service.identity.sessions import is_known
 from service.identity.sign_in_answers import (
     GUESSES,
-    is_secure,
     note_refusal,
     origin_of,
     refuse,
@@ -31,6 +30,7 @@ from service.identity.throttle import code_guards
 from service.keys import ACCESS, SETTINGS, STORE
 from service.pages.people import html, posted
 from service.seal import open_text, seal_text, secret_key
+from service.shell import cookie_name, is_secure
 
 COOKIE = "barograph_half"
 PATH = "/sign-in/code"
@@ -54,7 +54,7 @@ async def ask_for_code(request: web.Request, half: Half) -> web.Response:
     await compute(request, lambda: first_halves.write_down(store, half.name, half.kind, address))
     answer = web.Response(status=303, headers={"Location": PATH})
     answer.set_cookie(
-        COOKIE,
+        cookie_name(request, COOKIE, path=PATH),
         seal_text(secret_key(request.app[SETTINGS]), orjson.dumps(astuple(half)).decode()),
         max_age=LASTS,
         httponly=True,
@@ -66,7 +66,7 @@ async def ask_for_code(request: web.Request, half: Half) -> web.Response:
 
 
 def _half_of(request: web.Request) -> Half | None:
-    sealed = request.cookies.get(COOKIE)
+    sealed = request.cookies.get(cookie_name(request, COOKIE, path=PATH))
     text = open_text(secret_key(request.app[SETTINGS]), sealed, LASTS) if sealed else None
     return Half(*orjson.loads(text)) if text else None
 
@@ -104,7 +104,7 @@ async def code_form(request: web.Request) -> web.StreamResponse:
         return refuse(request, "code", half.following, LATE, of=f"account {name}")
     await guesses.forgive(asked)
     answer = await signed_in(request, key, half.following)
-    answer.del_cookie(COOKIE, path=PATH)
+    answer.del_cookie(cookie_name(request, COOKIE, path=PATH), path=PATH, secure=is_secure(request))
     return answer
 
 
