@@ -5,14 +5,19 @@ WORKDIR /src
 RUN python -m venv /opt/barograph
 COPY requirements-setup.lock requirements.lock ./
 RUN /opt/barograph/bin/pip install --no-cache-dir --require-hashes -r requirements-setup.lock \
-    && /opt/barograph/bin/uv pip install --system-certs --no-cache --compile-bytecode --python /opt/barograph/bin/python \
+    && /opt/barograph/bin/uv pip install --system-certs --no-cache --python /opt/barograph/bin/python \
        --require-hashes -r requirements.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY incidents incidents
 COPY dashboards dashboards
 COPY service service
-RUN /opt/barograph/bin/pip install --no-cache-dir --no-index --no-deps --no-build-isolation . \
-    && /opt/barograph/bin/pip uninstall --yes uv setuptools
+# What installed it stays behind, and what nothing here imports: plotly.js lies among our own files, and its Python package,
+# 70 MB with its bytecode, judges figures in tests and draws them in notebooks.
+# Bytecode that counts whatever the time of its source: layers round times to seconds, and half of it would be compiled anew at every
+# start, by a user who may not keep it.
+RUN /opt/barograph/bin/pip install --no-cache-dir --no-compile --no-index --no-deps --no-build-isolation . \
+    && /opt/barograph/bin/pip uninstall --yes plotly narwhals uv setuptools pip \
+    && /opt/barograph/bin/python -m compileall -q -f --invalidation-mode unchecked-hash /opt/barograph/lib
 
 FROM ${BASE}
 RUN groupadd --system --gid 10001 barograph \

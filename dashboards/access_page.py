@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from dashboards.paper import signed_in
 from dashboards.qr_code import qr_svg
-from incidents.views.access_view import WAYS, Account, Factor, Key, Session
+from incidents.views.access_view import WAYS, Account, Factor, Key, Session, Stopped
 from incidents.views.view import Viewer
 
 SOON = timedelta(days=14)
@@ -42,6 +42,7 @@ def account_page(
     groups: Sequence[str],
     password: str,
     factor: Factor,
+    stopped: Sequence[Stopped] = (),
     done: str = "",
     error: str | None = None,
 ) -> str:
@@ -60,6 +61,7 @@ def account_page(
         groups=groups,
         password=password,
         factor=factor,
+        stopped=stopped,
         qr=qr_svg(factor.address) if factor.address else None,
         done=done,
         error=error,

@@ -190,7 +190,7 @@ def delivery_page(
     delivery: Mapping[str, Any],
     said: Sequence[Mapping[str, Any]],
     headers: Mapping[str, str],
-    payload: tuple[str, bool],
+    payload: tuple[str, bool] | None,
     viewer: Viewer,
     *,
     now: datetime,
@@ -198,7 +198,7 @@ def delivery_page(
 ) -> str:
     """`delivery` has the API's fields with `received_at` as a datetime; `payload` is text without secrets, and if cut.
 
-    `whole` says that no more of it is shown anywhere.
+    None is a payload that speaks of what is hidden from who looks. `whole` says that no more of it is shown anywhere.
     """
     return _page(
         "delivery.html",
@@ -207,8 +207,8 @@ def delivery_page(
         delivery=delivery,
         said=[words.clean(orjson.dumps(one, option=orjson.OPT_INDENT_2).decode()) for one in said],
         headers=sorted(headers.items()),
-        body=words.clean(payload[0]),
-        cut=payload[1],
+        body=words.clean(payload[0]) if payload else None,
+        cut=payload is not None and payload[1],
         whole=whole,
     )
 

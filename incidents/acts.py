@@ -196,7 +196,7 @@ class Acting:
         self.seen(incident)
         name = str(fields.get("occurrence") or "")
         row = self.connection.execute(sa.select(OCCURRENCE).where(OCCURRENCE.c.id == name)).first()
-        if row is None:
+        if row is None or privacy.hidden_alerts(self.connection, [name], self.asker):
             raise NotFoundError(f"there is no occurrence {name[:60]!r}")
         reason = text(fields, "note", TEXT_BOUND) if fields.get("note") else "linked by hand"
         params = {
@@ -282,10 +282,11 @@ class Acting:
         return set(self.connection.execute(counting.current_members(incident)).scalars())
 
     def occurrences(self, names: list[str]) -> list[Occurrence]:
-        """Those of these ids that there are."""
+        """Those of these ids that there are for the asker."""
+        hidden = privacy.hidden_alerts(self.connection, names, self.asker)
         return [
             occurrence_of(row)
-            for part in chunks(names)
+            for part in chunks([name for name in names if name not in hidden])
             for row in self.connection.execute(sa.select(OCCURRENCE).where(OCCURRENCE.c.id.in_(part)))
         ]
 

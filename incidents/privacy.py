@@ -27,6 +27,9 @@ NOBODY = ""
 _OPTION = "barograph_asker"
 _NAMES = "barograph_asker_names"
 """The parameter of every narrowed query that holds the names of who asks."""
+_COLUMNS = (*map(sa.column, ("incident_id", "occurrence_id", "entry_id")), sa.column("joined", sa.Boolean))
+_MEMBER = sa.table("member", *_COLUMNS)
+"""The members as the gate itself asks for them: only our own `Table`s are narrowed, so hidden ones are found here."""
 MOST_FORMS = 2_000
 """Forms of queries that are kept; the service has some hundreds."""
 
@@ -187,6 +190,61 @@ def hidden_among(connection: sa.Connection, asker: Asker, incidents: Iterable[st
         for part in chunks(sorted(set(incidents)))
         for name in connection.execute(query.where(VIEWER.c.incident_id.in_(part))).scalars()
     }
+
+
+# --- alerts ---------------------------------------------------------------------------------------------------------
+
+
+def is_narrowed(connection: sa.Connection) -> bool:
+    """Whether anything is hidden from whoever asks in this transaction."""
+    return _OPTION in connection.get_execution_options()
+
+
+def is_shown(connection: sa.Connection, occurrence: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
+    """The condition that an occurrence is no alert of private incidents alone, for whoever asks in this transaction.
+
+    For lists of what monitors said. An alert that belongs to an incident which the asker sees as well is shown.
+    """
+    asker = connection.get_execution_options().get(_OPTION)
+    return sa.true() if asker is None else ~_is_of_hidden(asker, occurrence)
+
+
+def hidden_alerts(connection: sa.Connection, alerts: Iterable[str], asker: Asker | None = None) -> set[str]:
+    """Those of these occurrences that are hidden, as `is_shown` has it; from another asker than the transaction's."""
+    asker = asker or connection.get_execution_options().get(_OPTION)
+    if asker is None or asker.sees_all:
+        return set()
+    found = METADATA.tables["occurrence"].c.id
+    return {
+        name
+        for part in chunks(sorted(set(alerts)))
+        for name in connection.execute(sa.select(found).where(found.in_(part), _is_of_hidden(asker, found))).scalars()
+    }
+
+
+def _is_of_hidden(asker: Asker, occurrence: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
+    hidden = hidden_from(asker)
+
+    def belongs(*, to_hidden: bool) -> sa.Exists:
+        member, later = _MEMBER.alias(), _MEMBER.alias()
+        newer = sa.select(later.c.joined).where(
+            later.c.incident_id == member.c.incident_id,
+            later.c.occurrence_id == member.c.occurrence_id,
+            later.c.entry_id > member.c.entry_id,
+        )
+        incident = member.c.incident_id
+        now = sa.select(incident).where(
+            member.c.occurrence_id == occurrence,
+            incident.in_(hidden) if to_hidden else incident.not_in(hidden),
+            member.c.joined.is_(True),
+            ~newer.correlate(member).exists(),
+        )
+        return now.correlate_except(member).exists()
+
+    return belongs(to_hidden=True) & ~belongs(to_hidden=False)
+
+
+# --- acts -----------------------------------------------------------------------------------------------------------
 
 
 def sees(connection: sa.Connection, asker: Asker, incident: str | None) -> bool:

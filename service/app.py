@@ -38,8 +38,9 @@ from service.files import jobs
 from service.hub import Hub
 from service.identity import identity_provider, sign_in, sign_in_answers, sign_in_code
 from service.identity.access import Access
+from service.identity.guesses import SharedGuesses
 from service.identity.passwords import PASSWORDS, Passwords
-from service.identity.throttle import Guesses, Rates
+from service.identity.throttle import Rates
 from service.instruments import Instruments
 from service.intake import inbox
 from service.intake.inbox import BODIES, Bodies
@@ -119,7 +120,7 @@ def create_app(settings: Settings, store: Store, *, demo: bool = False) -> web.A
     app[ACCESS].standby = app[STANDBY]
     app[RATES], app[sign_in_answers.GUESSES], app[PASSWORDS] = (
         Rates(settings.requests_per_minute),
-        Guesses(),
+        SharedGuesses(store),
         Passwords(),
     )
     app.cleanup_ctx.extend(

@@ -24,6 +24,7 @@ from incidents.store import Store
 from service import clock
 from service.auditing import AUDITING
 from service.files import reports
+from service.identity import guesses
 from service.keys import ACCESS, CONFIG, HUB, KEY_CHECKS, SETTINGS, STORE, WORKER
 from service.outside.polling import POLLING
 from service.outside.recovering import RECOVERING
@@ -211,10 +212,11 @@ async def _keep_house(app: web.Application) -> None:
 def _keep_house_now(
     store: Store, refusals: Mapping[tuple[str, str], int], last: Mapping[tuple[str, str], tuple[str, datetime]]
 ) -> None:
-    """Write down refusals at the door, and drop pulses and proofs that nobody can ask for any more."""
+    """Write down refusals at the door, and drop what nobody can ask for any more: pulses, proofs, guesses."""
     now = clock.now()
     with store.writing() as connection:
         repeats.forget(connection, now)
+        guesses.forget(connection, now)
         connection.execute(
             sa.delete(PULSE).where(
                 PULSE.c.recorded_at < now - PULSES_KEPT,

@@ -195,12 +195,22 @@ def _behind_the_door(handler: Handler) -> Handler:
     return admitted
 
 
+def is_secure(request: web.Request) -> bool:
+    """Whether cookies of this service travel by https alone."""
+    return request.secure or request.app[SETTINGS].public_url.startswith("https://")
+
+
+def cookie_name(request: web.Request, name: str, *, path: str = "/") -> str:
+    """A cookie's name here: by https one that browsers take from nobody who spoke plain HTTP, or for a neighbour."""
+    return name if not is_secure(request) else f"__Host-{name}" if path == "/" else f"__Secure-{name}"
+
+
 def _stranger_owes(request: web.Request) -> float:
     """Seconds that this address owes, where it shows no key that is known: its guesses are not even looked up."""
     pause = request.app[RATES].owed(grouped(request.remote), time.monotonic())
     if not pause:
         return 0.0
-    key = key_of(request) or request.cookies.get(SESSION_COOKIE)
+    key = key_of(request) or request.cookies.get(cookie_name(request, SESSION_COOKIE))
     return 0.0 if key and request.app[ACCESS].recall(key) else pause
 
 
@@ -209,7 +219,7 @@ async def identify(request: web.Request) -> Identity | None:
     key = key_of(request)
     by_cookie = key is None
     if key is None:
-        key = request.cookies.get(SESSION_COOKIE)
+        key = request.cookies.get(cookie_name(request, SESSION_COOKIE))
     if not key:
         return None
     found = await whose(request, key)

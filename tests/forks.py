@@ -27,6 +27,18 @@ from typing import IO, Any
 ROOT = Path(__file__).resolve().parent.parent
 LONGEST = 1 << 16
 """Bytes of a request, most of which is an environment."""
+COERCED = "LC_CTYPE"
+"""What Python sets for itself, and those that it starts, where no locale is given."""
+
+
+def is_of_start(name: str) -> bool:
+    """Whether a variable says how an interpreter begins: its locale and encodings. A fork's has begun already."""
+    return name.startswith(("LANG", "LC_", "PYTHON")) and name != "PYTHONPATH"
+
+
+def plain(environ: Mapping[str, str]) -> dict[str, str]:
+    """An environment without these: what is started in it begins alike, whoever runs the tests."""
+    return {name: value for name, value in environ.items() if not is_of_start(name)}
 
 
 class Fork:
@@ -86,9 +98,11 @@ class Forks:
     ) -> Fork:
         """Run `barograph ARGS` with this environment and these as its standard input, output and error.
 
-        A strict one takes every warning for an error, as `python -W error` does; `pace` are other values for names of
+        The environment says nothing of how an interpreter begins: what does needs a cold start. A strict one takes
+        every warning for an error, as `python -W error` does; `pace` are other values for names of
         `service.schedule`, where a test would wait half a minute for a tick.
         """
+        assert not any(map(is_of_start, env)), f"needs a cold start: {sorted(filter(is_of_start, env))}"
         ours, theirs = os.pipe()
         asked = {
             "args": list(args),
@@ -128,7 +142,9 @@ class Forks:
             self._requests, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             argv = [sys.executable, "-m", "tests.forks", str(theirs.fileno())]
             with theirs:
-                self._process = subprocess.Popen(argv, cwd=ROOT, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
+                self._process = subprocess.Popen(
+                    argv, env=plain(os.environ), cwd=ROOT, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL
+                )
         return self._requests
 
 
@@ -155,8 +171,9 @@ class Request:
             os.close(file)
         from service import schedule
 
+        coerced = {COERCED: os.environ[COERCED]} if COERCED in os.environ else {}
         os.environ.clear()  # the process of the tests has settings of its own
-        os.environ.update(self.env)
+        os.environ.update(coerced | self.env)
         time.tzset()
         os.chdir(self.cwd)
         sys.argv = ["barograph", *self.args]

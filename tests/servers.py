@@ -16,7 +16,7 @@ from email.message import Message
 from pathlib import Path
 from typing import Any, ClassVar, Self, TypeVar
 
-from tests.forks import Fork, Forks
+from tests.forks import Fork, Forks, plain
 
 ROOT = Path(__file__).resolve().parent.parent
 ADMIN_TOKEN = "tests-admin-token-0123456789abcdef0123456789"
@@ -178,12 +178,7 @@ class Barograph(Server):
         named = {"DATA_DIR": str(home), "ADMIN_TOKEN": ADMIN_TOKEN, **(settings or {})}
         if database_url is not None:
             named["DATABASE_URL"] = database_url
-        env = {
-            name: value
-            for name, value in os.environ.items()
-            # Compiled modules are kept, so that the second start of many is quick.
-            if not name.startswith("BAROGRAPH_") and name != "PYTHONDONTWRITEBYTECODE"
-        }
+        env = {name: value for name, value in plain(os.environ).items() if not name.startswith("BAROGRAPH_")}
         env |= {f"BAROGRAPH_{name}": value for name, value in named.items()} | {"PYTHONPATH": str(ROOT)}
         self.config_path = home / "config.toml"
         self.config_path.write_text(config)

@@ -301,7 +301,8 @@ def test_answers_carry_the_headers_that_browsers_obey(ground: Ground) -> None:
         "/static/barograph.css",
         "/livez",
     ):
-        answer = ground.service.get(path, token=ground.viewer)
+        answer = ground.service.get(path, token=ground.viewer, headers={"Origin": "https://evil.example"})
+        assert not any(name.lower().startswith("access-control-") for name in answer.headers), path
         policy = answer.headers["Content-Security-Policy"]
         assert "default-src 'none'" in policy, path
         assert "unsafe" not in policy, path

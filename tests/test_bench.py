@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -17,11 +17,11 @@ import sqlalchemy as sa
 from dashboards import sentences
 from incidents.adapters import adapters
 from incidents.config import Config
-from incidents.entries import INCIDENT
+from incidents.entries import ENTRY, INCIDENT
 from incidents.model import Delivery, Event, Match, Site
 from incidents.rebuild import rebuild, state_digest
 from incidents.store import Store
-from incidents.views import crowds, incident_view
+from incidents.views import crowds, finding, incident_view, lists
 from incidents.views.incident_view import Asked
 from tests.bench import figures, filling, reading, report
 from tests.bench.measured import QUICK, Row, cpu_seconds, share
@@ -59,6 +59,25 @@ def test_a_filled_store_is_what_a_rebuild_of_it_gives(store: Store) -> None:
     rebuild(store, config, SINCE + filling.SPAN)
     with store.reading() as connection:
         assert state_digest(connection) == before
+
+
+def test_a_history_of_copies_is_one_of_incidents_apart(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(filling, "BLOCK", 4)
+    monkeypatch.setattr(filling, "TOGETHER", 3)
+    names = filling.fill_many(store, 14, 2, SINCE, timedelta(days=14))
+    assert len(set(names)) == 14
+    with store.reading() as connection:
+        found = lists.list_incidents(connection, lists.IncidentFilter(), 50)
+        assert [one.id for one in found] == names[::-1]
+        assert [one.status for one in found] == ["open", *["resolved"] * 13]
+        opened = [one.opened_at for one in found[::-1]]
+        assert opened == [SINCE + timedelta(days=n) for n in range(14)]
+        alerts = [one.id for name in names for one in lists.alerts_of(connection, name, after="", limit=50)]
+        assert len(set(alerts)) == 28
+        assert sum(bool(finding.found_by(connection, filling.rare(n))) for n in range(14)) == 6
+        assert finding.found_by(connection, filling.rare(13)) == {names[13]}
+        notes = connection.execute(sa.select(ENTRY.c.params).where(ENTRY.c.kind == "note")).scalars()
+        assert len({one["text"] for one in notes}) == 14
 
 
 def test_the_bare_aggregation_counts_what_the_figure_counts(store: Store) -> None:

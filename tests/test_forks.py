@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import StartBarograph
-from tests.forks import Forks
+from tests.forks import Forks, plain
 from tests.servers import Barograph
 
 
@@ -37,6 +38,18 @@ def test_a_command_reads_its_own_input_environment_and_folder(
     assert (refused.returncode, b"LOG_FORMAT" in refused.stderr) == (2, True)
     assert forks.run(["migrate"], b"", 20, env={"BAROGRAPH_DATA_DIR": "here"}, cwd=tmp_path).returncode == 0
     assert (tmp_path / "here" / "barograph.db").exists()
+
+
+def test_a_command_begins_as_a_cold_one_would_whoever_runs_the_tests(forks: Forks, tmp_path: Path) -> None:
+    whose = {"LC_ALL": "POSIX", "LANG": "de_DE.ISO-8859-1", "PYTHONUTF8": "0", "PYTHONIOENCODING": "latin-1"}
+    kept = {"PATH": "/bin", "PYTHONPATH": "here"}
+    assert plain(whose | kept) == kept
+    words = ["read", "generic", "-"]
+    said = forks.run(words, '{"key": "k", "title": "H\u00ebre"}'.encode(), 20, env=kept, cwd=tmp_path)
+    assert json.loads(said.stdout)["title"] == "H\u00ebre"
+    for name, value in whose.items():
+        with pytest.raises(AssertionError, match="cold start"):
+            forks.run(words, b"", 20, env={**kept, name: value}, cwd=tmp_path)
 
 
 def test_a_service_that_is_killed_tells_by_what(barograph: StartBarograph) -> None:

@@ -22,7 +22,7 @@ from incidents.refusals import ConflictError, NotFoundError
 from incidents.store import Store
 from incidents.tables import METADATA
 from incidents.undoing import undo
-from incidents.views import lists
+from incidents.views import lists, occurrence_view, overview
 from service.identity.access import Access
 from tests import routed
 from tests.senders import HOOK_KEY, KEY, ago, alert, message, served, text
@@ -218,6 +218,49 @@ def test_what_is_split_off_or_merged_stays_as_private(store: Store) -> None:
         world.act(lambda acting: private_acts.change(acting, part.id, PRIVATE))
 
 
+def alerts_seen(store: Store, asker: Asker | None) -> set[str]:
+    with store.reading(asker) as connection:
+        return {one.title for one in lists.list_occurrences(connection, lists.OccurrenceFilter(kind="alert"), 50)}
+
+
+def test_its_alerts_are_hidden_with_it_unless_another_incident_shows_them(store: Store) -> None:
+    world, public, hidden = two(store)
+    mine, theirs = world.alert("db-1"), world.alert("db-2")
+    both = alerts_seen(store, None)
+    assert alerts_seen(store, STRANGER) == alerts_seen(store, Asker(frozenset({"user:mallory"}))) != both
+    assert alerts_seen(store, ALL) == alerts_seen(store, ALICE) == alerts_seen(store, SRE) == both
+    with store.reading(STRANGER) as connection:
+        assert privacy.hidden_alerts(connection, [mine, theirs, "x"]) == {theirs}
+        assert occurrence_view.read_occurrence(connection, world.config, theirs) is None
+        assert occurrence_view.read_occurrence(connection, world.config, mine)
+        strips = overview.now_view(connection, world.config, world.now, "UTC").strips
+        assert {one.site.name for one in strips if one.density} == {"smf"}
+    world.act(lambda acting: acting.regroup(public, [theirs], []))
+    assert alerts_seen(store, STRANGER) == both, "it is part of what is public too"
+    world.act(lambda acting: acting.regroup(public, [], [theirs]))
+    assert alerts_seen(store, STRANGER) != both
+    world.act(lambda acting: acting.regroup(hidden, [], [theirs]))
+    assert alerts_seen(store, STRANGER) == both, "it is part of nothing private any more"
+
+
+def test_who_may_not_see_an_alert_cannot_attach_or_link_it(store: Store) -> None:
+    world, public, _ = two(store)
+    from incidents.acts import Acting
+    from incidents.entries import Changes
+
+    theirs = world.alert("db-2")
+    with store.writing() as connection:
+        changes = Changes(store, connection, world.now)
+        mallory = Acting(world.config, changes, "user:mallory", Asker(frozenset({"user:mallory"})))
+        for name in (theirs, "x" * len(theirs)):
+            with pytest.raises(NotFoundError, match=name[:40]):
+                mallory.regroup(public, [name], [])
+            with pytest.raises(NotFoundError, match=name[:40]):
+                mallory.link(public, {"occurrence": name})
+        alice = Acting(world.config, changes, "user:alice", ALICE)
+        assert alice.regroup(public, [theirs], []).members.alerts == 2
+
+
 def test_links_end_and_destinations_are_not_told_unless_they_say_so(store: Store) -> None:
     from dataclasses import replace
 
@@ -248,7 +291,7 @@ def test_links_end_and_destinations_are_not_told_unless_they_say_so(store: Store
 # --- every route, as a stranger --------------------------------------------------------------------------------------
 
 WORD = "Zugzwang"
-"""In the title, a note, a section and a saved view of what is private, and in nothing else."""
+"""In the title, an alert, a note, a section and a saved view of what is private, and in nothing else."""
 
 
 @dataclass(slots=True)
@@ -270,7 +313,7 @@ class Hidden:
 def hidden(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hidden]:
     with served(tmp_path_factory.mktemp("private")) as service:
         service.read(service.send("am", message(alert("Public", ago(minutes=30), datacenter="smf1")), KEY))
-        service.read(service.send("am", message(alert("Plain", ago(minutes=20), datacenter="iad1")), KEY))
+        service.read(service.send("am", message(alert(WORD, ago(minutes=20), datacenter="iad1")), KEY))
         theirs = {"kind": "provider_incident", "key": "p", "title": "Provider down", "status": "firing",
                   "starts_at": text(ago(minutes=25))}  # fmt: skip
         service.read(service.send("hook", theirs, HOOK_KEY))
@@ -457,6 +500,12 @@ def test_who_is_named_and_who_is_an_admin_see_it(hidden: Hidden) -> None:
         assert WORD in hidden.service.get("/incidents", **given).text
         assert WORD in hidden.service.get("/views", **given).text
         assert "This incident is private" in hidden.service.get(f"/incidents/{hidden.incident}/share", **given).text
+
+
+def test_its_alerts_are_not_offered_to_another_incident(hidden: Hidden) -> None:
+    path = f"/incidents/{hidden.public}/regroup"
+    assert WORD in hidden.service.get(path, token=hidden.tokens["alice"]).text
+    assert WORD not in hidden.service.get(path, token=hidden.tokens["mallory"]).text
 
 
 def test_a_stream_tells_only_who_may_see_it(hidden: Hidden) -> None:

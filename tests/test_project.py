@@ -89,6 +89,24 @@ def test_every_import_is_of_a_declared_dependency() -> None:
     assert unknown == set()
 
 
+def test_what_the_image_leaves_out_is_imported_by_nothing() -> None:
+    (left,) = re.findall(r"pip uninstall --yes ([\w ]+)", (ROOT / "Dockerfile").read_text())
+    assert "plotly" in left
+    named = re.compile(rf"^\s*(?:import|from) (?:{'|'.join(left.split())})\b", re.MULTILINE)
+    texts = {path: (ROOT / path).read_text() for path in files(*PACKAGES) if path.suffix == ".py"}
+    assert [str(path) for path, text in texts.items() if named.search(text)] == []
+
+
+def test_no_key_lies_in_the_tree() -> None:
+    """Keys of ours, private keys, and those of clouds and forges; the tests' own are made to be found."""
+    shapes = (r"\bb[ktsl]_[0-9A-Za-z]{43}\b", r"-----BEGIN [A-Z ]*PRIVATE KEY-----\s+\S{40}", r"\bAKIA[0-9A-Z]{16}\b",
+              r"\bgh[pousr]_[0-9A-Za-z]{36}\b", r"\bxox[abprs]-[0-9A-Za-z-]{20}")  # fmt: skip
+    found = re.compile("|".join(shapes).encode())
+    assert found.search(b"bk_" + b"a1" * 21 + b"b")
+    ours = [path for path in files() if path.parts[0] != "tests"]
+    assert [str(path) for path in ours if found.search((ROOT / path).read_bytes())] == []
+
+
 def test_top_level_packages_say_what_they_are() -> None:
     for package in PACKAGES:
         assert ast.get_docstring(ast.parse((ROOT / package / "__init__.py").read_text())), package

@@ -7,18 +7,23 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from urllib.parse import parse_qs, urlsplit
 
 import pyotp
 import pytest
 import sqlalchemy as sa
 
+from dashboards.access_page import account_page
 from dashboards.qr_code import qr_svg
+from incidents import audit
 from incidents.refusals import ConflictError, NotFoundError
 from incidents.store import Store
 from incidents.tables import AuditRow
+from incidents.views.access_view import Factor
+from incidents.views.view import Viewer
 from service import clock
-from service.identity import accounts, second_factor, sessions
+from service.identity import accounts, first_halves, guesses, second_factor, sessions
 from service.identity.access import Access
 from service.identity.second_factor import FACTOR, RECOVERY, CodeNeededError, step_of
 from service.identity.sessions import Origin
@@ -216,6 +221,70 @@ def test_who_must_have_one_is_told_by_role_and_the_providers_people_are_left_out
         assert second_factor.lacking(connection, ("responder", "admin")) == {"rob", "ada"}
 
 
+def test_many_processes_together_give_no_more_guesses_than_one(store: Store) -> None:
+    asked, now, judged = code_guards("alice", "192.0.2.1", known=False), clock.now(), 0
+    for _ in range(30):
+        judged += guesses.begin(store, asked, now) == 0
+    assert judged == 6, "five are free, and after the sixth the next has to wait"
+    assert 0 < guesses.begin(store, asked, now) <= 1
+    assert guesses.begin(store, asked, now + timedelta(seconds=1.1)) == 0
+    assert guesses.begin(store, asked, now + timedelta(seconds=2.2)) > 0, "and longer each time"
+    assert guesses.begin(store, code_guards("bob", "192.0.2.1", known=False), now) == 0
+    guesses.forgive(store, asked)
+    assert guesses.begin(store, asked, now) == 0
+    with store.writing() as connection:
+        guesses.forget(connection, now)
+        assert len(connection.execute(sa.select(guesses.GUESS)).all()) == 4
+        guesses.forget(connection, now + timedelta(days=2))
+        assert not connection.execute(sa.select(guesses.GUESS)).all()
+
+
+def test_at_once_from_several_processes_no_guess_goes_uncounted(store: Store) -> None:
+    asked, now = code_guards("alice", "192.0.2.1", known=False), clock.now()
+    with ThreadPoolExecutor(4) as threads:
+        waits = list(threads.map(lambda _: guesses.begin(store, asked, now), range(20)))
+    assert sum(not pause for pause in waits) == 6
+
+
+def test_what_is_kept_of_guesses_is_bounded_and_names_nobody(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guesses, "MOST_KEPT", 10)
+    now = clock.now()
+    for n in range(8):
+        guesses.begin(store, code_guards(f"name-{n}", "192.0.2.1", known=False), now + timedelta(seconds=n))
+    with store.writing() as connection:
+        guesses.forget(connection, now)
+        rows = connection.execute(sa.select(guesses.GUESS)).all()
+    assert len(rows) == 10
+    assert all(re.fullmatch("[0-9a-f]{64}", row.name) for row in rows)
+
+
+def test_a_right_password_that_went_no_further_is_told_its_owner(store: Store) -> None:
+    then = clock.now() - timedelta(hours=1)
+
+    def acted(act: str, minute: float, address: str, way: str, name: str = "alice") -> None:
+        by, of = ("nobody", name) if act == "code_asked" else (f"user:{name}", "x")
+        with store.writing() as connection:
+            audit.append(connection, act, by=by, of=of, now=then + timedelta(minutes=minute), address=address, way=way)
+
+    acted("code_asked", 0, "192.0.2.1", "password")
+    acted("signed_in", 1, "192.0.2.1", "code")
+    acted("code_asked", 2, "198.51.100.1", "password")  # a thief
+    acted("code_asked", 3, "192.0.2.1", "password")
+    acted("signed_in", 4, "192.0.2.1", "token")  # no sign-in of this kind
+    acted("signed_in", 20, "192.0.2.1", "code")  # too late for it
+    acted("code_asked", 30, "203.0.113.1", "link", "bob")
+    acted("code_asked", 60, "203.0.113.2", "link")  # may still be given
+    with store.reading() as connection:
+        found = first_halves.stopped(connection, "alice")
+    assert [(one.address, one.way) for one in found] == [("192.0.2.1", "password"), ("198.51.100.1", "password")]
+    viewer, factor = Viewer("alice", "viewer", "UTC"), Factor()
+    page = partial(account_page, (), viewer, now=clock.now(), current="", groups=(), password="set", factor=factor)
+    told = page(stopped=found)
+    assert "stopped at the code" in told
+    assert "198.51.100.1" in told
+    assert "stopped at the code" not in page()
+
+
 # --- served ---------------------------------------------------------------------------------------------------------
 
 
@@ -288,11 +357,35 @@ def test_a_person_sets_it_up_and_signs_in_by_password_and_code(service: Barograp
     again = session_of(coded(service, waiting, code_of(secret, 1)))
     assert "by a password and a code" in service.get("/account", token=None, headers=again).text
     assert coded(service, waiting, code_of(secret, 1)).status == 401
+    asked = service.json("/api/v1/audit?act=code_asked")["items"][0]
+    assert (asked["subject"], asked["address"], asked["params"]) == ("rita", "192.0.2.1", {"way": "password"})
     by_recovery = session_of(coded(service, half(signed_in(service, "rita")), codes[0]))
     assert "9 recovery codes left" in service.get("/account", token=None, headers=by_recovery).text
     assert coded(service, half(signed_in(service, "rita")), codes[0]).status == 401
     assert secret not in service.log
     assert not any(code in service.log + service.get("/api/v1/audit").text for code in codes)
+
+
+def test_by_https_cookies_are_taken_from_nobody_who_spoke_plain_http(service: Barograph) -> None:
+    assert here(service, "user", "add", "hedi", "--role", "viewer", text=f"{PASSWORD}\n").exit_code == 0
+    tls, given = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "192.0.2.50"}, {"name": "hedi", "password": PASSWORD}
+    kept = form(service, "/sign-in", given, tls).headers["Set-Cookie"]
+    assert kept.startswith("__Host-barograph_session=")
+    assert {"Secure", "HttpOnly", "Path=/", "SameSite=Lax"} <= set(kept.split("; "))
+    assert "Domain" not in kept
+    mine, key = kept.partition(";")[0], kept.partition("=")[2].partition(";")[0]
+    plain = f"barograph_session={key}"
+
+    def seen(cookie: str, headers: dict[str, str]) -> int:
+        return service.get("/incidents", token=None, headers={"Cookie": cookie, **headers}).status
+
+    assert (seen(mine, tls), seen(plain, tls), seen(mine, {}), seen(plain, {})) == (200, 303, 303, 200)
+    page = service.get("/account", token=None, headers={"Cookie": mine, **tls})
+    out = form(service, "/sign-out", {"csrf": csrf(page)}, {"Cookie": mine, **tls})
+    (gone,) = out.headers.get_all("Set-Cookie") or []
+    assert gone.startswith("__Host-barograph_session=")
+    assert "Secure" in gone, "or no browser takes it"
+    assert seen(mine, tls) == 303
 
 
 def test_a_sign_in_that_was_not_begun_here_is_none(service: Barograph) -> None:

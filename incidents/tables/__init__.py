@@ -18,6 +18,7 @@ from incidents.tables.counts import MemberCountRow
 from incidents.tables.crowd_parts import CrowdPartRow
 from incidents.tables.dropped import DroppedDeliveryRow, DroppedSubjectRow
 from incidents.tables.factors import FactorRow, RecoveryCodeRow
+from incidents.tables.guesses import GuessRow
 from incidents.tables.logs import DeliveryRow, EntryRow, EventRow, ReadingRow
 from incidents.tables.notices import NoticeAttemptRow, NoticeRow
 from incidents.tables.polls import AskedRow, LinkedRow, PollHostRow, PollRow
@@ -47,6 +48,7 @@ __all__ = [
     "EntryRow",
     "EventRow",
     "FactorRow",
+    "GuessRow",
     "HoldRow",
     "IncidentRow",
     "Instant",

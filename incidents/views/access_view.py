@@ -62,6 +62,16 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True)
+class Stopped:
+    """A sign-in that got as far as the page that asks for a code, and no further."""
+
+    at: datetime
+    address: str | None
+    way: str
+    """`password` or `link`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Key:
     """An ingest key or an API token that holds."""
 

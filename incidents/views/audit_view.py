@@ -36,6 +36,7 @@ ACTS: Mapping[str, str] = {
     "destination_tested": "notice {number}, a test, was to be sent to {subject}",
     "privacy_changed": "incident {subject} was made {state}, seen by {seen_by}",
     "role_refused": "{subject} needs the role {least}; refused {count} times to {role}",
+    "code_asked": "the first half of a sign-in of {subject} was right ({way}); a code was asked for",
     "session_ended": "a session of {name} was ended",
     "sessions_ended": "sessions and links of {subject} were ended, {count} in all ({why})",
     "account_added": "the account {subject} was added with the role {role}",

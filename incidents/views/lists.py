@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from incidents import entries, remains
+from incidents import entries, privacy, remains
 from incidents.bulk import CHUNK, chunks, listed
 from incidents.deliveries import DELIVERY, STAMP, UNREAD
 from incidents.entries import INCIDENT, OCCURRENCE
@@ -90,7 +90,7 @@ class OccurrenceFilter:
 
 def list_occurrences(connection: sa.Connection, wanted: OccurrenceFilter, limit: int) -> list[Occurrence]:
     """Occurrences in the order in which they began, the latest first; tests are left out."""
-    query = sa.select(OCCURRENCE).where(OCCURRENCE.c.test.is_(False))
+    query = sa.select(OCCURRENCE).where(OCCURRENCE.c.test.is_(False), privacy.is_shown(connection, OCCURRENCE.c.id))
     kinds = (wanted.kind,) if wanted.kind else ("alert", "hazard", "provider_incident", "change")
     query = query.where(OCCURRENCE.c.kind.in_(kinds))
     if wanted.active_at:

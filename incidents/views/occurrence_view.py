@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from incidents import provider_lag
+from incidents import privacy, provider_lag
 from incidents.adapters import adapters
 from incidents.bulk import chunks
 from incidents.config import Config
@@ -26,9 +26,9 @@ INCIDENTS = 2000
 
 
 def read_occurrence(connection: sa.Connection, config: Config, name: str) -> OccurrenceView | None:
-    """The view of an occurrence, or None where nobody speaks of one of this id."""
+    """The view of an occurrence, or None where nobody speaks of one of this id, or it is hidden from the asker."""
     occurrence = titles_of(connection, [name]).get(name)
-    if occurrence is None:
+    if occurrence is None or privacy.hidden_alerts(connection, [name]):
         return None
     # Those of one subject's several occurrences lie one after the other in the order said.
     within = EVENT.c.said_at.between(occurrence.first_said_at, occurrence.said_at)

@@ -9,6 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from incidents import privacy
 from incidents.adapters import adapters, credit_of
 from incidents.config import Config
 from incidents.configured import owners
@@ -141,7 +142,9 @@ def _site_density(connection: sa.Connection, site: Site, since: datetime, until:
     width = bin_seconds(since, until) * 1_000_000
     number = (GROUP.c.starts_at - GROUP.c.starts_at % width).label("bin")
     query = sa.select(GROUP.c.lane, GROUP.c.severity, number, sa.func.count().label("n")).where(
-        GROUP.c.group_key == f"site:{site.name}", GROUP.c.starts_at.between(micros(since), micros(until))
+        GROUP.c.group_key == f"site:{site.name}",
+        GROUP.c.starts_at.between(micros(since), micros(until)),
+        privacy.is_shown(connection, GROUP.c.occurrence_id),
     )
     rows = connection.execute(query.group_by(GROUP.c.lane, GROUP.c.severity, number)).all()
     if not rows:

@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from incidents import counting, entries, remains
+from incidents import counting, entries, privacy, remains
 from incidents.bulk import chunks
 from incidents.counting import COUNT
 from incidents.entries import INCIDENT, MEMBER, OCCURRENCE
@@ -120,7 +120,7 @@ def _near(connection: sa.Connection, incident: Incident, words: str, now: dateti
     order, most = (apart, OCCURRENCE.c.id), NEAR_SHOWN + 1
     within = OCCURRENCE.c.starts_at.between(since, until)
     alerts = _mixed(connection, incident.id, since, until) if incident.members.alerts > MANY else within
-    conditions.append(~counting.belongs(incident.id))
+    conditions += [~counting.belongs(incident.id), privacy.is_shown(connection, OCCURRENCE.c.id)]
     found = [
         one
         for kinds in (_ALERTS & alerts, _OTHERS & within)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
 from aiohttp import web
 
-from incidents import deliveries, instants, redaction
+from incidents import deliveries, instants, privacy, redaction
 from incidents.deliveries import DELIVERY, STAMP
 from incidents.model import Delivery
 from incidents.receipts import delivery_id_of, receipt_of
@@ -30,6 +31,9 @@ from service.asking import (
 )
 from service.auditing import record
 from service.keys import STORE, WORKER
+
+MOST_EVENTS = 1000
+"""Most events of one delivery that are told."""
 
 
 async def list_deliveries(request: web.Request) -> web.Response:
@@ -78,18 +82,31 @@ async def get_delivery(request: web.Request) -> web.Response:
     found = await read(request, lambda c: read_delivery(c, number))
     if found is None:
         raise NotFoundError("there is no delivery with this receipt")
-    fields, said, _ = found
-    return answer({**fields, "events": said})
+    return answer({**found.fields, "events": found.said})
 
 
-def read_delivery(connection: sa.Connection, number: int) -> tuple[dict[str, Any], list[dict[str, Any]], Any] | None:
-    """A delivery as the API gives it, the first thousand events it said, and its row of the log."""
+@dataclass(frozen=True, slots=True)
+class DeliveryRead:
+    """A delivery as the API gives it, the first of the events it said, and its row of the log."""
+
+    fields: dict[str, Any]
+    said: list[dict[str, Any]]
+    row: Any
+    is_partial: bool
+    """Whether it spoke, or may have spoken, of alerts that are hidden from the asker: so do its bytes."""
+
+
+def read_delivery(connection: sa.Connection, number: int) -> DeliveryRead | None:
+    """A delivery with what it said of all that the asker may see; None where there is none."""
     rows = lists.list_deliveries(connection, state=None, source=None, before=number + 1, limit=1)
     if not rows or rows[0].id != number:
         return None
     row = connection.execute(sa.select(DELIVERY).where(DELIVERY.c.id == number)).one()
-    fields = {**delivery_json(rows[0]), "events_total": _count(connection, number)}
-    return fields, _events(connection, number), row
+    said, hidden = _events(connection, number)
+    total = _count(connection, number)
+    unlooked = total > MOST_EVENTS and privacy.is_narrowed(connection)
+    fields = {**delivery_json(rows[0]), "events_total": total - hidden}
+    return DeliveryRead(fields, said, row, hidden > 0 or unlooked)
 
 
 def _said_by(number: int) -> sa.ColumnElement[bool]:
@@ -102,17 +119,21 @@ def _count(connection: sa.Connection, number: int) -> int:
     return connection.execute(sa.select(sa.func.count()).select_from(EVENT).where(_said_by(number))).scalar() or 0
 
 
-def _events(connection: sa.Connection, number: int) -> list[dict[str, Any]]:
-    rows = connection.execute(sa.select(EVENT).where(_said_by(number)).order_by(EVENT.c.id).limit(1000)).all()
+def _events(connection: sa.Connection, number: int) -> tuple[list[dict[str, Any]], int]:
+    """What it said of what the asker may see, and how much of it is left out."""
+    rows = connection.execute(sa.select(EVENT).where(_said_by(number)).order_by(EVENT.c.id).limit(MOST_EVENTS)).all()
     spoken_of = occurrences_of(connection, rows)
-    return [
+    hidden = privacy.hidden_alerts(connection, (name for name in spoken_of.values() if name))
+    shown = [e for e in rows if spoken_of[e.id] not in hidden]
+    said = [
         {
             "id": e.id,
             "occurrence": spoken_of[e.id],
             **statement_json(redaction.event(event_of(e.statement, e.said_at)), Delivery(e.source, b"", e.said_at)),
         }
-        for e in rows
+        for e in shown
     ]
+    return said, len(rows) - len(shown)
 
 
 async def get_raw(request: web.Request) -> web.Response:

@@ -7,7 +7,6 @@ at it has been counted.
 from __future__ import annotations
 
 import secrets
-import time
 from typing import Any
 
 import orjson
@@ -22,13 +21,13 @@ from service.identity.identity_provider import CALLBACK, PROVIDER, ProviderError
 from service.identity.passwords import PASSWORDS, BusyError
 from service.identity.second_factor import CodeNeededError
 from service.identity.sessions import is_known
-from service.identity.sign_in_answers import GUESSES, is_secure, origin_of, page, refuse, signed_in, wait
+from service.identity.sign_in_answers import GUESSES, origin_of, page, refuse, signed_in, wait
 from service.identity.sign_in_code import Half, ask_for_code
 from service.identity.throttle import guards
 from service.keys import ACCESS, SETTINGS, STORE
 from service.pages.people import inside, posted
 from service.seal import open_text, seal_text, secret_key
-from service.shell import SESSION_COOKIE
+from service.shell import SESSION_COOKIE, cookie_name, is_secure
 
 WAY_COOKIE = "barograph_provider"
 """What this browser has to bring back from the provider."""
@@ -47,7 +46,7 @@ async def sign_in(request: web.Request) -> web.StreamResponse:
     try:
         key = await compute(request, lambda: sessions.by_link(access, token, origin))
     except CodeNeededError as needed:
-        return ask_for_code(request, Half("link", needed.name, token, following))
+        return await ask_for_code(request, Half("link", needed.name, token, following))
     if key is None:
         return refuse(request, "link", following, SPENT)
     return await signed_in(request, key, following)
@@ -66,13 +65,13 @@ async def sign_in_form(request: web.Request) -> web.StreamResponse:
 async def _by_token(request: web.Request, token: str, following: str) -> web.StreamResponse:
     access, guesses = request.app[ACCESS], request.app[GUESSES]
     asked = guards("", grouped(request.remote), known=True)[1:]
-    if pause := guesses.begin(asked, time.monotonic()):
+    if pause := await guesses.begin(asked):
         return wait(request, pause, following)
     found = await compute(request, lambda: access.check(token))
     if found is None or found.kind != "token":
         slip = key_texts.slip(token)
         return refuse(request, "token", following, f"This token is not known{f': {slip}' if slip else ''}.")
-    guesses.forgive(asked)
+    await guesses.forgive(asked)
     known, origin = found, origin_of(request)
     return await signed_in(request, await compute(request, lambda: sessions.by_token(access, known, origin)), following)
 
@@ -82,7 +81,7 @@ async def _by_password(request: web.Request, name: str, password: str, following
     name = name if accounts.NAME.fullmatch(name) else ""  # nobody's: what no name can be is not looked up
     known = await read(request, lambda c: is_known(c, name, request.remote))
     asked = guards(name, address, known=known)
-    if pause := guesses.begin(asked, time.monotonic()):
+    if pause := await guesses.begin(asked):
         return wait(request, pause, following)
     row = await read(request, lambda c: accounts.read(c, name))
     kept = row.password if row and row.disabled_at is None else None
@@ -94,13 +93,13 @@ async def _by_password(request: web.Request, name: str, password: str, following
     account = f"account {name}" if row else "sign-in"
     if not right or kept is None:
         return refuse(request, "password", following, NOT_RIGHT, of=account)
-    guesses.forgive(asked)
+    await guesses.forgive(asked)
     proof = digest(await _at_todays_cost(request, name, kept, password))
     access, origin = request.app[ACCESS], origin_of(request)
     try:
         key = await compute(request, lambda: sessions.of_account(access, name, "password", origin, password=proof))
     except CodeNeededError:
-        return ask_for_code(request, Half("password", name, proof, following))
+        return await ask_for_code(request, Half("password", name, proof, following))
     if key is None:
         return refuse(request, "password", following, NOT_RIGHT, of=account)
     return await signed_in(request, key, following)
@@ -127,7 +126,7 @@ async def sign_out(request: web.Request) -> web.StreamResponse:
         await compute(request, lambda: sessions.end(access, who.key, who, by=who.actor, address=address))
     # What the browser kept of pages goes with the session, where it obeys.
     answer = web.Response(status=303, headers={"Location": place, "Clear-Site-Data": '"cache"'})
-    answer.del_cookie(SESSION_COOKIE, path="/")
+    answer.del_cookie(cookie_name(request, SESSION_COOKIE), path="/", secure=is_secure(request))
     return answer
 
 
@@ -153,7 +152,7 @@ async def to_provider(request: web.Request) -> web.StreamResponse:
     answer = web.Response(status=303, headers={"Location": address})
     kept = orjson.dumps([state, nonce, verifier, following]).decode()
     answer.set_cookie(
-        WAY_COOKIE,
+        cookie_name(request, WAY_COOKIE, path=CALLBACK),
         seal_text(secret_key(request.app[SETTINGS]), kept),
         max_age=WAY_SECONDS,
         httponly=True,
@@ -181,7 +180,7 @@ async def leave_provider(request: web.Request) -> web.StreamResponse:
 async def from_provider(request: web.Request) -> web.StreamResponse:
     """What the provider sends the browser back with."""
     answer = await _from_provider(request)
-    answer.del_cookie(WAY_COOKIE, path=CALLBACK)
+    answer.del_cookie(cookie_name(request, WAY_COOKIE, path=CALLBACK), path=CALLBACK, secure=is_secure(request))
     return answer
 
 
@@ -189,7 +188,7 @@ async def _from_provider(request: web.Request) -> web.StreamResponse:
     provider, query = request.app[PROVIDER], request.query
     if provider is None:
         raise web.HTTPNotFound
-    sealed = request.cookies.get(WAY_COOKIE, "")
+    sealed = request.cookies.get(cookie_name(request, WAY_COOKIE, path=CALLBACK), "")
     text = open_text(secret_key(request.app[SETTINGS]), sealed, WAY_SECONDS) if sealed else None
     if text is None:
         return refuse(request, "provider", "/", "This sign-in was not begun here, or took too long. Begin again.")

@@ -10,14 +10,14 @@ from dashboards import pages
 from service.asking import compute
 from service.auditing import AUDITING
 from service.identity import sessions
+from service.identity.guesses import SharedGuesses
 from service.identity.identity_provider import PROVIDER
 from service.identity.sessions import Origin
-from service.identity.throttle import Guesses
-from service.keys import ACCESS, SETTINGS
+from service.keys import ACCESS
 from service.pages.people import html
-from service.shell import SESSION_COOKIE, identify
+from service.shell import SESSION_COOKIE, cookie_name, identify, is_secure
 
-GUESSES = web.AppKey("guesses", Guesses)
+GUESSES = web.AppKey("guesses", SharedGuesses)
 
 
 def origin_of(request: web.Request) -> Origin:
@@ -73,7 +73,7 @@ async def signed_in(request: web.Request, key: str, following: str) -> web.Respo
         await compute(request, lambda: sessions.end(access, old.key, old, by=old.actor, address=address))
     answer = web.Response(status=303, headers={"Location": following})
     answer.set_cookie(
-        SESSION_COOKIE,
+        cookie_name(request, SESSION_COOKIE),
         key,
         max_age=int(access.lasts.total_seconds()),
         httponly=True,
@@ -82,8 +82,3 @@ async def signed_in(request: web.Request, key: str, following: str) -> web.Respo
         path="/",
     )
     return answer
-
-
-def is_secure(request: web.Request) -> bool:
-    """Whether cookies of this service travel by https alone."""
-    return request.secure or request.app[SETTINGS].public_url.startswith("https://")

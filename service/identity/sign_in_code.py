@@ -6,7 +6,6 @@ the session, and a link with it: what was refused has spent nothing but a guess.
 
 from __future__ import annotations
 
-import time
 from dataclasses import astuple, dataclass
 
 import orjson
@@ -14,13 +13,13 @@ from aiohttp import web
 
 from dashboards import pages
 from service.asking import compute, read
-from service.identity import sessions
+from service.identity import first_halves, sessions
 from service.identity.addresses import grouped
+from service.identity.first_halves import LASTS
 from service.identity.second_factor import CodeNeededError
 from service.identity.sessions import is_known
 from service.identity.sign_in_answers import (
     GUESSES,
-    is_secure,
     note_refusal,
     origin_of,
     refuse,
@@ -28,14 +27,13 @@ from service.identity.sign_in_answers import (
     wait_seconds,
 )
 from service.identity.throttle import code_guards
-from service.keys import ACCESS, SETTINGS
+from service.keys import ACCESS, SETTINGS, STORE
 from service.pages.people import html, posted
 from service.seal import open_text, seal_text, secret_key
+from service.shell import cookie_name, is_secure
 
 COOKIE = "barograph_half"
 PATH = "/sign-in/code"
-LASTS = 300
-"""Seconds within which the code must be given."""
 LATE = "This sign-in took too long, or was begun elsewhere. Begin again."
 WRONG = "This code is not right, or was used already. Wait for the next one."
 
@@ -50,11 +48,13 @@ class Half:
     following: str
 
 
-def ask_for_code(request: web.Request, half: Half) -> web.Response:
-    """Send the browser to the page that asks for the code, with what it has proved."""
+async def ask_for_code(request: web.Request, half: Half) -> web.Response:
+    """Send the browser to the page that asks for the code, with what it has proved, once that is written down."""
+    store, address = request.app[STORE], request.remote
+    await compute(request, lambda: first_halves.write_down(store, half.name, half.kind, address))
     answer = web.Response(status=303, headers={"Location": PATH})
     answer.set_cookie(
-        COOKIE,
+        cookie_name(request, COOKIE, path=PATH),
         seal_text(secret_key(request.app[SETTINGS]), orjson.dumps(astuple(half)).decode()),
         max_age=LASTS,
         httponly=True,
@@ -66,7 +66,7 @@ def ask_for_code(request: web.Request, half: Half) -> web.Response:
 
 
 def _half_of(request: web.Request) -> Half | None:
-    sealed = request.cookies.get(COOKIE)
+    sealed = request.cookies.get(cookie_name(request, COOKIE, path=PATH))
     text = open_text(secret_key(request.app[SETTINGS]), sealed, LASTS) if sealed else None
     return Half(*orjson.loads(text)) if text else None
 
@@ -90,7 +90,7 @@ async def code_form(request: web.Request) -> web.StreamResponse:
     guesses, name = request.app[GUESSES], half.name
     known = await read(request, lambda c: is_known(c, name, request.remote))
     asked = code_guards(name, grouped(request.remote), known=known)
-    if pause := guesses.begin(asked, time.monotonic()):
+    if pause := await guesses.begin(asked):
         note_refusal(request, "too many", f"account {name}")
         answer = _asking(f"Too many attempts. Try again in {wait_seconds(pause)} s.", 429)
         answer.headers["Retry-After"] = str(wait_seconds(pause))
@@ -102,9 +102,9 @@ async def code_form(request: web.Request) -> web.StreamResponse:
         return _asking(WRONG, 401)
     if key is None:
         return refuse(request, "code", half.following, LATE, of=f"account {name}")
-    guesses.forgive(asked)
+    await guesses.forgive(asked)
     answer = await signed_in(request, key, half.following)
-    answer.del_cookie(COOKIE, path=PATH)
+    answer.del_cookie(cookie_name(request, COOKIE, path=PATH), path=PATH, secure=is_secure(request))
     return answer
 
 

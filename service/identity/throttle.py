@@ -1,12 +1,13 @@
 """Throttles for people: guesses at a sign-in are slowed down, requests have a rate. Never for `/in/`. Pure.
 
 Both stand in the memory of one process, within a bound; times are seconds of a monotonic clock that the caller reads.
+What all processes count together is in `guesses`.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 MOST_KEPT = 20_000
@@ -20,7 +21,7 @@ DAY_SECONDS = 86_400.0
 class Guard:
     """A key of guesses: so many are free, then the pause doubles from a second up to the longest."""
 
-    key: Hashable
+    key: tuple[str, ...]
     free: int
     longest: float
     is_shared: bool = False
@@ -48,32 +49,39 @@ def code_guards(name: str, address: str, *, known: bool) -> list[Guard]:
     return found if known else [*found, Guard(("code", name), 10, 900.0, forgiven=DAY_SECONDS)]
 
 
+def counted(guard: Guard, count: int, until: float, now: float) -> tuple[int, float]:
+    """One guess more than `count`, of which the last had to wait `until`; and until when the next has to."""
+    count = 1 if now - until > guard.forgiven else count + 1
+    over = count - guard.free
+    return count, now + (min(2.0 ** min(over - 1, 20), guard.longest) if over > 0 else 0.0)
+
+
 class Guesses:
     """Guesses at sign-ins, counted before they are judged, so that many at once gain nothing."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[Hashable, tuple[int, float]] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, ...], tuple[int, float]] = OrderedDict()
         """How many, and until when the next has to wait."""
 
     def begin(self, asked: Iterable[Guard], now: float) -> float:
         """Count a guess; the seconds it has to wait, where it is not to be judged at all."""
         asked = list(asked)
-        pause = max(self._until(guard.key, now) for guard in asked) - now
-        if pause > 0:
+        if pause := self.owed(asked, now):
             return pause
         self._count(asked, now)
         return 0.0
 
-    def _until(self, key: Hashable, now: float) -> float:
+    def owed(self, asked: Iterable[Guard], now: float) -> float:
+        """The seconds that a guess would have to wait; it is not counted."""
+        return max(0.0, max(self._until(guard.key, now) for guard in asked) - now)
+
+    def _until(self, key: tuple[str, ...], now: float) -> float:
         _, until = self._kept.get(key, (0, now))
         return until
 
     def _count(self, asked: list[Guard], now: float) -> None:
         for guard in asked:
-            count, until = self._kept.pop(guard.key, (0, now))
-            count = 1 if now - until > guard.forgiven else count + 1
-            over = count - guard.free
-            self._kept[guard.key] = (count, now + (min(2.0 ** min(over - 1, 20), guard.longest) if over > 0 else 0.0))
+            self._kept[guard.key] = counted(guard, *self._kept.pop(guard.key, (0, now)), now)
         while len(self._kept) > MOST_KEPT:
             self._kept.popitem(last=False)
 

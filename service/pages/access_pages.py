@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
@@ -14,7 +13,7 @@ from incidents.views.access_view import Factor
 from service import clock
 from service.api.access_api import days_of, link_address, overlap_of, revoke, token_name
 from service.asking import compute, identity, read
-from service.identity import accounts, credentials, second_factor, sessions
+from service.identity import accounts, credentials, first_halves, second_factor, sessions
 from service.identity.addresses import grouped
 from service.identity.passwords import PASSWORDS, BusyError
 from service.identity.sign_in_answers import GUESSES
@@ -68,6 +67,7 @@ async def account_html(
         groups=who.groups,
         password=kind,
         factor=factor,
+        stopped=await read(request, lambda c: first_halves.stopped(c, who.name)) if who.account else (),
         done=request.query.get("done", "") if request.method == "GET" else "",
         error=error,
     )
@@ -95,14 +95,14 @@ async def set_own_password(request: web.Request) -> web.StreamResponse:
         raise ConflictError("only an account that signs in by a password has one")
     hashing, guesses = request.app[PASSWORDS], request.app[GUESSES]
     asked = guards(who.name, grouped(request.remote), known=True)
-    if pause := guesses.begin(asked, time.monotonic()):
+    if pause := await guesses.begin(asked):
         return await account_html(request, f"Too many attempts. Try again in {int(pause) + 1} s.", 429)
     given, again = form.get("password", ""), form.get("again", "")
     try:
         by_link = await read(request, lambda c: sessions.is_by_link(c, who))
         if row.password and not by_link and not await hashing.is_right(row.password, form.get("former", "")):
             return await account_html(request, "Your present password is not the one you gave.", 400)
-        guesses.forgive(asked)
+        await guesses.forgive(asked)
         why = "the two new passwords differ" if given != again else await hashing.objection(given, who.name)
         if why:
             return await account_html(request, f"{why[0].upper()}{why[1:]}.", 400)

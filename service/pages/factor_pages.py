@@ -6,7 +6,6 @@ What is shown once is in the answer of the form itself: neither the secret nor a
 from __future__ import annotations
 
 import hmac
-import time
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
@@ -40,7 +39,7 @@ async def begin(request: web.Request) -> web.StreamResponse:
     row = await read(request, lambda c: accounts.read(c, who.name)) if who.account else None
     if row is None or row.issuer or row.password is None:
         raise ConflictError("only an account that signs in by a password has a second factor here")
-    if waiting := _pause(request, asked := guards(who.name, grouped(request.remote), known=True)):
+    if waiting := await _pause(request, asked := guards(who.name, grouped(request.remote), known=True)):
         return await account_html(request, waiting, 429)
     try:
         right = await request.app[PASSWORDS].is_right(row.password, form.get("former", ""))
@@ -48,7 +47,7 @@ async def begin(request: web.Request) -> web.StreamResponse:
         return await account_html(request, "Too many sign in at this moment. Try again in some seconds.", 503)
     if not right:
         return await account_html(request, "Your password is not the one you gave.", 400)
-    request.app[GUESSES].forgive(asked)
+    await request.app[GUESSES].forgive(asked)
     secret = await compute(request, lambda: accounts.begin_factor(store, key, who.name))
     return await account_html(request, secret=secret)
 
@@ -101,18 +100,18 @@ async def _by_code(request: web.Request, form: Mapping[str, str], deed: Callable
     if not who.account:
         raise ConflictError("only an account that signs in by a password has a second factor here")
     asked = code_guards(who.name, grouped(request.remote), known=True)
-    if waiting := _pause(request, asked):
+    if waiting := await _pause(request, asked):
         return waiting
     code = form.get("code", "")
     try:
         done = await compute(request, lambda: deed(code))
     except CodeNeededError:
         return WRONG
-    request.app[GUESSES].forgive(asked)
+    await request.app[GUESSES].forgive(asked)
     return done
 
 
-def _pause(request: web.Request, asked: list[Guard]) -> str | None:
+async def _pause(request: web.Request, asked: list[Guard]) -> str | None:
     """Count a guess; why it is not judged, where it is not."""
-    pause = request.app[GUESSES].begin(asked, time.monotonic())
+    pause = await request.app[GUESSES].begin(asked)
     return f"Too many attempts. Try again in {int(pause) + 1} s." if pause else None

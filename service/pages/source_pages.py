@@ -281,17 +281,19 @@ async def delivery(request: web.Request) -> web.Response:
     found = await read(request, lambda c: read_delivery(c, number))
     if found is None:
         raise NotFoundError("there is no delivery with this receipt")
-    fields, said, row = found
+    row = found.row
     more = request.query.get("payload") == "more"
     limit = SHOWN_MORE if more else SHOWN
 
-    def shown() -> tuple[str, bool]:
+    def shown() -> tuple[str, bool] | None:
+        if found.is_partial:
+            return None
         body = inflate_some(row.body, row.encoding, deliveries.BODY_BOUND)
         return redaction.body(body.decode("utf-8", "replace"), limit)
 
     page = sender_pages.delivery_page(
-        {**fields, "received_at": row.received_at},
-        said,
+        {**found.fields, "received_at": row.received_at},
+        found.said,
         redaction.values_of(row.headers),
         await compute(request, shown),
         viewer_of(request),

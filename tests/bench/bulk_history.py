@@ -8,7 +8,7 @@ keys are not the hashes of what they name, so a rebuild is not for it.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from itertools import product
 
@@ -55,11 +55,20 @@ def fill(store: Store, events: int, until: datetime) -> None:
     _first_block(store, until)
     copies = -(-events // IN_BLOCK) - 1
     step = max(timedelta(days=DAYS), YEARS // max(1, copies))
-    _each(store, [f"CREATE TABLE block_{table} AS SELECT * FROM {table}" for table in _NAMES])
-    for number in range(1, copies + 1):
-        _each(store, _copies(number, step // _MICROSECOND * number))
+    copy(store, copies, step)
     told = f"UPDATE stamp_count SET deliveries = deliveries * {copies + 1}, losses = losses * {copies + 1}"
-    _each(store, [*(f"DROP TABLE block_{table}" for table in _NAMES), told, "ANALYZE"])
+    _each(store, [told, "ANALYZE"])
+
+
+def copy(store: Store, copies: int, step: timedelta, words: Mapping[str, Mapping[str, str]] | None = None) -> None:
+    """Write all that is stored so many times more, each time earlier by a step and under other names.
+
+    `words` are texts that each copy has with its number behind them, by table and column: a host, a word of a note.
+    """
+    _each(store, [f"CREATE TABLE block_{table} AS SELECT * FROM {table}" for table in NAMES])
+    for number in range(1, copies + 1):
+        _each(store, _copies(number, step // _MICROSECOND * number, words or {}))
+    _each(store, [f"DROP TABLE block_{table}" for table in NAMES])
 
 
 def _each(store: Store, statements: Iterable[str]) -> None:
@@ -120,7 +129,7 @@ def _alert(site: int, day: int, number: int, saying: int, begins: datetime, ends
     }
 
 
-def _copies(number: int, back: int) -> Iterator[str]:
+def _copies(number: int, back: int, words: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
     """The statements that write the first block once more, under other names, this many microseconds earlier."""
     mark = f"{number * _MIX % 2**32:08x}"
     ways = {
@@ -131,10 +140,13 @@ def _copies(number: int, back: int) -> Iterator[str]:
         "copied": f"{{0}} || '~{number}'",
         "moved": f"{{0}} + {number * MOST_ENTRIES}",
     }
-    for table, changed in _NAMES.items():
+    for table, changed in NAMES.items():
         columns = [column for column in METADATA.tables[table].columns if (table, column.name) != ("event", "id")]
+        told = words.get(table, {})
         how = [
-            ways[changed.get(column.name, "earlier" if isinstance(column.type, Instant) else "same")].format(
+            f"replace({column.name}, '{told[column.name]}', '{told[column.name]}{number}.')"
+            if column.name in told
+            else ways[changed.get(column.name, "earlier" if isinstance(column.type, Instant) else "same")].format(
                 column.name
             )
             for column in columns
@@ -144,7 +156,7 @@ def _copies(number: int, back: int) -> Iterator[str]:
 
 
 _OF_INCIDENT = {"incident_id": "copied", "occurrence_id": "named"}
-_NAMES: dict[str, dict[str, str]] = {
+NAMES: dict[str, dict[str, str]] = {
     "delivery": {"id": "placed"},
     "stamp": {"delivery_id": "placed"},
     "event": {"subject": "named", "delivery_id": "placed"},

@@ -31,14 +31,15 @@ def measure(plan: Plan) -> list[Row]:
     events = max(plan.stored)
     incidents = INCIDENTS if events >= EVENTS else events // 100
     running = Barograph(home, CONFIG)
-    running.start()
     try:
         with closing(Store(f"sqlite:///{home / 'barograph.db'}")) as store:
+            store.migrate()
             names = filling.fill_many(store, incidents, events // incidents, clock.now() - YEAR, YEAR)
+        running.start()
         seen: dict[str, list[float]] = {}
         cost: dict[str, list[float]] = {}
         for _ in range(max(2, plan.rounds)):
-            for what, path in paths(names).items():
+            for what, path in paths(names, events // incidents).items():
                 spent = cpu_seconds(running.pid)
                 took = [figures.milliseconds(lambda path=path: figures.get(running, path)) for _ in range(EACH)]  # type: ignore[misc]  # path is text
                 seen.setdefault(what, []).extend(took)
@@ -50,7 +51,7 @@ def measure(plan: Plan) -> list[Row]:
         shutil.rmtree(home, ignore_errors=True)
 
 
-def paths(names: list[str]) -> Mapping[str, str]:
+def paths(names: list[str], alerts: int) -> Mapping[str, str]:
     """Each page that a person opens, by what it is called in the table."""
     newest, middle = names[-1], names[len(names) // 2]
     return {
@@ -58,9 +59,9 @@ def paths(names: list[str]) -> Mapping[str, str]:
         "/incidents": "/incidents",
         "/incidents, resolved of one site": "/incidents?status=resolved&site=smf",
         "search: a word of many notes": "/incidents?q=pump",
-        "search: a word of one note": f"/incidents?q={filling.rare(len(names) // 2)}",
+        "search: a word of one note": f"/incidents?q={filling.rare(len(names) - 1)}",
         "search: a label": "/incidents?q=team%3Dstorage",
-        "search: a host": f"/incidents?q=host-{len(names) * 50:016x}",
+        "search: a host": f"/incidents?q=host-{(len(names) - 1) * alerts:016x}",
         "search: a word of none": "/incidents?q=zzyzx",
         "an incident": f"/incidents/{middle}",
         "the newest incident": f"/incidents/{newest}",
