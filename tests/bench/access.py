@@ -52,7 +52,7 @@ def measure(plan: Plan) -> list[Row]:
         with closing(Store(f"sqlite:///{home / 'barograph.db'}")) as store:
             store.migrate()
             names = filling.fill_many(store, incidents, EACH_ALERTS, clock.now() - YEAR, YEAR)
-            running.start()
+            running.start(120.0)
             cookie = _signed_in(store)
             rows = _rows(running, plan, cookie, names[-2], f"{incidents:,} incidents, none private")
             hidden = names[::ONE_IN]

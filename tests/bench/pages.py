@@ -35,7 +35,7 @@ def measure(plan: Plan) -> list[Row]:
         with closing(Store(f"sqlite:///{home / 'barograph.db'}")) as store:
             store.migrate()
             names = filling.fill_many(store, incidents, events // incidents, clock.now() - YEAR, YEAR)
-        running.start()
+        running.start(120.0)
         seen: dict[str, list[float]] = {}
         cost: dict[str, list[float]] = {}
         for _ in range(max(2, plan.rounds)):
