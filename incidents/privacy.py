@@ -206,7 +206,7 @@ def is_shown(connection: sa.Connection, occurrence: sa.ColumnElement[str]) -> sa
     For lists of what monitors said. An alert that belongs to an incident which the asker sees as well is shown.
     """
     asker = connection.get_execution_options().get(_OPTION)
-    return sa.true() if asker is None else ~_is_of_hidden(asker, occurrence)
+    return sa.true() if asker is None else ~_is_of_hidden(occurrence)
 
 
 def hidden_alerts(connection: sa.Connection, alerts: Iterable[str], asker: Asker | None = None) -> set[str]:
@@ -218,12 +218,15 @@ def hidden_alerts(connection: sa.Connection, alerts: Iterable[str], asker: Asker
     return {
         name
         for part in chunks(sorted(set(alerts)))
-        for name in connection.execute(sa.select(found).where(found.in_(part), _is_of_hidden(asker, found))).scalars()
+        for name in connection.execute(
+            sa.select(found).where(found.in_(part), _is_of_hidden(found)), {_NAMES: _names(asker)}
+        ).scalars()
     }
 
 
-def _is_of_hidden(asker: Asker, occurrence: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
-    hidden = hidden_from(asker)
+@cache  # one for each column that is asked about: making it costs more than running it
+def _is_of_hidden(occurrence: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
+    hidden = _hidden_from(sa.bindparam(_NAMES, expanding=True))
 
     def belongs(*, to_hidden: bool) -> sa.Exists:
         member, later = _MEMBER.alias(), _MEMBER.alias()
@@ -232,8 +235,9 @@ def _is_of_hidden(asker: Asker, occurrence: sa.ColumnElement[str]) -> sa.ColumnE
             later.c.occurrence_id == member.c.occurrence_id,
             later.c.entry_id > member.c.entry_id,
         )
-        incident = member.c.incident_id
-        now = sa.select(incident).where(
+        # Not the bare column: SQLite would look for each hidden incident in the index, and not for the one alert.
+        incident = sa.func.coalesce(member.c.incident_id, "")
+        now = sa.select(member.c.incident_id).where(
             member.c.occurrence_id == occurrence,
             incident.in_(hidden) if to_hidden else incident.not_in(hidden),
             member.c.joined.is_(True),
