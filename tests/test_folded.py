@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from incidents import entries, instants, private_acts
@@ -50,12 +52,13 @@ def test_what_is_known_of_an_alert_is_what_its_statements_say_now(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world = World(store).at("10:00").alertmanager(firing("db-1"))
-    steps = (
+    steps: tuple[Callable[[], World], ...] = (
+        lambda: world,
         lambda: world.at("10:05").alertmanager(firing("db-1", "warning", since="10:00")),
         lambda: world.at("10:06").alertmanager(resolved("db-1", "warning", since="10:00")),
         lambda: world.at("10:07").alertmanager(firing("db-2")),
     )
-    for step in (lambda: world, *steps):
+    for step in steps:
         step()
         for as_of in (None, "10:00", "10:05"):
             kept = [world.view(as_of=as_of) for _ in range(2)][1]
