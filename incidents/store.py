@@ -199,6 +199,8 @@ def _sqlite_engine(url: sa.URL, *, begin: str, pool_size: int) -> sa.Engine:
         poolclass=sa.pool.QueuePool,
         pool_size=pool_size,
         max_overflow=0,
+        # Each connection has a cache of pages of its own: the one that was used last has what is asked for most.
+        pool_use_lifo=True,
         pool_timeout=BUSY_SECONDS,
         connect_args={"timeout": BUSY_SECONDS, "isolation_level": None, "check_same_thread": False},
     )

@@ -13,7 +13,7 @@ import pytest
 
 from dashboards import comparison as side_by_side
 from dashboards import maps, openings, rates, review
-from dashboards.plates import MEDIUM, NARROW, WIDE, Plate, log_scale
+from dashboards.plates import MEDIUM, NARROW, WIDE, Plate, Rows, log_scale
 from dashboards.words import count
 from incidents import instants, measurements, moves, timeline
 from incidents.model import Area, Incident, Moment, Occurrence, Severity, Site
@@ -233,6 +233,19 @@ def test_rows_that_a_table_leaves_out_are_counted() -> None:
 )
 def test_scales_end_with_a_number_that_reads_easily(most: float, rounded: float) -> None:
     assert rates._round(most) == pytest.approx(rounded)
+
+
+def test_a_row_is_written_when_it_is_asked_for() -> None:
+    written: list[int] = []
+
+    def cells(number: int) -> tuple[str]:
+        written.append(number)
+        return (str(number),)
+
+    rows = Rows(range(1000), cells)
+    assert (len(rows), written) == (1000, [])
+    assert (rows[:2], rows[-1], written) == ((("0",), ("1",)), ("999",), [0, 1, 999])
+    assert len(list(rows)) == 1000
 
 
 def test_percentiles_vanish_under_twenty() -> None:

@@ -134,6 +134,11 @@ def test_no_more_than_a_bound_is_kept(store: Store, monkeypatch: pytest.MonkeyPa
         ("%", False),
         ("f", False),
         ("50 % \\ “quoted”", True),
+        ("f_ns swapped", False),
+        ("fans%swapped", False),
+        ("fans /swapped", False),
+        ("s_f", False),
+        ("s%f", False),
     ],
 )
 def test_incidents_are_found_by_what_was_written_and_labelled(store: Store, words: str, is_found: bool) -> None:

@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from dashboards.canvas import Canvas, xml
+from dashboards.canvas import Canvas, number, xml
 from dashboards.marks import Box
 from dashboards.svg import PRESETS, Preset, incident_svg, phone_svg
 from dashboards.tokens import LIGHT
@@ -184,3 +184,11 @@ def test_a_cascade_that_finds_no_room_is_said_to_be_left_out(preset: Preset) -> 
         assert is_drawn != any("Left out for want of room: the cascade (5 steps" in line for line in words), name
     assert told["roomy"] == (preset != "slide")
     assert told["crowded"] == (preset == "wide")
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [(0, "0"), (-0.001, "0"), (10, "10"), (100.0, "100"), (1.5, "1.5"), (1.05, "1.05"), (-2.999, "-3"), (0.5, "0.5")],
+)
+def test_lengths_have_no_idle_zeros(value: float, said: str) -> None:
+    assert number(value) == said

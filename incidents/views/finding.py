@@ -30,14 +30,11 @@ def found_by(connection: sa.Connection, words: str) -> set[str]:
 def says(connection: sa.Connection, text: Any, words: str) -> sa.ColumnElement[bool]:  # noqa: ANN401  # a text column
     """That a text holds the words, in any case of their Latin letters.
 
-    SQLite's LIKE knows no other; to ask it for lower case besides would copy each text that is looked through. The
-    pattern is one value: put together in the statement it would be put together for each row.
+    SQLite's LIKE knows no other; to ask it for lower case besides would copy each text that is looked through.
     """
-    looked_through = sa.type_coerce(text, sa.Text)
-    pattern = "".join(f"/{letter}" if letter in "%_/" else letter for letter in words)
     if connection.dialect.name == "sqlite":
-        return looked_through.like(f"%{pattern}%", escape="/")
-    return sa.func.lower(looked_through).like(sa.func.lower(f"%{pattern}%"), escape="/")
+        return sa.cast(text, sa.Text).contains(words, autoescape=True)
+    return sa.cast(text, sa.Text).icontains(words, autoescape=True)
 
 
 def _inside(words: str) -> str:

@@ -22,6 +22,8 @@ from incidents.views.view import Trace
 
 _KNOWN: Kept[Sequence[Known]] = Kept(2048)
 """By what was recorded of a subject, which never changes, and by where that came from."""
+LARGEST = 8 * 1024
+"""Letters of a subject's statements beyond which it is not kept: a warning's outline may have any number of corners."""
 MOST_KEPT = 1000
 """Of more subjects at once none is kept: they would push out all others, and each other."""
 
@@ -63,7 +65,7 @@ def _folded(rows: Sequence[Any], traces: Mapping[int, Trace], known_at: datetime
     def fold_them() -> Sequence[Known]:
         return timeline.known(map(said_of, rows), {row.id: traces[row.id] for row in rows}, known_at)
 
-    if not is_kept:
+    if not is_kept or sum(len(row.statement) for row in rows) > LARGEST:
         return fold_them()
     key = tuple((row.id, row.digest, row.delivery_id, row.adapter, traces[row.id].sha256) for row in rows)
     return _KNOWN.get(key, fold_them)
