@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from tests.soak import lasting, replicated, rounds
+from tests.soak import lasting, overload, replicated, rounds
 
 ROUNDS: dict[str, Callable[[Path, float], dict[str, Any]]] = {
     "kills": rounds.kills,
@@ -23,6 +23,7 @@ ROUNDS: dict[str, Callable[[Path, float], dict[str, Any]]] = {
     "cuts-spool": rounds.cuts_spool,
     "outages": rounds.outages,
     "full": rounds.full,
+    "overload": overload.overload,
     "herd": rounds.herd,
     "restarts": rounds.restarts,
     "stuck": rounds.stuck,
