@@ -129,19 +129,18 @@ def _config() -> Config:
 
 def _arrivals(ids: DeliveryIds, begins: datetime, shape: Shape, mark: str, day: int) -> Iterator[Arrival]:
     """What Alertmanager says of one day: all alerts of each site, in other words each time, then that they end."""
-    for site in range(shape.sites):
-        for saying, first in product(range(SAYINGS), range(0, shape.alerts, TOGETHER)):
-            at = begins + timedelta(minutes=10 * saying, seconds=site)
-            ends_at = instants.text(at) if saying == SAYINGS - 1 else "0001-01-01T00:00:00Z"
-            body = orjson.dumps({
-                "version": "4", "groupKey": f"s{site}", "status": "firing", "receiver": "r", "groupLabels": {},
-                "commonLabels": {}, "commonAnnotations": {}, "externalURL": "",
-                "alerts": [
-                    _alert(f"{mark}{site:02x}{day:02x}{n:06x}", site, day, n, saying, begins, ends_at)
-                    for n in range(first, min(first + TOGETHER, shape.alerts))
-                ],
-            })  # fmt: skip
-            yield Arrival(ids.next(at), payloads.SOURCE, at, {"content-type": "application/json"}, body)
+    for saying, site, first in product(range(SAYINGS), range(shape.sites), range(0, shape.alerts, TOGETHER)):
+        at = begins + timedelta(minutes=10 * saying, seconds=site)
+        ends_at = instants.text(at) if saying == SAYINGS - 1 else "0001-01-01T00:00:00Z"
+        body = orjson.dumps({
+            "version": "4", "groupKey": f"s{site}", "status": "firing", "receiver": "r", "groupLabels": {},
+            "commonLabels": {}, "commonAnnotations": {}, "externalURL": "",
+            "alerts": [
+                _alert(f"{mark}{site:02x}{day:02x}{n:06x}", site, day, n, saying, begins, ends_at)
+                for n in range(first, min(first + TOGETHER, shape.alerts))
+            ],
+        })  # fmt: skip
+        yield Arrival(ids.next(at), payloads.SOURCE, at, {"content-type": "application/json"}, body)
 
 
 def _alert(
