@@ -50,8 +50,8 @@ class _Form:
 
     def __init__(self, text: str, numbers: dict[str, int]) -> None:
         found = [word for word in _WORD.findall(text) if word in numbers]
-        parts = _WORD.sub(lambda at: "\0" if at[0] in numbers else at[0], text.replace("%", "%%")).replace("\0", "%s")
-        self.form = parts
+        places = _WORD.sub(lambda at: "\0" if at[0] in numbers else at[0], text.replace("%", "%%"))
+        self.form = places.replace("\0", "%s")
         self.of: Callable[[Sequence[str]], Any] = itemgetter(*(numbers[w] for w in found)) if found else lambda _: ()
 
     def said(self, words: Sequence[str]) -> str:

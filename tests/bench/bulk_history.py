@@ -71,6 +71,8 @@ CONFIG = "\n".join(
 
 def fill(store: Store, events: int, until: datetime, shape: Shape = WHOLE) -> int:
     """Store at least this many events in an empty store, the newest a day before `until`; how many they are."""
+    with store.reading() as connection:
+        assert connection.execute(sa.select(deliveries.DELIVERY.c.id).limit(1)).first() is None, "the store is empty"
     copies = times(events, shape)
     block, counts = _block(until.replace(hour=0, minute=0, second=0, microsecond=0), shape)
     since = until + timedelta(days=copies[0][1] - shape.days)

@@ -77,6 +77,9 @@ def _on(name: str, cluster: Cluster, events: int) -> Iterator[tuple[Contender, R
 
 def _intake(plan: Plan, name: str, large: Contender, empty: Contender) -> Iterator[Row]:
     seen: dict[tuple[int, str, str], list[float]] = defaultdict(list)
+    for contender in (empty, large):
+        contender.load(alerts=1, requests=300, run="warm")
+        _until_read(contender)
     for number in range(plan.rounds):
         for size in SIZES:
             for which, contender in (("empty", empty), ("large", large)):
