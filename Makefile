@@ -26,7 +26,7 @@ lint: $(VENV)/.dev
 bench: $(VENV)/.dev
 	@exec $(BIN)/python -m tests.bench $(ARGS)
 
-# The tests of docs/reliability.md in large: up to an hour and a half; ARGS="--only cuts --seconds 60" for one, shorter.
+# The tests of docs/reliability.md in large: up to two hours; ARGS="--only cuts --seconds 60" for one, shorter.
 soak: $(VENV)/.dev
 	@$(BIN)/python -m tests.machine
 	@exec $(BIN)/python -m tests.soak $(ARGS)

@@ -45,7 +45,7 @@ def test_a_filled_history_is_what_a_rebuild_of_it_gives(store: Store) -> None:
     bulk_history.fill(store, 2 * SMALL.events, UNTIL, SMALL)
     with store.reading() as connection:
         before = state_digest(connection)
-    rebuild(store, bulk_history._config(), UNTIL)
+    rebuild(store, bulk_history.config(), UNTIL)
     with store.reading() as connection:
         assert state_digest(connection) == before
 

@@ -114,18 +114,19 @@ def times(events: int, shape: Shape = WHOLE) -> list[tuple[str, int]]:
 
 def take_in(store: Store, until: datetime, shape: Shape, mark: str, days: int) -> None:
     """Take in, read and fold what alerts of this mark say of the days of a block, so many days later."""
-    config, ids, ingest = _config(), DeliveryIds(), Ingest(store, adapters())
+    asked, ids, ingest = config(), DeliveryIds(), Ingest(store, adapters())
     midnight = until.replace(hour=10, minute=0, second=0, microsecond=0)
     for day in range(shape.days):
         begins = midnight - timedelta(days=shape.days - day) + timedelta(days=days)
         with store.intake() as connection:
             deliveries.append(connection, list(_arrivals(ids, begins, shape, mark, day)))
-        while ingest.work(config, begins, most_statements=20_000, most_bytes=1 << 26):
+        while ingest.work(asked, begins, most_statements=20_000, most_bytes=1 << 26):
             pass
-        settle_due(store, config, begins + timedelta(hours=12))
+        settle_due(store, asked, begins + timedelta(hours=12))
 
 
-def _config() -> Config:
+def config() -> Config:
+    """The configuration without the key, which only a service needs."""
     return config_of(tomllib.loads(CONFIG.replace(f'key = "{payloads.KEY}"\n', "")), adapters())
 
 
