@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import sys
 import tempfile
 import time
 from collections import defaultdict
@@ -19,7 +20,7 @@ import orjson
 from incidents import instants
 from incidents.store import Store
 from service import clock
-from tests.bench import bulk_history
+from tests.bench import bulk_history, report
 from tests.bench.contenders import POSTGRESQL, Contender, postmaster, service, started, watched
 from tests.bench.figures import get, milliseconds
 from tests.bench.measured import Plan, Row, median, share
@@ -42,12 +43,21 @@ def measure(plan: Plan, cluster: Cluster) -> list[Row]:
     """
     rows: list[Row] = []
     for name in plan.databases:
-        with _on(name, cluster, plan.history) as (large, filled):
-            rows.append(filled)
-            with _on(name, cluster, 1) as (small, _):
-                rows += _pages(plan, name, large, small)
-            with started(name, cluster, config=bulk_history.CONFIG) as empty:
-                rows += _intake(plan, name, large, empty)
+        found = _measure(plan, cluster, name)
+        if name != plan.databases[-1]:  # a run of hours that breaks off has shown what it had
+            print(report.table(found), file=sys.stderr, flush=True)
+        rows += found
+    return rows
+
+
+def _measure(plan: Plan, cluster: Cluster, name: str) -> list[Row]:
+    rows: list[Row] = []
+    with _on(name, cluster, plan.history) as (large, filled):
+        rows.append(filled)
+        with _on(name, cluster, 1) as (small, _):
+            rows += _pages(plan, name, large, small)
+        with started(name, cluster, config=bulk_history.CONFIG) as empty:
+            rows += _intake(plan, name, large, empty)
     return [replace(row, part=PART.format(events=plan.history, few=bulk_history.IN_BLOCK)) for row in rows]
 
 
