@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export UV_NO_PROGRESS := 1
 
-.PHONY: run test lint bench soak roles image mutations lock sbom audit clean
+.PHONY: run test lint bench soak promise roles image mutations lock sbom audit clean
 
 run: $(VENV)/.run
 	@exec $(BIN)/barograph serve --demo $(ARGS)
@@ -26,10 +26,15 @@ lint: $(VENV)/.dev
 bench: $(VENV)/.dev
 	@exec $(BIN)/python -m tests.bench $(ARGS)
 
-# The tests of docs/reliability.md in large: up to an hour and a half; ARGS="--only cuts --seconds 60" for one, shorter.
+# The tests of docs/reliability.md in large: up to two hours; ARGS="--only cuts --seconds 60" for one, shorter.
 soak: $(VENV)/.dev
 	@$(BIN)/python -m tests.machine
 	@exec $(BIN)/python -m tests.soak $(ARGS)
+
+# What shows a row of docs/reliability.md: ARGS=R3; without one, the list of them.
+promise: $(VENV)/.dev
+	@$(BIN)/python -m tests.machine
+	@exec $(BIN)/python -m tests.promises $(ARGS)
 
 # Every route of the router asked as nobody, a sender, a viewer, a responder and an admin: the table, exit 1 at a hole.
 roles: $(VENV)/.dev

@@ -27,7 +27,12 @@ def recordable(statements: Iterable[Statement], delivery: Delivery) -> list[Stat
 
 
 def digest(event: Event) -> str:
-    """SHA-256, hex, of what the sender said: the same for a repeat, whatever the order of its labels.
+    """SHA-256, hex, of what the sender said: the same for a repeat, whatever the order of its labels."""
+    return hashlib.sha256(canonical(event)).hexdigest()
+
+
+def canonical(event: Event) -> bytes:
+    """What the digest of an event is of.
 
     An assumed end is the receipt's time or follows from the rest, so it counts as assumed, not as an instant.
     Fields that few events have are written only where they are present, so that a new field of that sort
@@ -50,7 +55,7 @@ def digest(event: Event) -> str:
     )
     if event.starts_until or event.ends_expected or event.test or event.event or event.area or event.posts:
         content = (*content, _rarely(event))
-    return hashlib.sha256(orjson.dumps(content, default=_plain, option=_CANONICAL)).hexdigest()
+    return orjson.dumps(content, default=_plain, option=_CANONICAL)
 
 
 def reading_digest(reading: Reading) -> str:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import ast
 import re
+from itertools import pairwise
 
 import pytest
 
+from tests import promises
+from tests.bench.__main__ import PARTS
 from tests.servers import ROOT
+from tests.soak.__main__ import ROUNDS
 
-PAGE = (ROOT / "docs" / "reliability.md").read_text()
-ROWS = {found[1]: found[0] for found in re.finditer(r"^\| (R\d+) \|.*\|$", PAGE, re.MULTILINE)}
+PAGE = promises.PAGE.read_text()
+ROWS = promises.rows()
 NAMED = sorted(set(re.findall(r"`(tests/[^`:]+\.py)::([^`]+)`", PAGE)))
 
 
@@ -19,10 +23,15 @@ def test_every_promise_has_a_row_in_order() -> None:
 
 
 @pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
-def test_a_row_names_what_shows_it_or_says_that_nothing_does(row: str) -> None:
-    promise, shown, _ = (cell.strip() for cell in row.split("|")[2:5])
-    assert promise
-    assert "`tests/" in shown or "`make " in shown or shown == "not shown yet"
+def test_one_command_runs_what_a_row_names(row: promises.Row) -> None:
+    assert row.promise
+    assert row.shown.startswith(f"`make promise ARGS={row.number}`: ")
+    assert list(row.steps()), "it names a test or a round"
+    rounds = {"soak": set(ROUNDS), "bench": set(PARTS)}
+    for target, args in row.commands:
+        only = [after for word, after in pairwise(args) if word == "--only"]
+        assert only
+        assert set(only) <= rounds[target]
 
 
 @pytest.mark.parametrize(("path", "name"), NAMED)

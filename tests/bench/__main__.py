@@ -106,11 +106,13 @@ def main() -> int:
     )
     parser.add_argument("--only", choices=PARTS, action="append", help="only this part; may be given several times")
     parser.add_argument("--events", type=int, help="of the large history of `size`; 2,000,000 if not given")
+    parser.add_argument("--on", choices=FULL.databases, help="the one database of `size`; both if not given")
     parser.add_argument("--rounds", type=int, help="in place of three, or of one with --quick")
     asked = parser.parse_args()
     machine = report.machine(clock.now())
     plan = QUICK if asked.quick else FULL
     plan = replace(plan, history=asked.events or plan.history, rounds=asked.rounds or plan.rounds)
+    plan = replace(plan, databases=(asked.on,) if asked.on else plan.databases)
     chosen = tuple(part for part in PARTS if part in (asked.only or set(PARTS) - set(ASKED_ONLY)))
     out = sys.stderr if asked.json else sys.stdout
     show = partial(print, file=out, flush=True)

@@ -29,7 +29,7 @@ from incidents.rules import MEMBER_ACTOR
 from incidents.statements import EVENT
 from incidents.store import Store
 from incidents.tables import micros
-from tests.bench import bulk_history
+from tests.bench import copying
 
 SOURCE, ADAPTER, SITE = "am", "alertmanager@1", "smf"
 SPAN = timedelta(hours=6)
@@ -101,7 +101,7 @@ def fill_many(store: Store, incidents: int, alerts: int, since: datetime, over: 
 
     names = fill_each(block)
     if copies:
-        bulk_history.copy(store, copies, apart * BLOCK, _WORDS)
+        copying.copy(store, copies, apart * BLOCK, _WORDS)
     older = [f"{name}~{number}" for number in range(copies, 0, -1) for name in names]
     return [*older, *names, *fill_each(range(block.stop, incidents))]
 

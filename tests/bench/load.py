@@ -13,13 +13,14 @@ import selectors
 import socket
 import sys
 import time
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, field
 
 import orjson
 
 from tests.bench.payloads import KEY, SOURCE, Messages
 
+_RETRY = re.compile(rb"\r\nretry-after: *(\d+)", re.IGNORECASE)
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _ANSWER_SECONDS = 30.0
 """How long after the last message answers are waited for."""
@@ -37,13 +38,22 @@ class Sender:
     """Posts messages until `requests` were sent or `seconds` have passed.
 
     Without `rate` each connection posts again as soon as it was answered. With `rate` messages a second, each is due at
-    its own moment whatever became of those before it, and its latency counts from that moment.
+    its own moment whatever became of those before it, and its latency counts from that moment, or with `from_sending`
+    from when a connection was free for it.
     """
 
     def __init__(
-        self, port: int, messages: Messages, *, connections: int, rate: float | None, path: str, key: str
+        self,
+        port: int,
+        messages: Messages,
+        *,
+        connections: int,
+        rate: float | None,
+        path: str,
+        key: str,
+        from_sending: bool = False,
     ) -> None:
-        self.port, self.messages, self.rate = port, messages, rate
+        self.port, self.messages, self.rate, self._from_sending = port, messages, rate, from_sending
         shown = f"Authorization: Bearer {key}\r\n" if key else ""
         head = (
             f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUser-Agent: Alertmanager/0.28.1\r\n"
@@ -52,8 +62,19 @@ class Sender:
         self._head = head.encode()
         self._selector = selectors.DefaultSelector()
         self._idle = deque(self._connect() for _ in range(connections))
-        self.sent = self.refused = 0
+        self.sent = 0
         self.latencies: list[float] = []
+        self.refusals: list[float] = []
+        """Latencies of what was not answered 2xx."""
+        self.statuses: Counter[int] = Counter()
+        """Of those; 0 is a connection that ended without an answer."""
+        self.retry_after: Counter[int] = Counter()
+        """The seconds that they were asked to wait."""
+
+    @property
+    def refused(self) -> int:
+        """How many were not answered 2xx."""
+        return len(self.refusals)
 
     def run(self, *, requests: int, seconds: float) -> float:
         """Send and wait for the answers; the seconds from the first message to the last answer."""
@@ -81,7 +102,7 @@ class Sender:
             if due_at > now:
                 return
             connection = self._idle.popleft()
-            connection.due_at = due_at
+            connection.due_at = time.perf_counter() if self._from_sending else due_at
             connection.unsent = memoryview(self._head + self.messages.body(self.sent))
             self.sent += 1
             self._write(connection)
@@ -116,10 +137,14 @@ class Sender:
         length = _LENGTH.search(head)
         if part and not (gap and length and len(body) >= int(length[1])):
             return
+        took = time.perf_counter() - connection.due_at
         if connection.answer.startswith(b"HTTP/1.1 2"):
-            self.latencies.append(time.perf_counter() - connection.due_at)
+            self.latencies.append(took)
         else:
-            self.refused += 1
+            self.refusals.append(took)
+            self.statuses[int(connection.answer[9:12] or 0)] += 1
+            if asked := _RETRY.search(head):
+                self.retry_after[int(asked[1])] += 1
         connection.answer = b""
         if not part or b"\r\nConnection: close" in head:
             self._selector.unregister(connection.socket)
@@ -137,6 +162,7 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=10_000_000, help="most messages")
     parser.add_argument("--seconds", type=float, default=5.0, help="longest time of sending")
     parser.add_argument("--rate", type=float, help="messages a second, in place of as many as are answered")
+    parser.add_argument("--from-sending", action="store_true", help="with a rate: latencies do not count from it")
     parser.add_argument("--run", default="", help="parts these alerts from those of another sender")
     parser.add_argument("--path", default=f"/in/{SOURCE}")
     parser.add_argument("--key", default=KEY, help="shown as a bearer token; none where it is empty")
@@ -149,6 +175,7 @@ def main() -> None:
         rate=asked.rate,
         path=asked.path,
         key=asked.key,
+        from_sending=asked.from_sending,
     )
     cpu = time.process_time()
     seconds = sender.run(requests=asked.requests, seconds=asked.seconds)
@@ -159,6 +186,9 @@ def main() -> None:
         "cpu_seconds": time.process_time() - cpu,
         "bytes": sender.sent * sender.messages.size,
         "latencies_ms": sorted(round(latency * 1000, 3) for latency in sender.latencies),
+        "refusals_ms": sorted(round(latency * 1000, 3) for latency in sender.refusals),
+        "statuses": {str(status): count for status, count in sender.statuses.items()},
+        "retry_after": {str(seconds): count for seconds, count in sender.retry_after.items()},
     }
     sys.stdout.buffer.write(orjson.dumps(told) + b"\n")
 

@@ -34,6 +34,8 @@ class Plan:
     """Most alerts of one run beside others: enough for two seconds of most of them."""
     history: int
     """Events of the large history."""
+    databases: tuple[str, ...] = ("SQLite", "PostgreSQL")
+    """On which it is stored."""
 
 
 FULL = Plan(rounds=3, seconds=2.0, probes=200, backlog=300, burst=100_000, stored=(100, 5_000, 1_000_000),

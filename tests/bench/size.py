@@ -1,13 +1,16 @@
-"""Size: intake, lists, timelines and figures beside millions of stored events, and beside fifty thousand."""
+"""Size: lists, timelines and figures on millions of stored events beside fifty thousand, and intake beside none."""
 
 from __future__ import annotations
 
 import contextlib
 import shutil
+import sys
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import quote
@@ -17,34 +20,50 @@ import orjson
 from incidents import instants
 from incidents.store import Store
 from service import clock
-from tests.bench import bulk_history
-from tests.bench.contenders import POSTGRESQL, SQLITE, Contender, postmaster, service, watched
+from tests.bench import bulk_history, report
+from tests.bench.contenders import POSTGRESQL, Contender, postmaster, service, started, watched
 from tests.bench.figures import get, milliseconds
 from tests.bench.measured import Plan, Row, median, share
 from tests.databases import MIGRATED, Cluster
 from tests.servers import Barograph
 
-LEAST, MOST_MS = 0.9, 300.0
-"""The ratio of intake, and within what time a page must be there."""
+LEAST, MOST_MS, MOST_MIB = 0.9, 300.0, 400.0
+"""The ratio of intake, within what time a page must be there, and the most memory."""
 TRIES = 15
 CONNECTIONS = 64
 SIZES = (1, 100)
 PATIENCE = 600.0
-PART = "13. Size: {events:,} events stored, beside {few:,}"
+PART = "13. Size: {events:,} events stored, pages beside {few:,}, intake beside none"
 
 
 def measure(plan: Plan, cluster: Cluster) -> list[Row]:
-    """On both databases: a service on a small history and one on a large, asked and sent to in turn."""
+    """Of each database: a service on a large history beside one on a small for pages, beside an empty one for intake.
+
+    Pages come first: what intake adds to one would be of another size than what it adds to the other.
+    """
     rows: list[Row] = []
-    for name in (SQLITE, POSTGRESQL):
-        with _on(name, cluster, 1) as small, _on(name, cluster, plan.history) as large:
-            rows += [*_intake(plan, name, large, small), *_pages(plan, name, large, small)]
+    for name in plan.databases:
+        found = _measure(plan, cluster, name)
+        if name != plan.databases[-1]:  # a run of hours that breaks off has shown what it had
+            print(report.table(found), file=sys.stderr, flush=True)
+        rows += found
     return rows
 
 
+def _measure(plan: Plan, cluster: Cluster, name: str) -> list[Row]:
+    rows: list[Row] = []
+    with _on(name, cluster, plan.history) as (large, filled):
+        rows.append(filled)
+        with _on(name, cluster, 1) as (small, _):
+            rows += _pages(plan, name, large, small)
+        with started(name, cluster, config=bulk_history.CONFIG) as empty:
+            rows += _intake(plan, name, large, empty)
+    return [replace(row, part=PART.format(events=plan.history, few=bulk_history.IN_BLOCK)) for row in rows]
+
+
 @contextmanager
-def _on(name: str, cluster: Cluster, events: int) -> Iterator[Contender]:
-    """The service on a history of this many events; its file or database is removed with the block."""
+def _on(name: str, cluster: Cluster, events: int) -> Iterator[tuple[Contender, Row]]:
+    """The service on a history of this many events, and how long that took to fill; all is removed with the block."""
     home = Path(tempfile.mkdtemp(prefix="barograph-bench-"))
     with contextlib.ExitStack() as stack:
         stack.callback(shutil.rmtree, home, ignore_errors=True)
@@ -55,40 +74,69 @@ def _on(name: str, cluster: Cluster, events: int) -> Iterator[Contender]:
             url, postgres = cluster.url(database), postmaster(cluster)
         with contextlib.closing(Store(url)) as store:
             store.migrate()
-            bulk_history.fill(store, events, clock.now())
+            began = time.perf_counter()
+            stored = bulk_history.fill(store, events, clock.now())
+            filled = time.perf_counter() - began
+            gib = bulk_history.stored_bytes(store) / 2**30
         running = Barograph(home, bulk_history.CONFIG, database_url=url)
         stack.callback(running.kill9)
         running.start(PATIENCE)
-        yield watched(running, postgres)
+        what = f"{name}: {stored:,} events filled in past intake"
+        yield watched(running, postgres), Row("", what, filled, "s", cpu=f"{gib:.1f} GiB")
 
 
-def _intake(plan: Plan, name: str, large: Contender, small: Contender) -> Iterator[Row]:
-    seen: dict[tuple[int, str, str], list[float]] = {}
+def _intake(plan: Plan, name: str, large: Contender, empty: Contender) -> Iterator[Row]:
+    seen: dict[tuple[int, str, str], list[float]] = defaultdict(list)
+    for contender in (empty, large):
+        contender.load(alerts=1, requests=300, run="warm")
+        _until_read(contender)
     for number in range(plan.rounds):
         for size in SIZES:
-            for which, contender in (("small", small), ("large", large)):
+            for which, contender in (("empty", empty), ("large", large)):
+                began = contender.cpu()
                 load = contender.load(
-                    alerts=size, connections=CONNECTIONS, seconds=plan.seconds, run=f"{which}{number}-{size}"
+                    alerts=size,
+                    connections=CONNECTIONS,
+                    requests=plan.storm // size,
+                    seconds=plan.seconds,
+                    run=f"{which}{number}-{size}",
                 )
-                began = time.perf_counter()
+                since = time.perf_counter()
                 _until_read(contender)
-                folded = load.seconds + time.perf_counter() - began
-                alerts = load.acknowledged * size
-                for what, value in (("acknowledged", alerts / load.seconds), ("folded", alerts / folded)):
-                    seen.setdefault((size, what, which), []).append(value)
+                folded, alerts = load.seconds + time.perf_counter() - since, load.acknowledged * size
+                cost = (contender.cpu() - began) / alerts * 1e6
+                for what, value in (
+                    ("acknowledged", alerts / load.seconds),
+                    ("folded", alerts / folded),
+                    ("CPU µs", cost),
+                    ("MiB", contender.memory()),
+                ):
+                    seen[size, what, which].append(value)
     for size in SIZES:
+        costs = [median(seen[size, "CPU µs", which]) for which in ("large", "empty")]
         for what in ("acknowledged", "folded"):
-            values, beside = seen[size, what, "large"], seen[size, what, "small"]
+            values, beside = seen[size, what, "large"], seen[size, what, "empty"]
             yield Row(
-                _part(plan),
+                "",
                 f"{name}: alerts {what}, {size} a message",
                 median(values),
                 "/s",
                 median(beside),
-                "beside few",
+                "an empty store",
                 least_ratio=LEAST,
-                rounds={"large": values, "small": beside},
+                cpu="{:.0f} µs an alert, folded; {:.0f} on an empty store".format(*costs),
+                rounds={"large": values, "empty": beside},
             )
+    held = [max(v for s in SIZES for v in seen[s, "MiB", which]) for which in ("large", "empty")]
+    yield Row(
+        "",
+        f"{name}: memory of all processes after a load",
+        held[0],
+        "MiB",
+        held[1],
+        "an empty store",
+        most_value=MOST_MIB,
+    )
 
 
 def _until_read(contender: Contender) -> None:
@@ -107,7 +155,7 @@ def _pages(plan: Plan, name: str, large: Contender, small: Contender) -> Iterato
     for what, path in _paths():
         (values, cost), (beside, least) = (_asked(plan, contender, path(contender)) for contender in (large, small))
         yield Row(
-            _part(plan),
+            "",
             f"{name}: {what}",
             median(values),
             "ms",
@@ -174,7 +222,3 @@ def _far_back(contender: Contender) -> str:
             break
         cursor = f"&cursor={quote(following)}"
     return path + cursor
-
-
-def _part(plan: Plan) -> str:
-    return PART.format(events=plan.history, few=bulk_history.IN_BLOCK)

@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from tests.soak import lasting, replicated, rounds
+from tests.soak import histories, lasting, overload, replicated, rounds
 
 ROUNDS: dict[str, Callable[[Path, float], dict[str, Any]]] = {
     "kills": rounds.kills,
@@ -23,6 +23,7 @@ ROUNDS: dict[str, Callable[[Path, float], dict[str, Any]]] = {
     "cuts-spool": rounds.cuts_spool,
     "outages": rounds.outages,
     "full": rounds.full,
+    "overload": overload.overload,
     "herd": rounds.herd,
     "restarts": rounds.restarts,
     "stuck": rounds.stuck,
@@ -32,6 +33,9 @@ ROUNDS: dict[str, Callable[[Path, float], dict[str, Any]]] = {
     "replicas": replicated.troubles,
     "lasting": lasting.lasting,
     "bundle": rounds.bundle,
+    "rebuild": histories.rebuilt,
+    "restore": histories.restored,
+    "retention": histories.aged,
 }
 
 
