@@ -52,6 +52,7 @@ def compose(version: Version, standing: Standing, *, drawing: str = "") -> Docum
         at=at,
         drawing=drawing if version.audience == "internal" else "",
         alt=facts["alt"],
+        zone=zone,
     )
 
 
