@@ -88,5 +88,3 @@ class Document:
     alt: str = ""
     foot: str = ""
     """What every page says at its foot; the standing without its authors where it is not given."""
-    zone: str = ""
-    """In which the facts of the record are told."""

@@ -28,7 +28,7 @@ NORTH, SOUTH = 78, -58
 _OUTLINES = 200
 _LEAST = 8
 """Pixels from the middle of the smallest outline to its edge."""
-_APART = 5
+_APART = 4
 """Pixels from which on two marks can be told apart."""
 _COMPARED = 60
 """Sites of which that is asked."""

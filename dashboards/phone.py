@@ -83,7 +83,7 @@ def _strip(scene: Scene, view: IncidentView, top: float) -> float:
         lasted = phase_length(phase)
         variants = (
             (phase.name,)
-            if phase.name == "before"
+            if phase.name in ("before", "resolved")
             else (
                 phase_lasting(phase.name, view.incident, lasted),
                 phase_called(phase.name, view.incident),

@@ -52,7 +52,6 @@ def compose(version: Version, standing: Standing, *, drawing: str = "") -> Docum
         at=at,
         drawing=drawing if version.audience == "internal" else "",
         alt=facts["alt"],
-        zone=zone,
     )
 
 

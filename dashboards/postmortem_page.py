@@ -81,7 +81,6 @@ def postmortem_page(
         is_admin=viewer.role == "admin",
         writable=may_write and revision.state != "published",
         document=document,
-        record_zone=words.zone_in_full(document.zone or viewer.zone, document.at),
         revision=revision,
         incident=incident,
         editing=editing,

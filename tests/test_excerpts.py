@@ -17,7 +17,7 @@ from dashboards.excerpts import excerpt
         ("nothing of it", "fans", "nothing of it"),
         ("whole", " ", "whole"),
         ("", "fans", ""),
-        ("x" * 100 + " fans " + "y" * 100, "fans", "…" + "x" * 39 + " [fans] " + "y" * 34 + "…"),
+        ("x" * 100 + " fans " + "y" * 100, "fans", "…" + "x" * 39 + " [fans] " + "y" * 35 + "…"),
         ("fans " + "y" * 100, "fans", "[fans] " + "y" * 75 + "…"),
     ],
 )

@@ -345,7 +345,7 @@ def test_two_marks_on_one_spot_are_told_with_their_distance() -> None:
     card = maps.map_card([*near, site("lon", 51.5, -0.1)], [], wide=WIDE)
     assert card is not None
     notes = dict(card.notes)
-    assert set(notes) == {"wide", "medium", "narrow"}
+    assert set(notes) == {"medium", "narrow"}
     assert re.search(r"Headquarters and Smf, 14\d km from each other, are one spot", notes["narrow"], re.IGNORECASE)
     same = maps.map_card([near[0], near[0]], [])
     assert same is not None
