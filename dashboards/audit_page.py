@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import csv as csv_format
 import io
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from urllib.parse import urlencode
 
 import orjson
 
+from dashboards import words
 from dashboards.documents import inert
 from dashboards.paper import signed_in
 from incidents import instants
 from incidents.views.audit_view import ACTS, Act, Filter, as_json, sentence
 from incidents.views.view import Viewer
 
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
 COLUMNS = ("id", "recorded_at", "act", "actor", "subject", "text", "address", "params")
 
 
@@ -28,10 +31,20 @@ def audit_page(rows: Sequence[Act], viewer: Viewer, wanted: Filter, *, next_curs
         "to": instants.text(wanted.until) if wanted.until else None,
     }
     kept = urlencode({k: v for k, v in asked.items() if v})
-    acts = [(row, sentence(row)) for row in rows]
+    acts = [(row, _told(row, viewer.zone)) for row in rows]
     return signed_in(
         "audit.html", viewer, now, acts=acts, known=list(ACTS), asked=asked, kept=kept, next_cursor=next_cursor
     )
+
+
+def _told(row: Act, zone: str) -> str:
+    """What was done, its instants as the page writes them."""
+
+    def said(found: re.Match[str]) -> str:
+        at = instants.parse(found[0])
+        return f"{words.instant_at(at, zone)} {words.zone_letters(zone, at)}" if at else found[0]
+
+    return _INSTANT.sub(said, sentence(row))
 
 
 def csv(rows: Sequence[Act]) -> str:

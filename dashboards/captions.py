@@ -215,4 +215,6 @@ def exported_words(view: IncidentView) -> str:
 def range_words(view: IncidentView) -> str:
     """The range with days and clocks, short for small screens."""
     zone = zone_of(view.zone)
-    return f" {DASH} ".join(f"{day(at, zone)} {clock(at, zone)}" for at in (view.since, view.until))
+    first, last = (day(at, zone) for at in (view.since, view.until))
+    until = clock(view.until, zone) if first == last else f"{last} {clock(view.until, zone)}"
+    return f"{first} {clock(view.since, zone)} {DASH} {until}"

@@ -10,7 +10,7 @@ from typing import Any
 
 from dashboards import captions, words
 from dashboards.axis import Tick, zone_words
-from dashboards.canvas import BANDS, FACE
+from dashboards.canvas import BANDS, FACE, number
 from dashboards.marks import Box, Glyph, Line, Rule, Scene, Shape, Text
 from dashboards.scene import compose
 from dashboards.tokens import BAND_OPACITY, THEMES, Theme
@@ -216,7 +216,7 @@ class _Drawing:
                 "matches": "x",
             },
             "yaxis": {"range": [scene.height, 0], "visible": False, "fixedrange": True},
-            "shapes": [self._band(box) for box in scene.bands] + [self._rule(rule) for rule in scene.rules],
+            "shapes": [self._band(box) for box in scene.bands] + self._rules(scene.rules),
             "annotations": [self._text(text) for text in scene.texts],
             "meta": self._meta(view),
         }
@@ -254,10 +254,28 @@ class _Drawing:
             "fillcolor": self.colours[ink], "opacity": opacity, "line": {"width": 0},
         }  # fmt: skip
 
-    def _rule(self, rule: Rule) -> _Figure:
+    def _rules(self, rules: list[Rule]) -> list[_Figure]:
+        """Upright rules of one look are one shape: the library takes half a millisecond for each shape."""
+        alike: dict[tuple[str, float, str] | int, list[Rule]] = {}
+        for place, rule in enumerate(rules):
+            is_upright = rule.left == rule.right and not rule.fixed
+            alike.setdefault((rule.ink, rule.width, rule.dash) if is_upright else place, []).append(rule)
+        return [
+            self._rule(group[0]) if isinstance(look, int) else self._uprights(group) for look, group in alike.items()
+        ]
+
+    def _uprights(self, rules: list[Rule]) -> _Figure:
+        # A path is drawn where it says, unlike a line, which is moved to whole pixels so that it is sharp.
+        places = [(self.at(math.floor(rule.left) + 0.5).replace(" ", "_"), rule.top, rule.bottom) for rule in rules]
+        path = "".join(f"M{x},{number(top)}L{x},{number(bottom)}" for x, top, bottom in places)
+        return {"type": "path", "layer": "below", "xref": "x", "yref": "y", "path": path, "line": self._pen(rules[0])}
+
+    def _pen(self, rule: Rule) -> _Figure:
         line: _Figure = {"color": self.colours[rule.ink], "width": rule.width}
-        if rule.dash:
-            line["dash"] = _dash(rule.dash)
+        return line | {"dash": _dash(rule.dash)} if rule.dash else line
+
+    def _rule(self, rule: Rule) -> _Figure:
+        line = self._pen(rule)
         wide = self.frame.right - self.frame.left
         ends: _Figure = {"xref": "x", "x0": self.at(rule.left), "x1": self.at(rule.right)}
         if rule.fixed:

@@ -90,6 +90,7 @@ def incident_page(
         figure_height=figure_height,
         facts=_facts(view),
         statements=_statements(view),
+        all_ended=_all_ended(view),
         asked=coverage_rows(view),
         provenance=_provenance(view),
         exports=EXPORTS,
@@ -145,7 +146,16 @@ def _facts(view: IncidentView) -> list[dict[str, Any]]:
         if known is None:
             missing = "not recorded" if incident.status == "resolved" or key == "impact" else "not yet"
             facts.append(
-                {"key": key, "name": name, "field": field, "value": "", "beside": missing, "at": None, "until": None}
+                {
+                    "key": key,
+                    "name": name,
+                    "field": field,
+                    "value": "",
+                    "beside": missing,
+                    "at": None,
+                    "until": None,
+                    "long": False,
+                }
             )
             continue
         first = start is None
@@ -157,22 +167,26 @@ def _facts(view: IncidentView) -> list[dict[str, Any]]:
                 "field": field,
                 "at": known.at,
                 "until": known.until,
-                "value": _clocks(known, view.zone),
-                "beside": _beside_fact(known, start, view.zone, first=first),
+                **_told(known, start, view.zone, first=first),
             }
         )
     return facts
 
 
-def _clocks(known: Moment, zone: str) -> str:
-    return words.moment(known, zone, beside=known.at)
-
-
-def _beside_fact(known: Moment, start: Moment, zone: str, *, first: bool) -> str:
+def _told(known: Moment, start: Moment, zone: str, *, first: bool) -> dict[str, Any]:
+    """A milestone's clock with its day and distance beside it; of one over several days each end has its own day."""
+    passed = "" if first else words.after(known, start)
+    if known.until is not None and words.local_day(known.until, zone) != words.local_day(known.at, zone):
+        value = words.span(known.at, known.until, zone) if first else words.moment(known, zone, beside=start.at)
+        # A line breaks between the ends of the range, never within one of them.
+        value = " – ".join(end.replace(" ", "\N{NO-BREAK SPACE}") for end in value.split(" – "))
+        return {"value": value, "beside": passed, "long": True}
+    value = words.moment(known, zone, beside=known.at)
     if first:
-        return words.day(known.at, zone)
+        return {"value": value, "beside": words.day(known.at, zone), "long": False}
     same_day = words.local_day(known.at, zone) == words.local_day(start.at, zone)
-    return words.after(known, start) if same_day else f"{words.short_day(known.at, zone)}, {words.after(known, start)}"
+    beside = passed if same_day else f"{words.short_day(known.at, zone)}, {passed}"
+    return {"value": value, "beside": beside, "long": False}
 
 
 def _responders(incident: Incident, amended: Amendments) -> list[str]:
@@ -181,11 +195,27 @@ def _responders(incident: Incident, amended: Amendments) -> list[str]:
 
 
 def _statements(view: IncidentView) -> str:
-    late = sum(line.late for line in view.lines)
-    parts = ["alert" if view.incident.members.alerts == 1 else "alerts"]
+    late, members = sum(line.late for line in view.lines), view.incident.members
+    parts = ["alert" if members.alerts == 1 else "alerts"]
+    parts += [f"{members.on:,} still on"] if 0 < members.on < members.alerts else []
     parts += [words.count(len(view.gaps), "feed gap")] if view.gaps else []
     parts += [words.count(late, "late arrival")] if late else []
     return ", ".join(parts)
+
+
+def _all_ended(view: IncidentView) -> str:
+    """That no alert is on any more though the incident is not over: nobody should wait for one that has ended."""
+    incident, members = view.incident, view.incident.members
+    if incident.status == "resolved" or incident.merged_into or not members.alerts or members.on:
+        return ""
+    whose = "Its only alert has ended" if members.alerts == 1 else f"All of its {members.alerts:,} alerts have ended"
+    if members.last_ends_at is None:
+        return f"{whose}; the incident is still {incident.status}."
+    when = words.moment(members.last_ends_at, view.zone, beside=view.since)
+    last = "" if members.alerts == 1 else "the last "
+    ends = [bar.occurrence for bar in view.bars if bar.occurrence.ends_at == members.last_ends_at]
+    assumed = " (assumed: its source gave no time)" if ends and all(said.ends_assumed for said in ends) else ""
+    return f"{whose}, {last}at {when}{assumed}; the incident is still {incident.status}."
 
 
 def _timeline_words(lines: int, pinned: int) -> str:

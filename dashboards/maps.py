@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
+from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from dashboards.marks import SEVERITY_SHAPES, Glyph, Place, Rule, Text
 from dashboards.plates import MEDIUM, NARROW, WIDE, Card, Plate, fitted
 from dashboards.typeface import clean
 from dashboards.words import count
+from incidents.geography.outlines import distance_km
 from incidents.model import Incident, Occurrence, Severity, Site
 
 COASTLINE = Path(__file__).parent / "coastline.json"
@@ -27,6 +28,10 @@ NORTH, SOUTH = 78, -58
 _OUTLINES = 200
 _LEAST = 8
 """Pixels from the middle of the smallest outline to its edge."""
+_APART = 4
+"""Pixels from which on two marks can be told apart."""
+_COMPARED = 60
+"""Sites of which that is asked."""
 _CORNERS = 400
 """Most corners of one outline that are drawn, evenly taken."""
 
@@ -60,8 +65,11 @@ def map_card(
     names = {WIDE: ("wide", "medium", "narrow")}.get(int(wide), ("medium", "narrow"))
     for name, pixels in zip(names, {WIDE: (WIDE, MEDIUM, NARROW)}.get(int(wide), (wide, NARROW)), strict=True):
         plate = compose_map(sites, hazards, incidents, wide=pixels)
-        if hidden := len(sites) - len(plate.said):
-            notes.append((name, f"{count(hidden, 'name')} left out for want of room."))
+        said = (
+            [f"{count(hidden, 'name')} left out for want of room."] if (hidden := len(sites) - len(plate.said)) else []
+        )
+        if aside := " ".join([*said, *_together(sites, World(pixels))]):
+            notes.append((name, aside))
         drawings.append((name, plate.svg("World map", told)))
     drawn = sum(map(has_place, hazards))
     said = [f"{count(drawn, 'hazard')} in force drawn in violet."] if drawn else []
@@ -118,6 +126,22 @@ def has_place(hazard: Occurrence) -> bool:
     return area is not None and (
         area.geometry is not None or (area.latitude is not None and area.longitude is not None)
     )
+
+
+def _together(sites: Sequence[Site], world: World) -> list[str]:
+    """Which two sites have one spot on a map of this width, and how far they are from each other; the first of many."""
+    pairs = [
+        (one, other)
+        for one, other in combinations(sites[:_COMPARED], 2)
+        if math.dist(world.at(one.longitude, one.latitude), world.at(other.longitude, other.latitude)) < _APART
+    ]
+    if not pairs:
+        return []
+    one, other = pairs[0]
+    away = distance_km(one.latitude, one.longitude, other.latitude, other.longitude)
+    far = f"{away:,.0f} km from each other" if away >= 1 else "at one place"
+    more = f", and {count(len(pairs) - 1, 'more pair')} likewise" if len(pairs) > 1 else ""
+    return [f"{clean(one.title, 40)} and {clean(other.title, 40)}, {far}, are one spot at this scale{more}."]
 
 
 def _gravest(incidents: Iterable[Incident]) -> dict[str, Severity]:

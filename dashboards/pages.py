@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from dashboards import tracks, words
+from dashboards import excerpts, tracks, words
 from dashboards.paper import render
 from dashboards.paper import signed_in as _page
 from dashboards.plates import Card
@@ -19,8 +19,9 @@ from incidents.geography.sites import survey
 from incidents.model import Incident, Moment, Site
 from incidents.views.now_view import NowView
 from incidents.views.source_view import QuarantineRow, SourceHealth, Spooled
-from incidents.views.view import IncidentRow, OccurrenceView, Viewer
+from incidents.views.view import Hit, IncidentRow, OccurrenceView, Viewer
 
+_NO_HITS: Mapping[str, Sequence[Hit]] = {}
 _ZONE_BY = {
     "given": "given",
     "catalogue": "of the catalogue's place",
@@ -82,8 +83,13 @@ def incidents_page(
     filters: Mapping[str, str],
     next_cursor: str | None,
     now: datetime,
+    hits: Mapping[str, Sequence[Hit]] = _NO_HITS,
 ) -> str:
-    """`filters` are the query's own names (status, severity, site, from, to, q) as the reader gave them."""
+    """`filters` are the query's own names (status, severity, site, from, to, q) as the reader gave them.
+
+    `hits` are the places beyond title and id in which the words of `q` stand, by incident.
+    """
+    sought = filters.get("q", "")
     given = {name: value for name, value in filters.items() if value and name != "cursor"}
     return _page(
         "incidents.html",
@@ -93,6 +99,8 @@ def incidents_page(
         filters=filters,
         filtered=bool(given),
         now=now,
+        hits=hits,
+        marked=lambda text, most=160: excerpts.excerpt(words.plain(text), sought, most),
         next_href="/incidents?" + urlencode({**given, "cursor": next_cursor}) if next_cursor else None,
     )
 

@@ -109,7 +109,9 @@ def happened_span(occurrence: Occurrence, zone: str, beside: datetime | None = N
     if occurrence.ends_at is None:
         return f"since {began}"
     ended = words.moment(occurrence.ends_at, zone, beside=beside)
-    note = " expected" if occurrence.ends_expected else " assumed" if occurrence.ends_assumed else ""
+    note = (
+        " expected" if occurrence.ends_expected else " (assumed: no end was given)" if occurrence.ends_assumed else ""
+    )
     return f"from {began} to {ended}{note}"
 
 

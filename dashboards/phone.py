@@ -8,6 +8,7 @@ from dashboards import captions, gaps, grid, weather
 from dashboards import counts as counting
 from dashboards.axis import ticks, zone_letters
 from dashboards.canvas import Canvas, inline
+from dashboards.clearings import clear
 from dashboards.counts import bins_of
 from dashboards.items import Item, of_bar, of_mark, tip_of
 from dashboards.lane_items import begun_of
@@ -56,6 +57,7 @@ def compose_phone(view: IncidentView) -> Scene:
         scene.rules.append(Rule(scene.frame.now, scene.body[0], scene.frame.now, y, "ink2"))
     scene.bottom_axis = y + 11
     scene.height = y + (34 if any(tick.beneath for tick in scene.ticks) else 20)
+    clear(scene)
     return scene
 
 
@@ -71,6 +73,7 @@ def _empty(view: IncidentView) -> Scene:
 
 def _strip(scene: Scene, view: IncidentView, top: float) -> float:
     frame = scene.frame
+    unnamed: list[tuple[str, str]] = []
     for phase in view.phases:
         left, right = frame.inside(phase.since), frame.inside(phase.until)
         if right <= left:
@@ -80,7 +83,7 @@ def _strip(scene: Scene, view: IncidentView, top: float) -> float:
         lasted = phase_length(phase)
         variants = (
             (phase.name,)
-            if phase.name == "before"
+            if phase.name in ("before", "resolved")
             else (
                 phase_lasting(phase.name, view.incident, lasted),
                 phase_called(phase.name, view.incident),
@@ -93,7 +96,21 @@ def _strip(scene: Scene, view: IncidentView, top: float) -> float:
         words = next((words for words in variants if width(words) <= right - left - 8), "")
         if words:
             scene.texts.append(Text(left, top + 9, words, ink, shift=4))
-    return top + 22
+        else:
+            unnamed.append((tint, variants[0]))
+    return _key(scene, unnamed, top + 22)
+
+
+def _key(scene: Scene, phases: Sequence[tuple[str, str]], top: float) -> float:
+    """What the phases are that are too short for their names: a piece of each with its words, in as many lines."""
+    x = 0.0
+    for tint, words in phases:
+        if x and x + 14 + width(words) > WIDTH:
+            x, top = 0.0, top + 16
+        scene.boxes.append(Box(x, top + 2, x + 10, top + 12, tint))
+        scene.texts.append(Text(x, top + 7, words, "ink2", shift=14))
+        x += 14 + width(words) + 14
+    return top + 18 if phases else top
 
 
 def _lane(scene: Scene, view: IncidentView, lane: Lane, top: float) -> float:

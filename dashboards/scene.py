@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from dashboards import grid, intervals, phases, weather
 from dashboards.axis import Tick, clock, clock_changes, day, ticks, zone_letters, zone_of, zone_words
+from dashboards.clearings import clear
 from dashboards.counts import bins_of
 from dashboards.gaps import feeds_of
 from dashboards.lane_items import items_of
@@ -95,6 +96,7 @@ class Layout:
         if track:
             y = _known_at(scene, view, y)
         scene.height = y
+        clear(scene)
         return scene
 
     def _empty(self, sizes: Sizes) -> Scene:

@@ -10,6 +10,7 @@ from dashboards import counts as counting
 from dashboards.axis import DEGREE, Tick, clock, day, ticks, zone_letters, zone_of
 from dashboards.canvas import Canvas, inline
 from dashboards.captions import counted
+from dashboards.clearings import clear
 from dashboards.items import Item, of_bar
 from dashboards.lane_items import begun_of, of_items
 from dashboards.lanes import Packing, draw
@@ -106,6 +107,7 @@ def compose_strips(view: NowView, *, wide: int) -> Scene:
     else:
         scene.texts.append(Text(0, scene.bottom_axis + 15, letters, "ink3"))
         scene.height += 15
+    clear(scene)
     return scene
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -63,6 +64,17 @@ def test_axis_is_utc_and_its_words_are_the_zones() -> None:
     assert layout["xaxis2"]["matches"] == "x"
     assert "BST, UTC+1" in [annotation["text"] for annotation in layout["annotations"]]
     assert layout["meta"]["zone_words"] == "BST, UTC+1"
+
+
+def test_lines_of_one_look_are_one_shape_at_their_instants() -> None:
+    shapes = incident_figure(rich_view())["layout"]["shapes"]
+    paths = [shape["path"] for shape in shapes if shape["type"] == "path"]
+    assert len({(shape["line"]["color"], shape["line"]["width"], shape["line"].get("dash")) for shape in shapes
+                if shape["type"] == "path"}) == len(paths)  # fmt: skip
+    at = [re.findall(r"M([^,]+),[\d.]+L([^,]+),[\d.]+", path) for path in paths]
+    assert all(begin == end for pairs in at for begin, end in pairs)
+    hours = {begin[:13] for pairs in at for begin, _ in pairs}
+    assert {"2022-07-19_12", "2022-07-19_23"} <= hours
 
 
 def test_bars_lie_at_their_instants() -> None:

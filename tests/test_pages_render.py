@@ -12,14 +12,16 @@ from datetime import timedelta
 from functools import partial
 from html.parser import HTMLParser
 from itertools import pairwise
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Route
 
 from dashboards import documents, incident_page, pages, paper, senders, words
-from incidents.model import Moment
+from incidents.model import Members, Moment, Status
 from incidents.views.source_view import SenderState, Spooled
+from incidents.views.view import Hit
 from tests import london_pages, window
 from tests import london_views as london
 
@@ -257,6 +259,57 @@ def test_a_range_is_told_as_one() -> None:
     text = Parsed(incident(view=replace(london.INCIDENT_VIEW, incident=ranged))).text
     assert "14:00 \N{EN DASH} 14:30" in text
     assert "after 6 min \N{EN DASH} 36 min" in text
+
+
+def test_a_range_over_days_is_told_in_its_order_with_the_day_of_each_end() -> None:
+    days = timedelta(days=1)
+    ranged = replace(
+        london.INCIDENT,
+        impact_started_at=Moment(london.at("11:00"), london.at("13:00") + days),
+        resolved_at=Moment(london.at("12:00") + 2 * days, london.at("14:00") + 3 * days),
+    )
+    text = Parsed(incident(view=replace(london.INCIDENT_VIEW, incident=ranged))).text.replace("\N{NO-BREAK SPACE}", " ")
+    assert "19 Jul 2022 12:00 \N{EN DASH} 20 Jul 14:00" in text
+    assert "21 Jul 13:00 \N{EN DASH} 22 Jul 15:00 after 23 h \N{EN DASH} 3 d 3 h" in text
+
+
+def test_an_open_incident_says_that_its_alerts_have_ended() -> None:
+    def told(status: Status, **members: Any) -> str:
+        incident_ = replace(london.INCIDENT, status=status, members=Members(**members))
+        return Parsed(incident(view=replace(london.INCIDENT_VIEW, incident=incident_))).text
+
+    ended = london.at("15:00")
+    only = "Its only alert has ended, at 16:00; the incident is still open."
+    assert only in told("open", alerts=1, last_ends_at=ended)
+    several = "All of its 3 alerts have ended, the last at 16:00; the incident is still acknowledged."
+    assert several in told("acknowledged", alerts=3, last_ends_at=ended)
+    for text in (
+        told("resolved", alerts=1, last_ends_at=ended),
+        told("open", alerts=3, on=1, last_ends_at=ended),
+        told("open", alerts=0),
+    ):
+        assert "the incident is still" not in text
+    assert "3 alerts, 1 still on" in told("open", alerts=3, on=1)
+
+
+def test_a_list_says_where_the_words_were_found_and_marks_them() -> None:
+    row = london_pages.LONDON_ROW
+    hits = {row.incident.id: [Hit("withdrawn note", "<b>Fans</b> swapped & fans cleaned", 7), Hit("label", "fan=fans")]}
+    page = pages.incidents_page(
+        [row], london.viewer(), filters={"q": "fans"}, next_cursor=None, now=london_pages.NOW, hits=hits
+    )
+    assert "&lt;b&gt;<mark>Fans</mark>&lt;/b&gt; swapped &amp; <mark>fans</mark> cleaned" in page
+    assert f"/incidents/{row.incident.id}?line=e7#e7" in page
+    assert "withdrawn note" in page
+    assert "<mark>" not in pages.incidents_page(
+        [row], london.viewer(), filters={}, next_cursor=None, now=london_pages.NOW, hits=hits
+    )
+
+
+def test_a_provider_that_signs_in_stands_before_the_password() -> None:
+    page = pages.sign_in_page(provider="id.example.org")
+    assert page.index("Sign in by id.example.org") < page.index("Or with a name") < page.index('id="password"')
+    assert "Or with a name" not in pages.sign_in_page()
 
 
 def test_a_late_line_and_an_uncertain_one_say_so() -> None:

@@ -296,9 +296,15 @@ def test_typing_saves_by_itself_and_takes_in_what_others_wrote(barograph: StartB
     service = barograph()
     incident = service.post(f"{API}/incidents", {"title": "Typed", "severity": "error"}).json()["id"]
     with window(chromium) as opened:
-        page = opened.open(f"{service.url}/incidents/{incident}/postmortem", token=ADMIN_TOKEN)
+        page = opened.open(f"{service.url}/incidents/{incident}/postmortem?tz=Asia/Tokyo", token=ADMIN_TOKEN)
         page.fill("#s-summary", "Typed by hand")
+        assert "not written yet" in page.inner_text("[data-standing]")
+        assert "None yet" in page.inner_text("[data-revisions]")
         page.wait_for_selector("text=Revision 1 is saved")
+        page.wait_for_selector("[data-standing]:has-text('revision 1')")
+        assert page.inner_text("[data-saved]").endswith("in Asia/Tokyo.")
+        assert "are in Asia/Tokyo" in page.inner_text("footer")
+        assert "Revision 1" in page.inner_text("[data-revisions]")
         assert put(service, incident, '"r1"', impact="Elsewhere").status == 200
         page.fill("#s-was_hard", "Two at once")
         page.wait_for_selector("text=Revision 3 is saved")

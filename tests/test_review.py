@@ -349,8 +349,20 @@ def test_names_that_a_map_leaves_out_are_counted_for_its_width_alone() -> None:
     for (name, svg), (of, words) in zip(crowd.drawings, crowd.notes, strict=True):
         assert name == of
         written = svg.count(">Tokyo ") - svg.count("<title>Tokyo ")
-        assert words == f"{count(12 - written, 'name')} left out for want of room."
+        assert words.startswith(f"{count(12 - written, 'name')} left out for want of room.")
     assert "Up to" not in crowd.foot
+
+
+def test_two_marks_on_one_spot_are_told_with_their_distance() -> None:
+    near = [site("headquarters", 37.48, -122.15), site("smf", 38.64, -121.52)]
+    card = maps.map_card([*near, site("lon", 51.5, -0.1)], [], wide=WIDE)
+    assert card is not None
+    notes = dict(card.notes)
+    assert set(notes) == {"medium", "narrow"}
+    assert re.search(r"Headquarters and Smf, 14\d km from each other, are one spot", notes["narrow"], re.IGNORECASE)
+    same = maps.map_card([near[0], near[0]], [])
+    assert same is not None
+    assert "at one place" in same.notes[0][1]
 
 
 def test_without_a_site_there_is_no_map() -> None:

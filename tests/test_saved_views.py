@@ -8,10 +8,11 @@ from urllib.parse import urlencode
 
 import pytest
 
-from incidents import saved_views
-from incidents.privacy import ALL
+from incidents import private_acts, saved_views
+from incidents.privacy import ALL, STRANGER, Asker
 from incidents.store import Store
 from incidents.views.finding import found_by
+from incidents.views.view import Hit
 from tests.senders import served
 from tests.servers import ADMIN_TOKEN, Answer, Barograph
 from tests.world import World, firing
@@ -147,3 +148,29 @@ def test_incidents_are_found_by_what_was_written_and_labelled(store: Store, word
     world.act(lambda acting: acting.note(name, {"text": "Fans swapped, 50 % \\ “quoted”", "pinned": True}))
     with store.reading() as connection:
         assert (name in found_by(connection, words)) == is_found
+
+
+def test_a_search_says_where_the_words_stand_and_whether_they_hold(store: Store) -> None:
+    world = World(store).at("10:00").alertmanager(firing("db-1", "critical"))
+    name = world.only().id
+    written = [world.act(lambda acting, n=n: acting.note(name, {"text": f"Fans swapped {n}"})) for n in range(3)]
+    world.act(lambda acting: acting.retract(name, written[0]))
+    world.act(lambda acting: acting.correct(name, written[1], {"text": "Belts swapped"}))
+    with store.reading() as connection:
+        assert found_by(connection, "fans")[name] == [
+            Hit("note", "Fans swapped 2", written[2]),
+            Hit("earlier note", "Fans swapped 1", written[1]),
+            Hit("withdrawn note", "Fans swapped 0", written[0]),
+        ]
+        assert [hit.where for hit in found_by(connection, "datacenter=smf")[name]] == ["label"]
+
+
+def test_what_is_private_is_found_by_those_alone_who_may_see_it(store: Store) -> None:
+    world = World(store).at("10:00").alertmanager(firing("db-1", "critical"))
+    name = world.only().id
+    world.act(lambda acting: acting.note(name, {"text": "Fans swapped"}))
+    world.act(lambda acting: private_acts.change(acting, name, {"private": True, "seen_by": ["user:ana"]}))
+    with store.reading(STRANGER) as connection:
+        assert not any(name in found_by(connection, words) for words in ("fans", "datacenter=smf", "db-1"))
+    with store.reading(Asker(frozenset({"user:ana"}))) as connection:
+        assert name in found_by(connection, "fans")

@@ -20,7 +20,7 @@ WIDTHS = (1440, 1123, 390, 320)
 
 
 def assert_clear(scene: Scene) -> None:
-    """No two text boxes overlap and none leaves the view."""
+    """No two text boxes overlap, none leaves the view, and no line of the time axis runs through one."""
     texts = [text for text in (*scene.texts, *scene.tick_texts()) if text.words]
     boxes = [(text.box, text.words) for text in texts]
     for (left, top, right, bottom), words in boxes:
@@ -31,6 +31,10 @@ def assert_clear(scene: Scene) -> None:
     for (one, words), (other, others) in combinations(boxes, 2):
         apart = one[2] <= other[0] or other[2] <= one[0] or one[3] <= other[1] + 0.3 or other[3] <= one[1] + 0.3
         assert apart, f"{words!r} {one} and {others!r} {other} overlap"
+    for rule in (rule for rule in scene.rules if rule.left == rule.right):
+        for (left, top, right, bottom), words in boxes:
+            crosses = left < rule.left < right and rule.top < bottom and top < rule.bottom
+            assert not crosses, f"{words!r} is crossed by a line at {rule.left}"
 
 
 def assert_unstruck(scene: Scene) -> None:

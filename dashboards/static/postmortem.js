@@ -13,6 +13,10 @@
   let waiting = false;
   let stopped = false;
 
+  // In the zone of the facts beside it, and named: a bare clock would be read in the reader's own.
+  const zone = told.dataset.zone;
+  const clock = () => `${new Date().toLocaleTimeString("en-GB", { timeZone: zone, hour: "2-digit", minute: "2-digit", hourCycle: "h23" })} ${zone === "UTC" ? zone : `in ${zone}`}`;
+
   const body = () => new URLSearchParams(new FormData(form));
   let saved = String(body());
   const dirty = () => String(body()) !== saved;
@@ -48,7 +52,23 @@
     sent.set("base", read.revision);
     for (const field of texts) if (field.value !== sent.get(field.name) && seen.get(field.name) === field.value) sent.set(field.name, field.value);
     saved = String(sent);
-    told.textContent = `Revision ${read.revision} is saved, ${new Date().toISOString().slice(11, 16)} UTC.`;
+    tell();
+    told.textContent = `Revision ${read.revision} is saved, ${clock()}.`;
+  }
+
+  // What the page says of the document's own state: the line beneath its title, the revisions, and what led to the first.
+  const STATED = ["[data-standing]", "[data-revisions]"];
+  async function tell() {
+    try {
+      const answer = await fetch(location.href, { credentials: "same-origin", headers: { Accept: "text/html" } });
+      if (!answer.ok || answer.redirected) return;
+      const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+      for (const part of STATED) {
+        const [now, then] = [fresh.querySelector(part), document.querySelector(part)];
+        if (now && then) then.replaceWith(now);
+      }
+      document.querySelector("[data-begin]")?.remove();
+    } catch { /* The words are saved; the next save says so again. */ }
   }
 
   function refuse(read) {

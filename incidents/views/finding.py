@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import orjson
@@ -10,6 +11,7 @@ import sqlalchemy as sa
 
 from incidents.bulk import chunks
 from incidents.entries import ENTRY, INCIDENT, MEMBER, OCCURRENCE
+from incidents.views.view import Hit
 
 ENTRIES_READ = 2000
 """Entries that hold the words anywhere, the latest first, of which the texts are read."""
@@ -18,13 +20,24 @@ ALERTS_READ = 20_000
 MOST = 500
 _TOLD = ("text", "note", "title", "quote", "speaker", "reason", "now", "owner")
 """The params that people wrote; the others are names and numbers of ours."""
+_KINDS = {"note": "note", "correction": "note", "status_changed": "status", "link_judged": "link"}
+"""What the words of an entry belong to; those of a changed field to that field."""
+HITS = 3
+"""Most places of one incident that are told."""
+Found = Iterable[tuple[str, Hit]]
 
 
-def found_by(connection: sa.Connection, words: str) -> set[str]:
-    """The ids of incidents, at most some 1,000, whose entries or alerts say these words in any case."""
+def found_by(connection: sa.Connection, words: str) -> dict[str, list[Hit]]:
+    """The incidents, at most some 1,000, whose entries or alerts say these words in any case, each with where."""
+    found: dict[str, list[Hit]] = defaultdict(list)
     if len(words.strip()) < 2:
-        return set()
-    return _by_entries(connection, words) | _by_names(connection, words) | _by_labels(connection, words)
+        return found
+    for search in (_by_entries, _by_names, _by_labels):
+        for incident, hit in search(connection, words):
+            hits = found[incident]
+            if len(hits) < HITS and all((hit.where, hit.text) != (one.where, one.text) for one in hits):
+                hits.append(hit)
+    return found
 
 
 def says(connection: sa.Connection, text: Any, words: str) -> sa.ColumnElement[bool]:  # noqa: ANN401  # a text column
@@ -42,14 +55,37 @@ def _inside(words: str) -> str:
     return orjson.dumps(words).decode()[1:-1]
 
 
-def _by_entries(connection: sa.Connection, words: str) -> set[str]:
-    query = sa.select(ENTRY.c.incident_id, ENTRY.c.params).where(
+def _by_entries(connection: sa.Connection, words: str) -> Found:
+    columns = (ENTRY.c.id, ENTRY.c.incident_id, ENTRY.c.kind, ENTRY.c.params)
+    query = sa.select(*columns).where(
         ENTRY.c.kind.in_(("note", "correction", "status_changed", "field_changed", "link_judged")),
         says(connection, ENTRY.c.params, _inside(words)),
     )
-    rows = connection.execute(query.order_by(ENTRY.c.id.desc()).limit(ENTRIES_READ))
     sought = words.casefold()
-    return {row.incident_id for row in rows if any(sought in told.casefold() for told in _told(row.params))}
+    rows = [
+        (row, told)
+        for row in connection.execute(query.order_by(ENTRY.c.id.desc()).limit(ENTRIES_READ))
+        if (told := next((each for each in _told(row.params) if sought in each.casefold()), None)) is not None
+    ]
+    former = _former(connection, [row.id for row, _ in rows])
+    for row, told in sorted(rows, key=lambda pair: pair[0].id in former):
+        where = str(row.params.get("field") if row.kind == "field_changed" else _KINDS[row.kind])
+        yield row.incident_id, Hit(f"{former.get(row.id, '')} {where}".strip(), told, row.id)
+
+
+def _former(connection: sa.Connection, entries: list[int]) -> dict[int, str]:
+    """Those of the entries that do not hold as they stand: corrected since, or withdrawn and not brought back."""
+    later, undone = ENTRY.alias("later"), ENTRY.alias("undone")
+    is_undone = sa.exists().where(undone.c.kind == "retraction", undone.c.supersedes == later.c.id)
+    found: dict[int, str] = {}
+    for part in chunks(entries):
+        query = sa.select(later.c.supersedes, later.c.kind).where(
+            later.c.supersedes.in_(part), later.c.kind.in_(("correction", "retraction")), ~is_undone
+        )
+        for number, kind in connection.execute(query):
+            if kind == "retraction" or number not in found:
+                found[number] = "withdrawn" if kind == "retraction" else "earlier"
+    return found
 
 
 def _told(params: Mapping[str, Any]) -> Iterator[str]:
@@ -58,15 +94,20 @@ def _told(params: Mapping[str, Any]) -> Iterator[str]:
         yield from (each for each in (value if isinstance(value, list) else [value]) if isinstance(each, str))
 
 
-def _by_names(connection: sa.Connection, words: str) -> set[str]:
+def _by_names(connection: sa.Connection, words: str) -> Found:
     names, sites = (says(connection, column, _inside(words)) for column in (INCIDENT.c.names, INCIDENT.c.sites))
     # SQLite would read the incidents one by one in the order of their index, to be spared to sort what is found.
     order = sa.type_coerce(INCIDENT.c.opened_at, sa.BigInteger) + 0
-    query = sa.select(INCIDENT.c.id).where(names | sites).order_by(order.desc())
-    return set(connection.execute(query.limit(MOST)).scalars())
+    query = sa.select(INCIDENT.c.id, INCIDENT.c.names, INCIDENT.c.sites).where(names | sites)
+    sought = words.casefold()
+    for row in connection.execute(query.order_by(order.desc()).limit(MOST)):
+        told = [Hit("alert", name) for name in row.names] + [Hit("site", name) for name in row.sites]
+        said = [hit for hit in told if sought in hit.text.casefold()]
+        # What the database finds across two names is found still, though no one name says it.
+        yield from ((row.id, hit) for hit in said or [Hit("alert", ", ".join(row.names[:HITS]))])
 
 
-def _by_labels(connection: sa.Connection, words: str) -> set[str]:
+def _by_labels(connection: sa.Connection, words: str) -> Found:
     latest = (
         sa.select(OCCURRENCE.c.id, OCCURRENCE.c.rest)
         .where(OCCURRENCE.c.kind == "alert")
@@ -78,15 +119,11 @@ def _by_labels(connection: sa.Connection, words: str) -> set[str]:
     # In JSON a label's name and its value do not stand side by side, as `datacenter=smf` says them.
     value = words.partition("=")[2] or words.rstrip("=")
     query = sa.select(latest.c.id, latest.c.rest).where(says(connection, latest.c.rest, _inside(value)))
-    alerts = [
-        row.id
-        for row in connection.execute(query.limit(ENTRIES_READ))
-        if any(sought in f"{name}={value}".casefold() for name, value in row.rest.get("labels", {}).items())
-    ]
-    return {
-        name
-        for part in chunks(alerts)
-        for name in connection.execute(
-            sa.select(MEMBER.c.incident_id).where(MEMBER.c.occurrence_id.in_(part)).distinct()
-        ).scalars()
-    }
+    alerts: dict[str, str] = {}
+    for row in connection.execute(query.limit(ENTRIES_READ)):
+        labels = (f"{name}={value}" for name, value in row.rest.get("labels", {}).items())
+        if said := next((label for label in labels if sought in label.casefold()), None):
+            alerts[row.id] = said
+    for part in chunks(list(alerts)):
+        query = sa.select(MEMBER.c.incident_id, MEMBER.c.occurrence_id).where(MEMBER.c.occurrence_id.in_(part))
+        yield from ((row.incident_id, Hit("label", alerts[row.occurrence_id])) for row in connection.execute(query))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import product
@@ -21,7 +21,7 @@ from incidents.statements import READING
 from incidents.views.finding import found_by, says
 from incidents.views.folded import read_folded
 from incidents.views.source_view import QuarantineRow
-from incidents.views.view import IncidentRow
+from incidents.views.view import Hit, IncidentRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +38,22 @@ class IncidentFilter:
     merged: bool = False
 
 
-def list_incidents(connection: sa.Connection, wanted: IncidentFilter, limit: int) -> list[Incident]:
-    """Incidents newest first, at most `limit`."""
+def search_incidents(
+    connection: sa.Connection, wanted: IncidentFilter, limit: int
+) -> tuple[list[Incident], Mapping[str, Sequence[Hit]]]:
+    """Incidents newest first, at most `limit`, and where beyond title and id the words were found, by incident."""
+    hits = found_by(connection, wanted.q) if wanted.q else {}
+    return list_incidents(connection, wanted, limit, hits=hits), hits
+
+
+def list_incidents(
+    connection: sa.Connection,
+    wanted: IncidentFilter,
+    limit: int,
+    *,
+    hits: Mapping[str, Sequence[Hit]] | None = None,
+) -> list[Incident]:
+    """Incidents newest first, at most `limit`; `hits` are those of the filter's words where they were searched for."""
     query = sa.select(INCIDENT.c.id)
     if not wanted.merged:
         query = query.where(INCIDENT.c.merged_into.is_(None))
@@ -55,7 +69,8 @@ def list_incidents(connection: sa.Connection, wanted: IncidentFilter, limit: int
         query = query.where(INCIDENT.c.opened_at <= wanted.until)
     if wanted.q:
         words = says(connection, INCIDENT.c.title, wanted.q) | INCIDENT.c.id.contains(wanted.q, autoescape=True)
-        found = sa.select(listed(connection, sorted(found_by(connection, wanted.q))).c.a)
+        hits = found_by(connection, wanted.q) if hits is None else hits
+        found = sa.select(listed(connection, sorted(hits)).c.a)
         query = query.where(words | INCIDENT.c.id.in_(found))
     if wanted.after:
         at, name = wanted.after

@@ -33,6 +33,16 @@ class Trace:
 
 
 @dataclass(frozen=True, slots=True)
+class Hit:
+    """Where words that were searched for stand: in what of an incident, in which text of it, and in which entry."""
+
+    where: str
+    """note, status, link, alert, label, site, …; "earlier" or "withdrawn" before it where that holds no more"""
+    text: str
+    entry: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Line:
     """One line of a timeline. `id` is stable and names the line in a URL fragment."""
 

@@ -63,11 +63,14 @@ async def now(request: web.Request) -> web.Response:
 async def incidents(request: web.Request) -> web.Response:
     viewer = viewer_of(request)
     wanted = incident_filter(request, viewer.zone)
-    found = await read(request, lambda c: lists.list_incidents(c, wanted, ROWS + 1))
+    found, hits = await read(request, lambda c: lists.search_incidents(c, wanted, ROWS + 1))
     last = found[ROWS - 1] if len(found) > ROWS else None
     rows = lists.incident_rows(found[:ROWS])
     following = cursor_text(instants.text(last.opened_at), last.id) if last else None
-    return html(pages.incidents_page(rows, viewer, filters=dict(request.query), next_cursor=following, now=clock.now()))
+    page = pages.incidents_page(
+        rows, viewer, filters=dict(request.query), next_cursor=following, now=clock.now(), hits=hits
+    )
+    return html(page)
 
 
 async def incident(request: web.Request) -> web.Response:
