@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from typing import Literal
 
@@ -16,6 +16,12 @@ Paint = Ink | Literal["page"]
 FACE = "Inter, 'Helvetica Neue', Arial, sans-serif"
 MONO = "'IBM Plex Mono', Menlo, Consolas, monospace"
 _HATCH = 5
+_FAINT = ("sunk",)
+"""Rules that letters outshine."""
+_LEAST_PIECE = 4
+"""Pixels of a rule between two words that are still drawn."""
+Measured = tuple[float, float, float, float]
+"""Left, top, right and bottom of words."""
 _ILLEGAL = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What XML 1.0 may not hold."""
 _BASELINE = 0.36
@@ -124,8 +130,10 @@ class Canvas:
         """All marks of a scene, from the back to the front."""
         for box in scene.bands:
             self.box(box)
+        words = [text.box for text in scene.texts]
         for rule in scene.rules:
-            self.rule(rule)
+            for piece in interrupted(rule, words):
+                self.rule(piece)
         for box in scene.boxes:
             self.box(box)
         for gap in scene.gaps:
@@ -146,6 +154,26 @@ class Canvas:
     def _add(self, name: str, attributes: str, tip: str = "") -> None:
         inner = f"><title>{xml(tip)}</title></{name}>" if tip else "/>"
         self.parts.append(f"<{name} {attributes}{inner}")
+
+
+def interrupted(rule: Rule, boxes: Iterable[Measured]) -> Iterator[Rule]:
+    """The pieces of an upright rule between the words that stand on it: a stroke through letters reads as one of them.
+
+    The faintest rules and those that lie flat stay whole.
+    """
+    x = rule.left
+    if x != rule.right or rule.ink in _FAINT:
+        yield rule
+        return
+    crossed = ((top + 1, bottom - 1) for left, top, right, bottom in boxes if left - 1 < x < right + 1)
+    start = rule.top
+    for top, bottom in sorted(crossed):
+        if bottom > start and top < rule.bottom:
+            if top - start >= _LEAST_PIECE:
+                yield rule._replace(top=start, bottom=top)
+            start = bottom
+    if start == rule.top or rule.bottom - start >= _LEAST_PIECE:
+        yield rule._replace(top=start)
 
 
 _CORNERS: dict[str, tuple[Place, ...]] = {
