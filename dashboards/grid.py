@@ -197,7 +197,9 @@ def _values(scene: Scene, panel: Panel, scale: Scale) -> None:
     for value in values:
         said = (panel.scale_words(value), panel.short(value)) if value == values[-1] else (panel.short(value),)
         words = next((words for words in said if width(words) <= _ROOM), "")
-        scene.texts.append(Text(scene.frame.left, scale.y(value), words, "ink2", anchor="end", shift=-6, fixed=True))
+        # The lowest would reach into the name of a crowded page's next lane.
+        y = min(scale.y(value), scale.bottom - 1)
+        scene.texts.append(Text(scene.frame.left, y, words, "ink2", anchor="end", shift=-6, fixed=True))
         scene.rules.append(Rule(scene.frame.left, scale.y(value), scene.frame.right, scale.y(value), "sunk"))
 
 

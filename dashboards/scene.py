@@ -234,7 +234,7 @@ def _has_elsewhere(view: IncidentView, lane: str) -> bool:
 
 
 def _note(lane: Lane, bars: Sequence[Bar], fits: Callable[[str], bool]) -> str:
-    """What stands beneath a lane's name: for warnings their sources, as many as there is room for, else what it holds."""
+    """What stands beneath a lane's name: for warnings as many of their sources as fit, else what it holds."""
     if lane != "warnings" or not bars:
         return NOTES[lane]
     names = sorted({clean(bar.occurrence.source, 24) for bar in bars})

@@ -239,6 +239,26 @@ def test_an_export_is_the_same_whoever_makes_it(service: Barograph, incident: st
     assert again.status == 304
 
 
+def test_a_file_is_saved_unless_it_is_asked_to_be_shown(service: Barograph, incident: str) -> None:
+    """A link to a file leaves its page where it is; what may be framed says so, and a script is never shown."""
+    base = f"/api/v1/incidents/{incident}"
+    told = {
+        f"{base}/export.csv": "attachment",
+        f"{base}/export.svg?inline=1": "inline",
+        f"{base}/postmortem.json": "attachment",
+        f"{base}/postmortem.json?inline=1": "inline",
+        f"{base}/postmortem.docx?inline=1": "attachment",
+        f"{base}/export.html?interactive=1&inline=1": "attachment",
+        "/api/v1/report.md?period=2026": "attachment",
+        "/api/v1/incidents.ics": "attachment",
+    }
+    for path, kind in told.items():
+        assert service.get(path).headers["Content-Disposition"].startswith(f"{kind}; filename="), path
+    page = {"Accept": "text/html"}
+    there = service.get(f"{base}/export.svg?inline=1", headers=page).headers["Location"]
+    assert re.fullmatch(r"/jobs/[\w-]+|/api/v1/jobs/[\w-]+/file\?inline=1", there)
+
+
 def test_what_is_missing_and_whose_it_is_not_is_not_found(service: Barograph) -> None:
     assert service.get("/api/v1/incidents/none/export.svg").status == 404
     told = service.get("/api/v1/incidents/none/export.svg", headers={"Prefer": "respond-async"})
@@ -288,11 +308,13 @@ def test_a_browser_that_goes_to_a_long_file_is_shown_how_far_it_is(service: Baro
     assert re.fullmatch(r"/jobs/[\w-]+|/api/v1/jobs/[\w-]+/file", seen.headers["Location"])
 
 
-def test_the_page_says_how_far_it_is_and_opens_the_file(browser: Window, service: Barograph, incident: str) -> None:
+def test_the_page_says_how_far_it_is_and_saves_the_file(browser: Window, service: Barograph, incident: str) -> None:
     told = service.get(f"/api/v1/incidents/{incident}/export.html", headers={"Prefer": "respond-async"}).json()
     page = browser.open(f"{service.url}/jobs/{told['id']}", token=ADMIN_TOKEN)
-    page.wait_for_url("**/file")
-    assert page.locator("svg").count() == 1
-    page.goto(f"{service.url}/jobs/{told['id']}")
+    page.wait_for_selector("[data-job][data-state=done]")
+    assert page.url.endswith(f"/jobs/{told['id']}"), "what is saved leaves the page where it is"
     assert page.locator("[data-job-words]").inner_text() == "It is there."
-    assert page.get_by_role("link", name="Save it").is_visible()
+    assert page.get_by_role("link", name="Save barograph-").is_visible()
+    page.get_by_role("link", name="Look at it").click()
+    page.wait_for_url("**/file?inline=1")
+    assert page.locator("svg").count() == 1

@@ -8,10 +8,11 @@ from xml.etree import ElementTree as ET
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from dashboards.canvas import Canvas, xml
-from dashboards.marks import Box
+from dashboards.canvas import Canvas, interrupted, xml
+from dashboards.marks import Box, Rule
 from dashboards.svg import PRESETS, Preset, incident_svg, phone_svg
 from dashboards.tokens import LIGHT
+from dashboards.typeface import width
 from incidents.model import Severity
 from incidents.views.view import IncidentView
 from tests.figure_views import LANES, TITLES, bar, dense_view, minutes, rich_view, strange_views
@@ -148,6 +149,40 @@ def test_hatch_stays_within_its_box() -> None:
     found = re.findall(r"[ML]([\d.]+) ([\d.]+)", canvas.parts[0])
     assert len(found) > 10
     assert all(10 <= float(x) <= 57 and 20 <= float(y) <= 35 for x, y in found)
+
+
+def test_no_upright_rule_runs_through_words() -> None:
+    words = [(40.0, 10.0, 90.0, 24.0), (40.0, 28.0, 90.0, 42.0), (0.0, 60.0, 49.5, 74.0)]
+    rule = Rule(50, 0, 50, 100, "ink3", 1, "1,3")
+    pieces = [(one.top, one.bottom) for one in interrupted(rule, words)]
+    assert pieces == [(0, 11), (23, 29), (41, 61), (73, 100)]
+    assert list(interrupted(rule._replace(ink="sunk"), words)) == [rule._replace(ink="sunk")]
+    flat = Rule(0, 15, 100, 15, "line")
+    assert list(interrupted(flat, words)) == [flat]
+    assert [(one.top, one.bottom) for one in interrupted(rule._replace(left=70, right=70), words)] == [
+        (0, 11), (23, 29), (41, 100),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("preset", list(PRESETS))
+def test_words_of_the_figure_keep_clear_of_curves_and_of_rules(preset: Preset) -> None:
+    svg = incident_svg(rich_view(), preset=preset)
+    group = ET.fromstring(svg).find(f"{NAMESPACE}g")
+    assert group is not None
+    boxes = [_measured(text) for text in group.iter(f"{NAMESPACE}text")]
+    for line in group.iter(f"{NAMESPACE}line"):
+        x, top, bottom = float(line.attrib["x1"]), float(line.attrib["y1"]), float(line.attrib["y2"])
+        if x == float(line.attrib["x2"]) and line.attrib["stroke"] != LIGHT["sunk"] and bottom - top > 30:
+            assert not [words for words, (left, y, right) in boxes if left < x < right and top < y < bottom]
+
+
+def _measured(text: ET.Element) -> tuple[str, tuple[float, float, float]]:
+    """Words with their left end, middle and right end."""
+    words, size = text.text or "", float(text.attrib["font-size"])
+    room = width(words, size, int(text.attrib.get("font-weight", 400)))
+    shift = {"start": 0.0, "middle": room / 2, "end": room}[text.attrib.get("text-anchor", "start")]
+    left = float(text.attrib["x"]) - shift
+    return words, (left, float(text.attrib["y"]) - size * 0.36, left + room)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
