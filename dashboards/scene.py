@@ -58,8 +58,9 @@ _GRID_APART = 90
 class Layout:
     """A view over an axis of one width: scenes of it in any sizes and rows, for which each mark is measured once."""
 
-    def __init__(self, view: IncidentView, width: int) -> None:
-        self.view, self.width = view, width
+    def __init__(self, view: IncidentView, width: int, *, on_paper: bool = False) -> None:
+        """Nobody can point at what is `on_paper`: its words are as long as there is room for."""
+        self.view, self.width, self._on_paper = view, width, on_paper
         gutter = NARROW_GUTTER if width < NARROW else GUTTER
         self.frame = frame_of(view, gutter, width - RIGHT)
         self._bars, self._gaps = _by_lane(view)
@@ -140,6 +141,7 @@ class Layout:
             items, self._gaps[lane], self.frame, kind=kind, silence=silence,
             density=bins_of(view.density, lane), by_service=lane in {"platform", "service"},
             feeds=feeds_of(view.coverage, lane), standing=view.standing.get(lane, 0),
+            lengthens=self._on_paper,
         )  # fmt: skip
 
 
