@@ -16,6 +16,8 @@ from incidents.views.view import Bar, Mark
 
 Place = Literal["on", "behind", "before"]
 """Where the words of a bar stand."""
+_WHOLE = 160
+"""Characters of somebody's words at most, where there is room for them."""
 _UTC = ZoneInfo("UTC")
 _DAY_S = 86400
 _POST_APART = 24
@@ -43,6 +45,7 @@ class Note:
     words: str
     tip: str
     title: str
+    whole: str = ""
 
 
 @dataclass(slots=True)
@@ -77,6 +80,8 @@ class Item:
     anchor: Anchor = "start"
     tail: str = ""
     extent: Extent = (0, 0)
+    cut: tuple[str, str] = ("", "")
+    """Words that were cut, and whole: where a row has room for them there is more of them, once it is packed."""
 
     @property
     def reach(self) -> float:
@@ -136,6 +141,7 @@ def of_mark(mark: Mark, frame: Frame) -> Item | None:
     words = clean(mark.label)
     tip = f"{clean(mark.label, 120)}\n{_when(mark.happened_at, mark.happened_until, frame.zone)}"
     item = Item(x, x, 3, (words,), tip, "ink", shape="square", pinned=mark.pinned, begins_before=begins_before)
+    item.cut = _cut(mark.label, words)
     _uncertain(item, mark.happened_at, mark.happened_until, frame, words)
     if mark.late and not begins_before:
         _late(item, mark.happened_at, mark.recorded_at, frame, words)
@@ -146,7 +152,30 @@ def of_post(note: Note, rank: int) -> Item:
     """A post that found no room on its own bar."""
     shorter = _shorter(note.words)
     labels = (f"{note.title}: {shorter[0]}", f"{note.title}: {shorter[-1]}", shorter[-1])
-    return Item(note.x, note.x, rank, labels, note.tip, "ink2", shape="ring")
+    return Item(note.x, note.x, rank, labels, note.tip, "ink2", shape="ring", cut=_cut(note.whole, shorter[0]))
+
+
+def _cut(text: str, words: str) -> tuple[str, str]:
+    whole = clean(text, _WHOLE)
+    return ("", "") if whole == words else (words, whole)
+
+
+def lengthened(item: Item, limit: float) -> Item:
+    """The item with more of its words where it has room for them up to `limit`; itself where it has not."""
+    words, whole = item.cut
+    if not words or item.anchor != "start" or words not in item.label:
+        return item
+    room = limit - item.label_x
+    parts = whole.split()
+    for count in range(len(parts), 0, -1):
+        said = " ".join(parts[:count])
+        more = said if count == len(parts) else f"{said.rstrip('.,;:')}\u2026"
+        label = item.label.replace(words, more, 1)
+        if len(label) <= len(item.label):
+            return item
+        if width(label) <= room:
+            return replace(item, label=label)
+    return item
 
 
 def settle(item: Item, frame: Frame) -> None:
@@ -333,7 +362,7 @@ def _posts(said: Occurrence, frame: Frame) -> list[Note]:
         if frame.left <= x <= frame.edge:
             words = clean(post.text)
             tip = f"{title}\n{clean(post.text, 200)}\n{_when(post.at, None, frame.zone)}"
-            notes.append(Note(x, words, tip, title))
+            notes.append(Note(x, words, tip, title, post.text))
     return notes
 
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from dashboards import counts as counting
 from dashboards import gaps as gapping
 from dashboards.gaps import Hatch
-from dashboards.items import Item, tip_of
+from dashboards.items import Item, lengthened, tip_of
 from dashboards.lane_items import LaneItems
-from dashboards.marks import Box, Frame, Glyph, Line, Scene, Sizes, Text
-from dashboards.packing import TRIED, Row, by_rank, first_fit, in_order
+from dashboards.marks import Box, Extent, Frame, Glyph, Line, Scene, Sizes, Text
+from dashboards.packing import APART, TRIED, Row, by_rank, first_fit, in_order
 from dashboards.typeface import clean, width
 from incidents.views.view import Density, Gap
 
@@ -40,17 +40,18 @@ class Packing:
     def __init__(
         self, items: LaneItems, gaps: Sequence[Gap], frame: Frame, *, kind: str, silence: str,
         density: Density | None = None, by_service: bool = False, feeds: Collection[str] = (),
-        insists: bool = False, standing: int = 0,
+        insists: bool = False, standing: int = 0, lengthens: bool = False,
     ) -> None:  # fmt: skip
         """`feeds` are those that would tell of the lane, of which the gaps are some.
 
         With `insists`, `silence` has a row of its own beside gaps that say whose they are. `standing` are those that
-        were on from before the window and are not among the items.
+        were on from before the window and are not among the items. With `lengthens`, words that were cut are longer
+        where their row has room: on paper nobody can point at them.
         """
         self.items, self.frame, self.kind, self.density = items, frame, kind, density
         self.gaps = gapping.merge(gaps, frame, feeds)
         self._silence, self._insists = silence, insists
-        self._by_service, self._standing = by_service, standing
+        self._by_service, self._standing, self._lengthens = by_service, standing, lengthens
         self._packed: dict[int, Packed] = {}
 
     def pack(self, most: int) -> Packed:
@@ -77,6 +78,9 @@ class Packing:
         for number in sorted(found):
             placed[found[number]].append(items.item(number))
         _spill(items.spilled, placed, rows, most if counts is None else most - 1)
+        if self._lengthens:
+            taken = gapping.extents(self.gaps)
+            placed = [_lengthened(row, [] if number else taken, self.frame.edge) for number, row in enumerate(placed)]
         packed = Packed(self.gaps, _in_order(placed, keep=1 if self.gaps else 0), counts)
         if not len(items) and counts is None and self._silence:
             _say_silence(packed, rows, clean(self._silence, 80), self.frame, insists=self._insists)
@@ -204,6 +208,13 @@ def _spill(spilled: Sequence[Item], placed: list[list[Item]], rows: list[Row], m
             if row == len(placed):
                 placed.append([])
             placed[row].append(item)
+
+
+def _lengthened(row: Sequence[Item], taken: Sequence[Extent], edge: float) -> list[Item]:
+    """A row with as much of its words as it has room for between what it holds; `taken` is held by others."""
+    begun = sorted([item.extent[0] for item in row] + [left for left, _ in taken])
+    limits = [next((left for left in begun if left > item.extent[0]), edge + APART) - APART for item in row]
+    return [lengthened(item, limit) for item, limit in zip(row, limits, strict=True)]
 
 
 def _in_order(placed: list[list[Item]], *, keep: int) -> list[list[Item]]:

@@ -22,6 +22,8 @@ Row = tuple[str, Sequence[Timed], Sequence[Percentile]]
 _HEIGHT = 230
 _LABELLED = 3
 _ROW = 78
+_WORDS = 22
+"""Pixels that the words of a row take at its top."""
 
 
 def spread(timed: Sequence[Timed], window: tuple[datetime, datetime], zone: str, wide: float) -> Plate:
@@ -93,7 +95,8 @@ def steps_of(rows: Sequence[Row], wide: float) -> Plate:
     scale = log_scale(every, left, wide - 16)
     bottom = len(rows) * _ROW
     for x, said in scale.ticks(48):
-        plate.rule(Rule(x, 4, x, bottom, "line"))
+        for top in range(0, int(bottom), _ROW):  # beneath the words of each row
+            plate.rule(Rule(x, top + _WORDS, x, top + _ROW, "line"))
         plate.say(Text(x, bottom + 14, said, "ink2", anchor="middle"))
     for number, row in enumerate(rows):
         _step(plate, scale, number * _ROW, row)

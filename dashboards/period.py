@@ -158,7 +158,11 @@ def _table(columns: Sequence[str], rows: Sequence[tuple[str, ...]]) -> list[Bloc
     if not rows:
         return []
     lengths = [max(len(name), *(len(row[n]) for row in rows)) for n, name in enumerate(columns)]
-    shares = tuple(min(most, _LONGEST) + 5 for most in lengths)
+    # A column's name is set strong, and by other faces than ours where a document is read without them.
+    shares = tuple(
+        max(min(most, _LONGEST), int(len(name.split()[0]) * 1.4)) + 5
+        for name, most in zip(columns, lengths, strict=True)
+    )
     told: list[Block] = [Table(tuple(columns), tuple(rows[:ROWS]), shares)]
     if len(rows) > ROWS:
         left = count_of(len(rows) - ROWS, "further row")

@@ -11,6 +11,8 @@ from incidents.views.view import IncidentView, Phase
 
 STRIP = 16
 """Height of the band."""
+_SHIFT, _LEFT_FREE = 7, 2
+"""Room before the words of a phase, and behind them at least: a length without its unit would be another length."""
 
 
 def draw(scene: Scene, view: IncidentView, top: float) -> None:
@@ -27,16 +29,15 @@ def draw(scene: Scene, view: IncidentView, top: float) -> None:
         begin = _vague(scene, phase, (left, right), middle, ink)
         variants: tuple[str, ...] = (
             phase_lasting(phase.name, view.incident, lasted),
-            phase_lasting(phase.name, view.incident, lasted.removesuffix(" min") if " h " in lasted else lasted),
             phase_called(phase.name, view.incident),
         )
         if phase.open_ended:
             variants = (phase_lasting(phase.name, view.incident, f"{lasted} so far"), *variants)
         if phase.name == "before" or (phase.name == "resolved" and not phase.open_ended):
             variants = (phase.name,)
-        words = next((words for words in variants if width(words, 11, 600) <= right - begin - 12), "")
+        words = next((words for words in variants if width(words, 11, 600) <= right - begin - _SHIFT - _LEFT_FREE), "")
         if words:
-            scene.texts.append(Text(begin, middle - 0.5, words, ink, 11, 600, shift=7))
+            scene.texts.append(Text(begin, middle - 0.5, words, ink, 11, 600, shift=_SHIFT))
         if phase.name in {"impact", "mitigated"}:
             scene.bands.append(Box(left, scene.body[0], right, scene.body[1], f"{phase.name}-band"))
     if view.as_known and frame.edge < frame.right:

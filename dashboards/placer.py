@@ -34,7 +34,7 @@ class Placer:
             return False
         if any(holds(area.points, ((left + right) / 2, text.y)) for area in self.scene.areas):
             return False
-        if any(crosses(path, (left - 2, top + 1, right + 2, bottom - 1)) for path in self._paths):
+        if any(crosses(path, (left - 3, top - 1, right + 3, bottom + 1)) for path in self._paths):
             return False
         self._taken.append(text.box)
         self.scene.texts.append(text)

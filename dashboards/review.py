@@ -334,7 +334,7 @@ def _warm(seen: Cohort) -> Card:
     ]
     foot = (
         f"{heat.readings:,} readings over {heat.hours:,} site-hours ({', '.join(heat.bases)}); "
-        f"{heat.incidents} incidents opened in them, {heat.without_reading} in hours without a reading. "
+        f"{count(heat.incidents, 'incident')} opened in them, {heat.without_reading} in hours without a reading. "
         "This shows what coincided, nothing more."
     )
     foot = f"{foot} {thinned}".rstrip()

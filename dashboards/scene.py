@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from dashboards import grid, intervals, phases, weather
@@ -59,8 +59,9 @@ _GRID_APART = 90
 class Layout:
     """A view over an axis of one width: scenes of it in any sizes and rows, for which each mark is measured once."""
 
-    def __init__(self, view: IncidentView, width: int) -> None:
-        self.view, self.width = view, width
+    def __init__(self, view: IncidentView, width: int, *, on_paper: bool = False) -> None:
+        """Nobody can point at what is `on_paper`: its words are as long as there is room for."""
+        self.view, self.width, self._on_paper = view, width, on_paper
         gutter = NARROW_GUTTER if width < NARROW else GUTTER
         self.frame = frame_of(view, gutter, width - RIGHT)
         self._bars, self._gaps = _by_lane(view)
@@ -125,7 +126,13 @@ class Layout:
             scene.lanes[lane] = (top, bottom + curves)
             grid.draw(scene, view, bottom, scene.sizes.weather * grid.HIGH)
             return _noted(scene, lane, grid.note(view), top, bottom + curves)
-        _gutter(scene, lane, _note(lane, bars), top, bottom, room=scene.gutter - 10)
+        room = scene.gutter - 10
+        lines = max(_lines_beneath(scene, top, bottom), 1)
+
+        def fits(note: str) -> bool:
+            return len(wrap(note, room, lines + 1, scene.sizes.note)) <= lines
+
+        _gutter(scene, lane, _note(lane, bars, fits), top, bottom, room=room)
         return bottom
 
     def _packing(self, lane: Lane, *, silence: str) -> Packing:
@@ -136,6 +143,7 @@ class Layout:
             items, self._gaps[lane], self.frame, kind=kind, silence=silence,
             density=bins_of(view.density, lane), by_service=lane in {"platform", "service"},
             feeds=feeds_of(view.coverage, lane), standing=view.standing.get(lane, 0),
+            lengthens=self._on_paper,
         )  # fmt: skip
 
 
@@ -229,11 +237,17 @@ def _has_elsewhere(view: IncidentView, lane: str) -> bool:
     )
 
 
-def _note(lane: Lane, bars: Sequence[Bar]) -> str:
-    """What stands beneath a lane's name: for warnings their sources, else what the lane holds."""
+def _note(lane: Lane, bars: Sequence[Bar], fits: Callable[[str], bool]) -> str:
+    """What stands beneath a lane's name: for warnings as many of their sources as fit, else what it holds."""
     if lane != "warnings" or not bars:
         return NOTES[lane]
-    return ", ".join(sorted({clean(bar.occurrence.source, 24) for bar in bars}))
+    names = sorted({clean(bar.occurrence.source, 24) for bar in bars})
+    for shown in range(len(names), 0, -1):
+        left_out = len(names) - shown
+        said = ", ".join(names[:shown]) + (f" and {left_out} more" if left_out else "")
+        if fits(said):
+            return said
+    return f"{len(names)} sources" if len(names) > 1 else names[0]
 
 
 def _gutter(scene: Scene, lane: str, note: str, top: float, bottom: float, *, room: float) -> None:
@@ -241,11 +255,11 @@ def _gutter(scene: Scene, lane: str, note: str, top: float, bottom: float, *, ro
     scene.lanes[lane] = (top, bottom)
     scene.rules.append(Rule(0, top, scene.frame.right, top, "line", fixed=True))
     name = lane.capitalize()
-    middle = top + scene.sizes.pad + scene.sizes.bar / 2
+    middle = _name_y(scene, top)
     scene.texts.append(Text(2, middle, name, "ink", 12, 600, fixed=True))
     if scene.gutter < GUTTER:
         return
-    beneath = int((bottom - middle - 22) // 14) + 1
+    beneath = _lines_beneath(scene, top, bottom)
     if beneath < 1:
         beside = 2 + width(name, 12, 600) + 8
         fitting = [
@@ -256,6 +270,15 @@ def _gutter(scene: Scene, lane: str, note: str, top: float, bottom: float, *, ro
         return
     for number, words in enumerate(wrap(note, room, beneath, scene.sizes.note)):
         scene.texts.append(Text(2, middle + 15 + number * 14, words, "ink3", scene.sizes.note, fixed=True))
+
+
+def _name_y(scene: Scene, top: float) -> float:
+    return top + scene.sizes.pad + scene.sizes.bar / 2
+
+
+def _lines_beneath(scene: Scene, top: float, bottom: float) -> int:
+    """Lines of a note that fit beneath the name of a lane."""
+    return int((bottom - _name_y(scene, top) - 22) // 14) + 1
 
 
 def _intervals(scene: Scene, view: IncidentView, top: float) -> float:

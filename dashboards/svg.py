@@ -86,7 +86,7 @@ def incident_svg(view: IncidentView, *, theme: Ink = "light", preset: Preset = "
 
 def _composed(view: IncidentView, page: Page, room: float, below: float) -> tuple[Head, Scene, float]:
     """Head and scene; a cascade that finds no room is left out, and the caption says so."""
-    layout = Layout(view, int(room))
+    layout = Layout(view, int(room), on_paper=True)
     found = _laid_out(layout, page, room, below)
     if view.cascade is None or "cascade" in found[1].lanes:
         return found

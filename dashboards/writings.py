@@ -22,6 +22,9 @@ _ZIP_DAY = (1980, 1, 1, 0, 0, 0)
 """The oldest day that a zip can hold: equal documents make equal files."""
 
 
+_ELSEWHERE = "The drawings are in the PDF, HTML and DOCX of this document; their numbers stand in the tables above."
+
+
 def markdown(document: Document, *, picture: str = "") -> str:
     """CommonMark with tables; every text is escaped. `picture` is the relative address of the chart."""
     parts = [f"# {md(document.title)}", "", f"{md(document.standing)}. {md(document.range)}.", ""]
@@ -37,7 +40,11 @@ def markdown(document: Document, *, picture: str = "") -> str:
             parts += _md_blocks(section.words)
         elif not section.record:
             parts += ["Nothing written yet.", ""]
-    parts += ["## About this document", "", *(f"- {md(each)}" for each in document.about)]
+    is_drawn = any(
+        isinstance(block, Picture) for section in document.sections for block in section.record + section.words
+    )
+    about = [*document.about, *([_ELSEWHERE] if is_drawn else [])]
+    parts += ["## About this document", "", *(f"- {md(each)}" for each in about)]
     return "\n".join(parts).rstrip() + "\n"
 
 
@@ -51,8 +58,9 @@ def _md_blocks(blocks: Iterable[Block]) -> list[str]:
                 parts += [f"- {md(item)}" for item in items]
             case Quote(text, speaker):
                 parts.append(f"> “{md(text)}” ({md(speaker)})")
-            case Picture(_, alt):
-                parts.append(md(alt))
+            case Picture():
+                # What it shows stands in words before it already, and its numbers in a table behind it.
+                continue
             case Table(head, rows):
                 parts.append(f"| {' | '.join(head)} |")
                 parts.append("|" + "---|" * len(head))

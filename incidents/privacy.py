@@ -57,6 +57,11 @@ def hidden_from(asker: Asker) -> sa.Select[Any]:
     return _hidden_from(_names(asker))
 
 
+def hidden_now(connection: sa.Connection, asker: Asker) -> frozenset[str]:
+    """The ids of the incidents that are hidden from somebody at this moment."""
+    return frozenset() if asker.sees_all else frozenset(connection.execute(hidden_from(asker)).scalars())
+
+
 def _names(asker: Asker) -> list[str]:
     return sorted(asker.names - {NOBODY})
 

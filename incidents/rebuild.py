@@ -10,7 +10,7 @@ from itertools import groupby
 import sqlalchemy as sa
 
 from incidents import configured, counting, crowd_parts, entries, fold, incident_fold, privacy
-from incidents.bulk import chunks
+from incidents.bulk import chunks, insert_many
 from incidents.config import Config
 from incidents.counting import COUNT
 from incidents.entries import ENTRY, INCIDENT, MEMBER, OCCURRENCE, Changes
@@ -116,7 +116,7 @@ def _write_occurrences(
 ) -> None:
     if not folded:
         return
-    connection.execute(sa.insert(OCCURRENCE), [occurrence_row(seen, lane_of(seen)) for seen in folded])
+    insert_many(connection, OCCURRENCE, [occurrence_row(seen, lane_of(seen)) for seen in folded])
     reach.write(connection, ((None, seen) for seen in folded))
     groups = [
         {
@@ -131,8 +131,7 @@ def _write_occurrences(
         if seen.kind == "alert" and not seen.test
         for key in groups_of(seen, matcher, kinds)
     ]
-    if groups:
-        connection.execute(sa.insert(GROUP), groups)
+    insert_many(connection, GROUP, groups)
 
 
 def _batches(connection: sa.Connection) -> Iterator[list[Occurrence]]:

@@ -35,8 +35,8 @@ BODY_SECONDS = 10.0
 ENDS = ("to", "until")
 """The parameters that end a window: what is rounded there goes to the end of its unit."""
 ASKED_AT = "asked_at"
-PRESENT = ("/metrics", "/shared/")
-"""What is to be as it stands now: figures that alarms are raised by, and links that may be revoked."""
+PRESENT = ("/metrics", "/shared/", "/jobs/")
+"""What is to be as it stands now: figures that alarms are raised by, and what may be taken from its asker again."""
 WROTE_COOKIE = "barograph_wrote"
 """When a browser last changed something: until the standby shows it, that browser is served by the database itself."""
 CLOCKS_APART = timedelta(seconds=1)
@@ -47,6 +47,10 @@ DRAWN = ("/export.", "/figure", "/timeline", "/postmortem.", "/bundle", "/grafan
 
 class AskingError(ValueError):
     """A request that cannot be used; the message names the parameter or field."""
+
+
+class RoleError(Exception):
+    """Whoever asks may not do it; the message names the role that may."""
 
 
 def identity(request: web.Request) -> Identity:

@@ -18,8 +18,9 @@ from dashboards.pages import error_page
 from dashboards.typeface import FontsError
 from incidents.refusals import ConflictError, NotFoundError
 from incidents.views.view import Viewer
-from service.asking import note_write
+from service.asking import RoleError, note_write
 from service.auditing import AUDITING
+from service.files.browser import FailedError
 from service.files.job_line import JobError
 from service.files.jobs import BusyError
 from service.identity import key_texts
@@ -52,6 +53,7 @@ HEADERS = {
 }
 TITLES = {
     400: "That cannot be used",
+    403: "Not with this role",
     404: "Nothing here",
     405: "Not in this way",
     409: "Not now",
@@ -63,6 +65,8 @@ _REFUSALS: dict[type[Exception], tuple[str, int]] = {
     NotFoundError: ("not-found", 404),
     ConflictError: ("conflict", 409),
     BusyError: ("overloaded", 503),
+    RoleError: ("forbidden", 403),
+    FailedError: ("not-drawn", 503),
     JobError: ("not-made", 500),
     FontsError: ("not-made", 500),
     ValueError: ("bad-request", 400),

@@ -8,7 +8,7 @@ import hashlib
 import os
 import re
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -20,12 +20,15 @@ from dashboards.job_page import words_of
 from incidents.refusals import ConflictError, NotFoundError
 from incidents.store import Store
 from service.files import jobs
+from service.files.browser import FailedError
 from service.files.job_line import Job, JobError
 from service.files.job_process import Work
 from service.files.jobs import BusyError, Jobs, address_of
+from service.identity.access import Access
 from tests import works
 from tests.senders import KEY, ago, alert, message, served
 from tests.servers import ADMIN_TOKEN, Barograph
+from tests.test_renderings import is_alive
 from tests.window import Window
 
 ANA = "user:ana"
@@ -63,6 +66,14 @@ async def until(path: Path) -> int:
         return int(path.read_text())
 
     return await asyncio.to_thread(written)
+
+
+def comes(is_so: Callable[[], bool]) -> bool:
+    """Whether something comes to be so, however busy the machine is."""
+    end = time.monotonic() + 60
+    while not is_so() and time.monotonic() < end:
+        time.sleep(0.02)
+    return is_so()
 
 
 async def test_a_file_is_made_beside_the_service(running: Jobs) -> None:
@@ -170,6 +181,23 @@ async def test_the_process_has_only_what_nobody_else_wants(running: Jobs, tmp_pa
     job.cancel()
 
 
+async def test_what_a_work_has_begun_ends_with_it(running: Jobs, tmp_path: Path) -> None:
+    """A browser runs in a group of its own: whoever cancels ends that too."""
+    job = running.submit(ANA, "a drawing", partial(works.begin_another, str(tmp_path / "pid")), "rendering")
+    pid = await until(tmp_path / "pid")
+    assert await asyncio.to_thread(comes, lambda: job.step == "begun")
+    job.cancel()
+    with pytest.raises(JobError, match="cancelled"):
+        await running.made(job)
+
+    assert await asyncio.to_thread(comes, lambda: not is_alive(pid))
+
+
+async def test_a_browser_that_drew_nothing_is_told(running: Jobs) -> None:
+    with pytest.raises(FailedError, match="ended with -9"):
+        await running.made(ask(running, works.draw_nothing))
+
+
 async def test_the_end_of_the_service_ends_what_is_being_made(tmp_path: Path) -> None:
     with closing(Store(f"sqlite:///{tmp_path / 'jobs.db'}")) as store:
         store.migrate()
@@ -239,6 +267,26 @@ def test_an_export_is_the_same_whoever_makes_it(service: Barograph, incident: st
     assert again.status == 304
 
 
+def test_a_file_is_saved_unless_it_is_asked_to_be_shown(service: Barograph, incident: str) -> None:
+    """A link to a file leaves its page where it is; what may be framed says so, and a script is never shown."""
+    base = f"/api/v1/incidents/{incident}"
+    told = {
+        f"{base}/export.csv": "attachment",
+        f"{base}/export.svg?inline=1": "inline",
+        f"{base}/postmortem.json": "attachment",
+        f"{base}/postmortem.json?inline=1": "inline",
+        f"{base}/postmortem.docx?inline=1": "attachment",
+        f"{base}/export.html?interactive=1&inline=1": "attachment",
+        "/api/v1/report.md?period=2026": "attachment",
+        "/api/v1/incidents.ics": "attachment",
+    }
+    for path, kind in told.items():
+        assert service.get(path).headers["Content-Disposition"].startswith(f"{kind}; filename="), path
+    page = {"Accept": "text/html"}
+    there = service.get(f"{base}/export.svg?inline=1", headers=page).headers["Location"]
+    assert re.fullmatch(r"/jobs/[\w-]+|/api/v1/jobs/[\w-]+/file\?inline=1", there)
+
+
 def test_what_is_missing_and_whose_it_is_not_is_not_found(service: Barograph) -> None:
     assert service.get("/api/v1/incidents/none/export.svg").status == 404
     told = service.get("/api/v1/incidents/none/export.svg", headers={"Prefer": "respond-async"})
@@ -282,17 +330,49 @@ def test_a_postmortem_a_report_and_a_bundle_are_jobs_too(service: Barograph, inc
     assert len(acts) == 2, "both were written down"
 
 
+def test_whoever_lost_the_right_to_a_file_gets_it_no_more(service: Barograph) -> None:
+    """A role that is taken away, or an incident made private, since the file was asked for."""
+    opened = service.post("/api/v1/incidents", {"title": "Breach", "severity": "error"}).json()["id"]
+    base = f"/api/v1/incidents/{opened}"
+    with closing(Store(f"sqlite:///{service.home / 'barograph.db'}")) as store:
+        access = Access(store, admin_token=None, secret_key=b"")
+        token = access.make("token", role="responder", name="carol")[0]
+        viewing = access.make("token", role="viewer", name="carol")[0]
+    for one in (token, viewing):
+        assert service.until(lambda one=one: service.get("/api/v1/sites", token=one).status == 200)  # type: ignore[misc]  # bound at once
+    later, asked = {"Prefer": "respond-async"}, {}
+    for path in (f"{base}/export.svg", f"{base}/bundle", "/api/v1/report.md?period=2026"):
+        asked[path] = service.get(path, token=token, headers=later).headers["Location"]
+        assert service.get(f"{asked[path]}/file", token=token).status == 200
+    export, bundle, report = asked.values()
+    statuses = [service.get(f"{path}/file", token=viewing).status for path in asked.values()]
+    assert statuses == [200, 403, 200], "a bundle is for responders"
+    assert service.get(bundle, token=viewing).status == 403
+    service.post(f"{base}/privacy", {"private": True, "seen_by": ["alice"]})
+    for path in (export, bundle, report):
+        for what in (path, f"{path}/file", path.removeprefix("/api/v1")):
+            assert service.get(what, token=token).status == 404, what
+    told = service.get(f"{export}/file", token=token).text
+    assert "Breach" not in told
+    unknown = service.get("/api/v1/incidents/none/export.svg", token=token).json()["detail"]
+    assert service.get(export, token=token).json()["detail"] == unknown.replace("none", opened)
+    service.post(f"{base}/privacy", {"private": False})
+    assert service.get(f"{export}/file", token=token).status == 200
+
+
 def test_a_browser_that_goes_to_a_long_file_is_shown_how_far_it_is(service: Barograph, incident: str) -> None:
     seen = service.get(f"/api/v1/incidents/{incident}/bundle", headers={"Accept": "text/html,*/*;q=0.8"})
     assert seen.status == 303
     assert re.fullmatch(r"/jobs/[\w-]+|/api/v1/jobs/[\w-]+/file", seen.headers["Location"])
 
 
-def test_the_page_says_how_far_it_is_and_opens_the_file(browser: Window, service: Barograph, incident: str) -> None:
+def test_the_page_says_how_far_it_is_and_saves_the_file(browser: Window, service: Barograph, incident: str) -> None:
     told = service.get(f"/api/v1/incidents/{incident}/export.html", headers={"Prefer": "respond-async"}).json()
     page = browser.open(f"{service.url}/jobs/{told['id']}", token=ADMIN_TOKEN)
-    page.wait_for_url("**/file")
-    assert page.locator("svg").count() == 1
-    page.goto(f"{service.url}/jobs/{told['id']}")
+    page.wait_for_selector("[data-job][data-state=done]")
+    assert page.url.endswith(f"/jobs/{told['id']}"), "what is saved leaves the page where it is"
     assert page.locator("[data-job-words]").inner_text() == "It is there."
-    assert page.get_by_role("link", name="Save it").is_visible()
+    assert page.get_by_role("link", name="Save barograph-").is_visible()
+    page.get_by_role("link", name="Look at it").click()
+    page.wait_for_url("**/file?inline=1")
+    assert page.locator("svg").count() == 1

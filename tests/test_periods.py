@@ -87,6 +87,9 @@ def report(n: int = 30, **more: object) -> Report:
 
 def test_every_section_tells_its_n_and_what_was_not_known() -> None:
     text = writings.markdown(period.compose(report(60)))
+    paragraphs = [line.replace("*", "") for line in text.split("\n") if line and not line.startswith("|")]
+    assert len(set(paragraphs)) == len(paragraphs), "what a drawing shows is told once"
+    assert text.count("The drawings are in the PDF, HTML and DOCX") == 1
     for said in (
         "# Incidents, March 2026",
         "52 incidents resolved, 8 open",

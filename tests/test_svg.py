@@ -10,11 +10,14 @@ from hypothesis import HealthCheck, given, settings
 
 from dashboards.canvas import Canvas, number, xml
 from dashboards.marks import Box
+from dashboards.scene import Layout
 from dashboards.svg import PRESETS, Preset, incident_svg, phone_svg
 from dashboards.tokens import LIGHT
+from dashboards.typeface import width
 from incidents.model import Severity
-from incidents.views.view import IncidentView
+from incidents.views.view import IncidentView, Mark
 from tests.figure_views import LANES, TITLES, bar, dense_view, minutes, rich_view, strange_views
+from tests.test_scene import assert_clear
 
 NAMESPACE = "{http://www.w3.org/2000/svg}"
 ELEMENTS = {"svg", "g", "title", "desc", "rect", "line", "polyline", "polygon", "path", "circle", "text"}
@@ -148,6 +151,46 @@ def test_hatch_stays_within_its_box() -> None:
     found = re.findall(r"[ML]([\d.]+) ([\d.]+)", canvas.parts[0])
     assert len(found) > 10
     assert all(10 <= float(x) <= 57 and 20 <= float(y) <= 35 for x, y in found)
+
+
+def test_words_on_paper_are_as_long_as_there_is_room_for() -> None:
+    long = "alice: " + "the second pump stood still and nobody had been told of it " * 2
+    said = Mark("e1", minutes(30), None, minutes(30), long, late=False)
+    late = Mark("e2", minutes(500), None, minutes(500), "ben: after", late=False)
+    alone = words_of(ET.fromstring(incident_svg(rich_view(bars=(), marks=(said,)), preset="wide")))
+    assert any(len(words) > 100 and words.startswith("alice: the second") for words in alone)
+    view = rich_view(bars=(), marks=(said, late))
+    assert_clear(Layout(view, 1123, on_paper=True).scene())
+    (short,) = [text.words for text in Layout(view, 1123).scene().texts if text.words.startswith("alice")]
+    assert len(short) <= 60
+
+
+@pytest.mark.parametrize("view", [rich_view(), dense_view()], ids=["rich", "dense"])
+def test_longer_words_keep_clear_of_all_others(view: IncidentView) -> None:
+    posts = Layout(view, 1000, on_paper=True)
+    for rows in (1, 2, 3, 4):
+        assert_clear(posts.scene(rows=rows))
+
+
+@pytest.mark.parametrize("preset", list(PRESETS))
+def test_words_of_the_figure_keep_clear_of_curves_and_of_rules(preset: Preset) -> None:
+    svg = incident_svg(rich_view(), preset=preset)
+    group = ET.fromstring(svg).find(f"{NAMESPACE}g")
+    assert group is not None
+    boxes = [_measured(text) for text in group.iter(f"{NAMESPACE}text")]
+    for line in group.iter(f"{NAMESPACE}line"):
+        x, top, bottom = float(line.attrib["x1"]), float(line.attrib["y1"]), float(line.attrib["y2"])
+        if x == float(line.attrib["x2"]) and line.attrib["stroke"] != LIGHT["sunk"] and bottom - top > 30:
+            assert not [words for words, (left, y, right) in boxes if left < x < right and top < y < bottom]
+
+
+def _measured(text: ET.Element) -> tuple[str, tuple[float, float, float]]:
+    """Words with their left end, middle and right end."""
+    words, size = text.text or "", float(text.attrib["font-size"])
+    room = width(words, size, int(text.attrib.get("font-weight", 400)))
+    shift = {"start": 0.0, "middle": room / 2, "end": room}[text.attrib.get("text-anchor", "start")]
+    left = float(text.attrib["x"]) - shift
+    return words, (left, float(text.attrib["y"]) - size * 0.36, left + room)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -12,6 +13,7 @@ from pathlib import Path
 from incidents.refusals import ConflictError, NotFoundError
 from incidents.views import lists
 from incidents.views.lists import IncidentFilter
+from service.files.browser import FailedError
 from service.files.job_process import Desk, Made
 
 
@@ -65,3 +67,17 @@ def leave_things_about(begun: str, _: Desk) -> Made:
     """Half a file and a folder beside it, and no end."""
     (Path(tempfile.gettempdir()) / "evidence").mkdir()
     return sleep(begun, _)
+
+
+def begin_another(begun: str, desk: Desk) -> Made:
+    """Begin a program in a group of its own, and never end by itself."""
+    with subprocess.Popen(["/bin/sleep", "600"], start_new_session=True) as other:
+        desk.beside(other.pid)
+        desk.tell("begun")
+        Path(begun).write_text(str(other.pid))
+    return Made("never.txt", "text/plain", b"")
+
+
+def draw_nothing(_: Desk) -> Made:
+    """A browser that was ended."""
+    raise FailedError("the browser ended with -9 before it had drawn")

@@ -12,7 +12,7 @@ import orjson
 import sqlalchemy as sa
 
 from incidents import configured, stamp_counts
-from incidents.bulk import CHUNK, chunks, insert
+from incidents.bulk import CHUNK, chunks, insert, insert_many
 from incidents.bundles.bundling import entry_rows, event_row, events_there, postmortem_rows, reading_row
 from incidents.bundles.evidence import Evidence, sources_in
 from incidents.bundles.evidence_shapes import instant_of
@@ -101,7 +101,7 @@ def _fold(connection: sa.Connection, evidence: Evidence, now: datetime, *, anew:
 
 def _insert(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
     for part in chunks(list(rows)):
-        connection.execute(sa.insert(table), part)
+        insert_many(connection, table, part)
 
 
 def _instants(row: Row, *names: str) -> dict[str, datetime | None]:
@@ -169,11 +169,13 @@ def _add_some_deliveries(connection: sa.Connection, evidence: Evidence, part: Se
 
 
 def _add_events(connection: sa.Connection, events: Iterable[Row]) -> int:
-    return sum(_add_some_events(connection, part) for part in _parts(events))
+    is_used = connection.execute(sa.select(EVENT.c.id).limit(1)).first() is not None
+    return sum(_add_some_events(connection, part, is_used=is_used) for part in _parts(events))
 
 
-def _add_some_events(connection: sa.Connection, part: Sequence[Row]) -> int:
-    known = events_there(connection, part)
+def _add_some_events(connection: sa.Connection, part: Sequence[Row], *, is_used: bool) -> int:
+    """Add what is not there. Only a store that `is_used` can know any: it takes as long to look as to write."""
+    known = events_there(connection, part) if is_used else {}
     fresh = []
     for row in part:
         there = known.get((row["subject"], row["digest"]))
@@ -186,7 +188,8 @@ def _add_some_events(connection: sa.Connection, part: Sequence[Row]) -> int:
             )
     _insert(connection, EVENT, [_event_values(row) for row in fresh])
     ids = {key: row.id for key, row in known.items()}
-    ids |= {key: row.id for key, row in events_there(connection, fresh).items()} if fresh else {}
+    named = [row for row in fresh if row["superseded"] or row["sightings"]]
+    ids |= {key: row.id for key, row in events_there(connection, named).items()}
     superseded = [
         {
             "event_id": ids[row["subject"], row["digest"]],

@@ -17,6 +17,7 @@ from service.asking import asker_of, choice_of, compute, identity
 from service.auditing import record
 from service.files import bundles
 from service.files.bundles import Made, Wanted
+from service.files.job_line import Needs
 from service.keys import STORE
 from service.problem import problem
 
@@ -43,8 +44,9 @@ async def get_bundle(request: web.Request) -> web.StreamResponse:
         return problem("forbidden", "the role admin is needed for deliveries as they came")
     wanted = Wanted(request.match_info["incident"], asker_of(request), raw)
     if await jobs_api.is_long(request) or jobs_api.wants_job(request):
+        needs = Needs("admin" if raw else "responder", wanted.incident)
         title = f"Evidence of {wanted.incident[:80]}"
-        job = jobs_api.submit(request, title, partial(bundles.make, wanted), "bundle")
+        job = jobs_api.submit(request, title, partial(bundles.make, wanted), "bundle", needs)
         await _audited(request, wanted)
         return await jobs_api.handed(request, job)
     with tempfile.TemporaryFile() as file:

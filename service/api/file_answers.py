@@ -15,6 +15,8 @@ from service.log import REQUEST
 from service.shell import head
 
 PIECE = 1 << 18
+INLINE = "inline"
+"""The parameter by which a file is to be looked at where it is asked for: without it, it is saved."""
 _SAVED = ("application/zip", "application/vnd.openxmlformats-officedocument.wordprocessingml.document")
 """Kinds that no browser shows."""
 
@@ -36,7 +38,7 @@ class Stored(Protocol):
 
 def answer_file(request: web.Request, name: str, media: str, content: bytes) -> web.Response:
     """A file with its tag; 304 where the asker has it."""
-    headers = _headers(name, media, hashlib.sha256(content).hexdigest()[:32])
+    headers = _headers(request, name, media, hashlib.sha256(content).hexdigest()[:32])
     if request.headers.get("If-None-Match") == headers["ETag"]:
         return web.Response(status=304, headers=headers)
     return web.Response(body=content, content_type=media, charset=_charset(media), headers=headers)
@@ -44,7 +46,7 @@ def answer_file(request: web.Request, name: str, media: str, content: bytes) -> 
 
 async def answer_stored(request: web.Request, file: BinaryIO, told: Stored) -> web.StreamResponse:
     """An open file from its beginning, as `answer_file` gives one; never the whole of it in memory."""
-    headers = _headers(told.name, told.media, told.tag)
+    headers = _headers(request, told.name, told.media, told.tag)
     if request.headers.get("If-None-Match") == headers["ETag"]:
         return web.Response(status=304, headers=headers)
     headers["Repr-Digest"] = f"sha-256=:{base64.b64encode(bytes.fromhex(told.sha256)).decode()}:"
@@ -66,11 +68,29 @@ async def _send(request: web.Request, response: web.StreamResponse, file: Binary
         await response.write(piece)
 
 
-def _headers(name: str, media: str, tag: str) -> dict[str, str]:
-    is_saved = media in _SAVED or name.endswith(INTERACTIVE)
+def can_be_shown(name: str, media: str) -> bool:
+    """Whether a browser may show a file on our own address: nothing that holds a script."""
+    return media not in _SAVED and not name.endswith(INTERACTIVE)
+
+
+def is_inline(request: web.Request) -> bool:
+    """Whether whoever asks wants to look at a file, and not to save it."""
+    return request.query.get(INLINE) == "1"
+
+
+def disposition(request: web.Request, name: str, media: str) -> str:
+    """Saved, so that the page with the link stays, unless it is asked to be shown and may be.
+
+    What stands in a page by `<img>` is shown all the same.
+    """
+    kind = "inline" if is_inline(request) and can_be_shown(name, media) else "attachment"
+    return f'{kind}; filename="{name}"'
+
+
+def _headers(request: web.Request, name: str, media: str, tag: str) -> dict[str, str]:
     return {
         **HEADERS,
-        "Content-Disposition": f'{"attachment" if is_saved else "inline"}; filename="{name}"',
+        "Content-Disposition": disposition(request, name, media),
         "ETag": f'"{tag}"',
         "Cache-Control": "private, no-cache",
     }

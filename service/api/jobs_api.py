@@ -9,12 +9,13 @@ from typing import Any, NoReturn
 from aiohttp import web
 
 from dashboards import job_page
-from incidents import instants
+from incidents import instants, privacy
+from incidents.refusals import NotFoundError
 from incidents.views import lists
 from service import clock
-from service.api.file_answers import answer_stored
-from service.asking import answer, identity, no_incident, read
-from service.files.job_line import ENDED, Job
+from service.api.file_answers import INLINE, answer_stored, can_be_shown, is_inline
+from service.asking import RoleError, answer, asker_of, identity, no_incident, read
+from service.files.job_line import ENDED, Job, Needs
 from service.files.job_process import Work
 from service.files.jobs import JOBS, Kind
 from service.pages.people import form_of, html, viewer_of
@@ -45,9 +46,13 @@ async def is_long(request: web.Request) -> bool:
     return alerts > MOST_HERE
 
 
-def submit(request: web.Request, title: str, work: Work, kind: Kind = "file") -> Job:
-    """Let a file be made for whoever asks. Raises BusyError."""
-    return request.app[JOBS].submit(identity(request).actor, title, work, kind)
+def submit(request: web.Request, title: str, work: Work, kind: Kind = "file", needs: Needs | None = None) -> Job:
+    """Let a file be made for whoever asks, about the request's incident unless it `needs` something else.
+
+    Raises BusyError.
+    """
+    needs = needs or Needs(incident=request.match_info.get("incident", ""))
+    return request.app[JOBS].submit(identity(request).actor, title, work, kind, needs)
 
 
 async def handed(request: web.Request, job: Job) -> web.StreamResponse:
@@ -59,20 +64,22 @@ async def handed(request: web.Request, job: Job) -> web.StreamResponse:
         headers = {"Location": f"/api/v1/jobs/{job.id}", "Preference-Applied": "respond-async"}
         return answer({"id": job.id, "state": job.state, "title": job.title}, status=202, headers=headers)
     if "text/html" in request.headers.get("Accept", ""):
-        await shown(job)
+        await shown(job, is_inline=is_inline(request))
     return await file_of(request, job)
 
 
-async def shown(job: Job) -> NoReturn:
+async def shown(job: Job, *, is_inline: bool = False) -> NoReturn:
     """From a form to its file where that is there at once, else to the page that tells how far it is."""
     await _wait(job, AT_ONCE_SECONDS)
-    raise web.HTTPSeeOther(f"/api/v1/jobs/{job.id}/file" if job.state == "done" else f"/jobs/{job.id}")
+    file = f"/api/v1/jobs/{job.id}/file" + (f"?{INLINE}=1" if is_inline else "")
+    raise web.HTTPSeeOther(file if job.state == "done" else f"/jobs/{job.id}")
 
 
 async def file_of(request: web.Request, job: Job) -> web.StreamResponse:
     """What a job makes, once it is there."""
     file = await request.app[JOBS].made(job)
     try:
+        await judge(request, job)
         return await answer_stored(request, file, job)
     finally:
         file.close()
@@ -84,8 +91,25 @@ async def _wait(job: Job, seconds: float) -> None:
             await job.ended.wait()
 
 
-def _job(request: web.Request) -> Job:
-    return request.app[JOBS].find(request.match_info["job"], identity(request).actor)
+async def _job(request: web.Request) -> Job:
+    job = request.app[JOBS].find(request.match_info["job"], identity(request).actor)
+    await judge(request, job)
+    return job
+
+
+async def judge(request: web.Request, job: Job) -> None:
+    """Whether whoever asks may still have what they asked for: roles are taken away, and incidents made private.
+
+    Raises RoleError and NotFoundError.
+    """
+    needs = job.needs
+    if not identity(request).may(needs.role):
+        raise RoleError(f"the role {needs.role} or above is needed for this file")
+    if needs.incident:
+        if await read(request, lambda c: lists.alerts_in(c, needs.incident)) is None:
+            raise no_incident(needs.incident)
+    elif await read(request, lambda c: privacy.hidden_now(c, asker_of(request))) - needs.hidden:
+        raise NotFoundError("what this file tells of was made private meanwhile: ask for it again")
 
 
 def fields_of(request: web.Request, job: Job) -> dict[str, Any]:
@@ -103,13 +127,14 @@ def fields_of(request: web.Request, job: Job) -> dict[str, Any]:
         "media": job.media or None,
         "size": job.size or None,
         "file": f"/api/v1/jobs/{job.id}/file" if job.state == "done" else None,
+        "can_be_shown": job.state == "done" and can_be_shown(job.name, job.media),
         "error": job.error or None,
     }
 
 
 async def get_job(request: web.Request) -> web.Response:
     """How far a job is; with `wait`, once it has ended or so many seconds have passed, at most 20."""
-    job, wait = _job(request), request.query.get("wait", "0")
+    job, wait = await _job(request), request.query.get("wait", "0")
     if wait.isdecimal() and job.state not in ENDED:
         await _wait(job, min(int(wait[:4]), LONGEST_WAIT))
     return answer(fields_of(request, job))
@@ -117,19 +142,19 @@ async def get_job(request: web.Request) -> web.Response:
 
 async def get_job_file(request: web.Request) -> web.StreamResponse:
     """What it made; waits for it where it is not there yet."""
-    return await file_of(request, _job(request))
+    return await file_of(request, await _job(request))
 
 
 async def cancel_job(request: web.Request) -> web.Response:
     """End it; of one that has ended nothing changes."""
-    job = _job(request)
+    job = await _job(request)
     job.cancel()
     return answer(fields_of(request, job))
 
 
 async def job(request: web.Request) -> web.Response:
     """The page that tells how far it is."""
-    found = _job(request)
+    found = await _job(request)
     fields = fields_of(request, found)
     return html(job_page.job_page(fields, viewer_of(request), clock.now()))
 
@@ -137,6 +162,6 @@ async def job(request: web.Request) -> web.Response:
 async def cancel_form(request: web.Request) -> web.Response:
     """Its button to cancel."""
     await form_of(request)
-    found = _job(request)
+    found = await _job(request)
     found.cancel()
     raise web.HTTPSeeOther(f"/jobs/{found.id}")

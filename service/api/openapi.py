@@ -33,6 +33,7 @@ PARAMETERS: dict[str, Any] = {
         "enum": ["0", "1"],
         "description": "1: of html, with a figure that can be zoomed, by a script in the file",
     },
+    "inline": {"enum": ["0", "1"], "description": "1: to be looked at where it is asked for, and not to be saved"},
     "raw": {"enum": ["0", "1"], "description": "1: deliveries as they came, for the role admin"},
     "tz": {"type": "string", "description": "a time zone of the IANA database"},
     "format": {"enum": ["svg", "png", "pdf", "html", "md", "csv", "json", "docx", "zip", "jsonl"]},

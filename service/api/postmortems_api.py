@@ -18,7 +18,7 @@ from incidents.refusals import NotFoundError
 from incidents.views.incident_view import Asked
 from service import clock, postmortems
 from service.api import jobs_api
-from service.api.file_answers import answer_file
+from service.api.file_answers import answer_file, disposition
 from service.asking import (
     AskingError,
     act,
@@ -80,7 +80,7 @@ async def get_postmortem_file(request: web.Request) -> web.StreamResponse:
     name, kind, content = await compute(request, lambda: postmortems.export(found, form))
     if form == "json":
         # What a save is sent over: the number of the revision, and no digest of facts that change by themselves.
-        headers = {"Content-Disposition": f'inline; filename="{name}"', "ETag": etag(found.standing.revision)}
+        headers = {"Content-Disposition": disposition(request, name, kind), "ETag": etag(found.standing.revision)}
         return web.Response(body=content, content_type=kind, charset="utf-8", headers={**HEADERS, **headers})
     return answer_file(request, name, kind, content)
 

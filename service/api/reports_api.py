@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from aiohttp import web
 
 from dashboards import report_page as page
-from incidents import periods, written_reports
+from incidents import periods, privacy, written_reports
 from incidents.periods import Period
 from incidents.refusals import NotFoundError
 from service import clock
@@ -19,6 +19,7 @@ from service.api.file_answers import answer_file
 from service.api.incidents_api import public_url
 from service.asking import AskingError, asker_of, choice_of, compute, read, site_of, zone_of
 from service.files import reports
+from service.files.job_line import Needs
 from service.files.reports import KINDS, Asking, Wanted
 from service.keys import CONFIG, SETTINGS
 from service.pages.people import html, viewer_of
@@ -63,8 +64,11 @@ async def get_report(request: web.Request) -> web.StreamResponse:
         raise NotFoundError(f"reports are written as {', '.join(KINDS)}")
     wanted, config, now = wanted_of(request), request.app[CONFIG].now, clock.now()
     if jobs_api.wants_job(request) or await read(request, lambda c: reports.is_long(c, wanted, now)):
+        hidden = await read(request, lambda c: privacy.hidden_now(c, asker_of(request)))
         work = partial(reports.make, Asking(wanted, form, now, asker_of(request)))
-        job = jobs_api.submit(request, f"Report of {wanted.period.title} as {form.upper()}", work)
+        job = jobs_api.submit(
+            request, f"Report of {wanted.period.title} as {form.upper()}", work, needs=Needs(hidden=hidden)
+        )
         return await jobs_api.handed(request, job)
     report = await read(request, lambda connection: reports.read(connection, config, wanted, now))
     return answer_file(request, *await compute(request, lambda: reports.export(report, form)))

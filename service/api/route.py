@@ -32,4 +32,5 @@ class Route:
 WINDOW = ("as_of", "from", "to", "tz")
 PAGE = ("limit", "cursor")
 LOOK = ("theme", "preset", "scale")
+INLINE = ("inline",)
 VERSION = ("audience", "names", "revision", "tz")

@@ -8,7 +8,7 @@ from service.api import (
     jobs_api,
     notices_api,
 )
-from service.api.route import PAGE, Route
+from service.api.route import INLINE, PAGE, Route
 from service.pages import saved_views
 
 ROUTES: tuple[Route, ...] = (
@@ -175,6 +175,7 @@ ROUTES: tuple[Route, ...] = (
         jobs_api.get_job_file,
         "viewer",
         "The file, once it is made",
+        INLINE,
         media="application/octet-stream",
     ),
 )

@@ -10,7 +10,7 @@ from service.api import (
     postmortems_api,
     transcripts_api,
 )
-from service.api.route import LOOK, PAGE, VERSION, WINDOW, Route
+from service.api.route import INLINE, LOOK, PAGE, VERSION, WINDOW, Route
 from service.files import renderings
 from service.pages import sharing
 
@@ -193,7 +193,7 @@ ROUTES: tuple[Route, ...] = (
         exports_api.get_export,
         "viewer",
         "Its timeline as a file: svg, png, pdf, html, md, csv, json, ics",
-        (*WINDOW, *LOOK, "interactive"),
+        (*WINDOW, *LOOK, "interactive", *INLINE),
         media="application/octet-stream",
     ),
     Route(
@@ -202,7 +202,7 @@ ROUTES: tuple[Route, ...] = (
         renderings.get_rendering,
         "viewer",
         "Its figure as Plotly draws it in a browser that is installed here: svg, png, pdf",
-        (*WINDOW, "theme", "scale"),
+        (*WINDOW, "theme", "scale", *INLINE),
         media="application/octet-stream",
     ),
     Route(
@@ -291,7 +291,7 @@ ROUTES: tuple[Route, ...] = (
         postmortems_api.get_postmortem_file,
         "viewer",
         "Its postmortem as a file: md, html, pdf, docx, zip, json, and its actions as ics",
-        VERSION,
+        (*VERSION, *INLINE),
         media="application/octet-stream",
     ),
 )

@@ -11,7 +11,7 @@ from service.api import (
     reports_api,
     stream,
 )
-from service.api.route import LOOK, PAGE, Route
+from service.api.route import INLINE, LOOK, PAGE, Route
 from service.pages import review_pages
 
 ROUTES: tuple[Route, ...] = (
@@ -64,7 +64,7 @@ ROUTES: tuple[Route, ...] = (
         exports_api.get_review_chart,
         "viewer",
         "One card of the review as a file: svg, png, pdf",
-        ("from", "to", "site", "tz", *LOOK),
+        ("from", "to", "site", "tz", *LOOK, *INLINE),
         media="application/octet-stream",
     ),
     Route(
@@ -73,7 +73,7 @@ ROUTES: tuple[Route, ...] = (
         reports_api.get_report,
         "viewer",
         "The report of a period as a file: pdf, html, docx, md",
-        ("period", "from", "to", "site", "provider", "tz"),
+        ("period", "from", "to", "site", "provider", "tz", *INLINE),
         media="application/octet-stream",
     ),
     Route(
@@ -82,7 +82,7 @@ ROUTES: tuple[Route, ...] = (
         exports_api.get_map,
         "viewer",
         "The map of sites and hazards as a file: svg, png, pdf",
-        LOOK,
+        (*LOOK, *INLINE),
         media="application/octet-stream",
     ),
     Route(

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,19 +43,33 @@ def find(named: str = "") -> str:
     raise MissingError(f"no browser is installed: looked for {looked}; the other exports need none")
 
 
-def draw(figure: Mapping[str, Any], form: str, *, scale: int = 2, named: str = "", seconds: float = SECONDS) -> bytes:
+Hear = Callable[[int], None]
+"""Hears the group of processes that a browser runs in, and 0 when none of them is left."""
+
+
+def draw(  # what, as what, by which browser
+    figure: Mapping[str, Any],
+    form: str,
+    *,
+    scale: int = 2,
+    named: str = "",
+    seconds: float = SECONDS,
+    hear: Hear = lambda _: None,
+) -> bytes:
     """A figure of ours as Plotly draws it: SVG, PNG or PDF. Raises MissingError and FailedError."""
     path = find(named)
     if not _TURN.acquire(timeout=min(seconds, WAITING_SECONDS)):
         raise FailedError("the browser is busy with other drawings")
     try:
         with tempfile.TemporaryDirectory(prefix="barograph-browser-", ignore_cleanup_errors=True) as home:
-            return _drawn(path, figure, Path(home), form, scale, seconds)
+            return _drawn(path, figure, Path(home), form, scale, seconds, hear)
     finally:
         _TURN.release()
 
 
-def _drawn(path: str, figure: Mapping[str, Any], home: Path, form: str, scale: int, seconds: float) -> bytes:  # noqa: PLR0917  # one by one
+def _drawn(  # noqa: PLR0917  # one by one
+    path: str, figure: Mapping[str, Any], home: Path, form: str, scale: int, seconds: float, hear: Hear
+) -> bytes:
     sheet, made = home / "figure.html", home / f"figure.{form}"
     sheet.write_text(plotly_page.page(figure, is_shown=form != "svg"), encoding="utf-8")
     width, height = plotly_page.size(figure)
@@ -64,7 +78,7 @@ def _drawn(path: str, figure: Mapping[str, Any], home: Path, form: str, scale: i
         "png": [f"--screenshot={made}", f"--window-size={width},{height}", f"--force-device-scale-factor={scale}"],
         "pdf": [f"--print-to-pdf={made}"],
     }[form]
-    dumped = _run([path, *_flags(home), *wanted, sheet.as_uri()], home, seconds)
+    dumped = _run([path, *_flags(home), *wanted, sheet.as_uri()], home, seconds, hear)
     try:
         return plotly_page.drawing(dumped.decode("utf-8", "replace")) if form == "svg" else made.read_bytes()
     except (NotDrawnError, OSError) as error:
@@ -82,7 +96,7 @@ def _flags(home: Path) -> list[str]:
     return [*flags, "--no-sandbox"] if os.geteuid() == 0 else flags
 
 
-def _run(argv: list[str], home: Path, seconds: float) -> bytes:
+def _run(argv: list[str], home: Path, seconds: float, hear: Hear) -> bytes:
     """What the command wrote; its whole group of processes is ended in any case. Raises FailedError."""
     given = {"PATH": os.defpath, "HOME": str(home), "TMPDIR": str(home), "LANG": "C.UTF-8", "TZ": "UTC"}
     # Into a file: a pipe stays open as long as any process that the browser began, and would be waited for.
@@ -90,12 +104,14 @@ def _run(argv: list[str], home: Path, seconds: float) -> bytes:
         process = subprocess.Popen(  # noqa: S603  # the path is the operator's own, and no part of it a stranger's
             argv, stdout=written, stderr=subprocess.DEVNULL, env=given, cwd=home, start_new_session=True
         )
+        hear(process.pid)
         try:
             process.wait(timeout=seconds)
         except subprocess.TimeoutExpired:
             raise FailedError(f"the browser had drawn nothing after {seconds:g} seconds and was ended") from None
         finally:
             _end(process)
+            hear(0)
         if process.returncode:
             raise FailedError(f"the browser ended with {process.returncode} before it had drawn")
         written.seek(0)

@@ -80,16 +80,17 @@ def make(wanted: Wanted, desk: Desk) -> Made:
     """The work of a job: the export of an incident. Raises NotFoundError."""
     return desk.make(
         wanted.asker,
-        lambda connection, config: _gathered(connection, config, wanted),
+        lambda connection, config: read_view(connection, config, wanted.incident, wanted.asked),
         lambda view: Made(*export(view, wanted.form, wanted.look, address=wanted.address)),
         writing="drawing" if wanted.form in ("svg", "png", "pdf", "html") else "writing",
     )
 
 
-def _gathered(connection: sa.Connection, config: Config, wanted: Wanted) -> IncidentView:
-    view = incident_view.gather(connection, config, wanted.incident, wanted.asked, sentences.sentence)
+def read_view(connection: sa.Connection, config: Config, incident: str, asked: Asked) -> IncidentView:
+    """What is drawn of an incident. Raises NotFoundError."""
+    view = incident_view.gather(connection, config, incident, asked, sentences.sentence)
     if view is None:
-        raise NotFoundError(f"there is no incident {wanted.incident[:80]}")
+        raise NotFoundError(f"there is no incident {incident[:80]}")
     return view
 
 

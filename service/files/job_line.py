@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import pickle
 import shutil
+import signal
 import sys
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,7 +20,9 @@ import orjson
 import service
 from incidents.refusals import ConflictError, NotFoundError
 from service import clock
+from service.files.browser import FailedError
 from service.files.job_process import LENGTH, Setup, Task, Work
+from service.identity.access import Role
 
 log = logging.getLogger(__name__)
 
@@ -34,8 +38,24 @@ class JobError(Exception):
     """A job made nothing; the text says why, for the person."""
 
 
-REFUSALS: dict[str, type[Exception]] = {"missing": NotFoundError, "refused": ConflictError, "failed": JobError}
+REFUSALS: dict[str, type[Exception]] = {
+    "missing": NotFoundError,
+    "refused": ConflictError,
+    "not_drawn": FailedError,
+    "failed": JobError,
+}
 """What a process may say instead of a file, with the error that whoever waits for it gets."""
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What somebody must be allowed for a file: judged when it is asked for, and again when it is fetched."""
+
+    role: Role = "viewer"
+    incident: str = ""
+    """The one that it is about; empty for what is about many."""
+    hidden: frozenset[str] = frozenset()
+    """Of what is about many: those that were hidden from its asker, and so are not in it."""
 
 
 @dataclass(slots=True, eq=False)
@@ -50,6 +70,7 @@ class Job:
     asked_at: datetime
     path: Path
     line: Line
+    needs: Needs = Needs()
     state: State = "waiting"
     step: str = ""
     """What is being done, in words."""
@@ -88,6 +109,8 @@ class Line:
         self._waiting: asyncio.Queue[Job] = asyncio.Queue()
         self._process: asyncio.subprocess.Process | None = None
         self._running: Job | None = None
+        self._beside = 0
+        """The group of processes that the present work has begun: they would outlive it."""
 
     def put(self, job: Job) -> None:
         """Let it be made when those before it are."""
@@ -100,7 +123,7 @@ class Line:
         job.end("cancelled")
         if job is self._running and self._process:
             # What it computes has no place to be asked whether to go on.
-            _kill(self._process)
+            self._kill(self._process)
 
     async def run(self) -> None:
         """Make one after the other until cancelled."""
@@ -128,7 +151,7 @@ class Line:
                 process = await self._started()
                 await _send(process, Task(job.work, str(job.path)))
                 while job.state == "running":
-                    _hear(job, await _receive(process))
+                    self._hear(job, await _receive(process))
         except TimeoutError:
             job.end("failed", f"it took longer than {self._patience:.0f} s and was ended")
         except (EOFError, ConnectionError, OSError) as error:
@@ -164,29 +187,33 @@ class Line:
     async def _stop(self) -> None:
         """End the process, and remove what it had lying about: one that is killed cannot."""
         if self._process:
-            _kill(self._process)
+            self._kill(self._process)
             await self._process.wait()
             self._process = None
         await asyncio.to_thread(shutil.rmtree, self._setup.room, ignore_errors=True)
 
+    def _hear(self, job: Job, told: dict[str, Any]) -> None:
+        if "step" in told:
+            job.step = str(told["step"])
+        elif "beside" in told:
+            self._beside = int(told["beside"])
+        elif "done" in told:
+            made = told["done"]
+            job.name, job.media, job.size = made["name"], made["media"], made["size"]
+            job.tag, job.sha256 = made["tag"], made["sha256"]
+            job.end("done")
+        else:
+            ((how, why),) = told.items()
+            job.refusal = REFUSALS[how]
+            job.end("failed", str(why))
 
-def _hear(job: Job, told: dict[str, Any]) -> None:
-    if "step" in told:
-        job.step = str(told["step"])
-    elif "done" in told:
-        made = told["done"]
-        job.name, job.media, job.size = made["name"], made["media"], made["size"]
-        job.tag, job.sha256 = made["tag"], made["sha256"]
-        job.end("done")
-    else:
-        ((how, why),) = told.items()
-        job.refusal = REFUSALS[how]
-        job.end("failed", str(why))
-
-
-def _kill(process: asyncio.subprocess.Process) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        process.kill()
+    def _kill(self, process: asyncio.subprocess.Process) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        if self._beside:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._beside, signal.SIGKILL)
+            self._beside = 0
 
 
 async def _send(process: asyncio.subprocess.Process, what: Setup | Task) -> None:

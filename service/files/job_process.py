@@ -30,6 +30,7 @@ from incidents.config import Config
 from incidents.privacy import Asker
 from incidents.refusals import ConflictError, NotFoundError
 from incidents.store import Store
+from service.files.browser import FailedError, MissingError
 from service.log import set_up_log
 
 log = logging.getLogger(__name__)
@@ -59,8 +60,11 @@ class Made:
 class Desk:
     """What a work has at hand: the store, opened when it is first asked for, and a word to whoever waits."""
 
-    def __init__(self, database: str, tell: Callable[[str], None]) -> None:
-        self._database, self.tell = database, tell
+    def __init__(
+        self, database: str, tell: Callable[[str], None], beside: Callable[[int], None] = lambda _: None
+    ) -> None:
+        """`beside` is told the group of processes that a work has begun, and 0 when it has ended: it ends with it."""
+        self._database, self.tell, self.beside = database, tell, beside
         self.place = Path()
         """Where the file of the present work goes."""
 
@@ -108,7 +112,7 @@ class Task:
 
 
 def perform(task: Task, desk: Desk) -> dict[str, object]:
-    """Make one file and say what became of it: `{"done": …}`, or `missing`, `refused` or `failed` with the reason."""
+    """Make one file and say what became of it: `{"done": …}`, or one of `REFUSALS` in `job_line` with the reason."""
     desk.place = Path(task.path)
     try:
         made = task.work(desk)
@@ -118,7 +122,9 @@ def perform(task: Task, desk: Desk) -> dict[str, object]:
         return {"missing": str(error)}
     except ConflictError as error:
         return {"refused": str(error)}
-    except FontsError as error:
+    except FailedError as error:
+        return {"not_drawn": str(error)}
+    except (FontsError, MissingError) as error:
         return {"failed": str(error)}
     except Exception as error:  # a job boundary: whoever waits is told, and the next work is done
         log.exception("a file could not be made")
@@ -174,7 +180,7 @@ def main() -> None:
     set_up_log(setup.log_format)
     Path(setup.room).mkdir(mode=0o700, exist_ok=True)
     tempfile.tempdir = setup.room
-    desk = Desk(setup.database, lambda step: tell({"step": step}))
+    desk = Desk(setup.database, lambda step: tell({"step": step}), lambda group: tell({"beside": group}))
     while True:
         tell(perform(pickle.loads(tasks.get()), desk))  # noqa: S301  # as above
 

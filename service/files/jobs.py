@@ -21,7 +21,7 @@ from aiohttp import web
 from incidents.refusals import NotFoundError
 from incidents.store import Store
 from service import clock
-from service.files.job_line import ENDED, Job, JobError, Line
+from service.files.job_line import ENDED, Job, JobError, Line, Needs
 from service.files.job_process import Setup, Work
 from service.keys import SETTINGS, STORE
 
@@ -34,10 +34,13 @@ KEPT = timedelta(minutes=15)
 """How long what a job made can be fetched."""
 FORGOTTEN_SECONDS = 60.0
 """How often what is kept no longer is removed."""
-Kind = Literal["file", "bundle"]
-PATIENCE_SECONDS: dict[Kind, float] = {"file": 300.0, "bundle": 3600.0}
-"""How long one job may take. Bundles, of up to a million statements, have a line of their own: nobody's chart waits
-for one."""
+Kind = Literal["file", "bundle", "rendering"]
+PATIENCE_SECONDS: dict[Kind, float] = {"file": 300.0, "bundle": 3600.0, "rendering": 120.0}
+"""How long one job may take. Bundles, of up to a million statements, and what a browser draws have lines of their own:
+nobody's chart waits for one."""
+
+
+USUAL = Needs()
 
 
 class BusyError(Exception):
@@ -55,7 +58,9 @@ class Jobs:
             for kind, seconds in PATIENCE_SECONDS.items()
         }
 
-    def submit(self, owner: str, title: str, work: Work, kind: Kind = "file") -> Job:
+    def submit(  # what, for whom, and by which process
+        self, owner: str, title: str, work: Work, kind: Kind = "file", needs: Needs = USUAL
+    ) -> Job:
         """Let a file be made; what its owner has asked for already, and is not there yet, is not made twice.
 
         Raises BusyError.
@@ -72,7 +77,7 @@ class Jobs:
             raise BusyError(f"{MOST_WAITING} files wait to be made; come back when some are there")
         name = secrets.token_urlsafe(12)
         self._folder.mkdir(mode=0o700, exist_ok=True)  # what clears idle folders may have taken it
-        job = Job(name, owner, title, work, clock.now(), self._folder / name, self._lines[kind])
+        job = Job(name, owner, title, work, clock.now(), self._folder / name, self._lines[kind], needs)
         self._jobs[name] = job
         job.line.put(job)
         return job

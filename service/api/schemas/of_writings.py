@@ -89,6 +89,7 @@ SCHEMAS: dict[str, Any] = {
         media=MAYBE_TEXT,
         size={"type": ["integer", "null"]},
         file=MAYBE_TEXT,
+        can_be_shown={"type": "boolean", "description": "whether the file may be looked at with `inline=1`"},
         error=MAYBE_TEXT,
     ),
     "ShareMaking": shape((), days={"type": "integer", "minimum": 1, "maximum": LONGEST.days}),
