@@ -147,7 +147,7 @@ def test_a_report_of_a_real_record(world: World) -> None:
     stretch = replace(wanted.period, since=instant("00:00"), until=instant("+3 00:00"))
     with world.store.reading() as connection:
         found = reports.read(connection, TWO_SITES, replace(wanted, period=stretch), world.now)
-    text = reports.export(found, "md")[1].decode()
+    text = reports.export(found, "md")[2].decode()
     assert "1 incident resolved, 1 open" in text
     assert "on 1 day; on 1 of them an incident opened" in text
 

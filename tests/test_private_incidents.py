@@ -235,11 +235,11 @@ def test_its_alerts_are_hidden_with_it_unless_another_incident_shows_them(store:
         assert occurrence_view.read_occurrence(connection, world.config, mine)
         strips = overview.now_view(connection, world.config, world.now, "UTC").strips
         assert {one.site.name for one in strips if one.density} == {"smf"}
-    world.act(lambda acting: acting.regroup(public, [theirs], []))
+    world.act(lambda acting: moves.regroup(acting, public, [theirs], []))
     assert alerts_seen(store, STRANGER) == both, "it is part of what is public too"
-    world.act(lambda acting: acting.regroup(public, [], [theirs]))
+    world.act(lambda acting: moves.regroup(acting, public, [], [theirs]))
     assert alerts_seen(store, STRANGER) != both
-    world.act(lambda acting: acting.regroup(hidden, [], [theirs]))
+    world.act(lambda acting: moves.regroup(acting, hidden, [], [theirs]))
     assert alerts_seen(store, STRANGER) == both, "it is part of nothing private any more"
 
 
@@ -254,11 +254,11 @@ def test_who_may_not_see_an_alert_cannot_attach_or_link_it(store: Store) -> None
         mallory = Acting(world.config, changes, "user:mallory", Asker(frozenset({"user:mallory"})))
         for name in (theirs, "x" * len(theirs)):
             with pytest.raises(NotFoundError, match=name[:40]):
-                mallory.regroup(public, [name], [])
+                moves.regroup(mallory, public, [name], [])
             with pytest.raises(NotFoundError, match=name[:40]):
                 mallory.link(public, {"occurrence": name})
         alice = Acting(world.config, changes, "user:alice", ALICE)
-        assert alice.regroup(public, [theirs], []).members.alerts == 2
+        assert moves.regroup(alice, public, [theirs], []).members.alerts == 2
 
 
 def test_links_end_and_destinations_are_not_told_unless_they_say_so(store: Store) -> None:
