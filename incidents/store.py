@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import sqlite3
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -207,9 +209,9 @@ def _sqlite_engine(url: sa.URL, *, begin: str, pool_size: int) -> sa.Engine:
 
     @sa.event.listens_for(engine, "connect")
     def configure(connection: Any, _record: Any) -> None:  # noqa: ANN401  # DBAPI objects
+        _log_ahead(connection)
         # synchronous=FULL is what makes a 2xx true after a power cut; group commit makes it cheap.
         for pragma in (
-            "journal_mode=WAL",
             "synchronous=FULL",
             "foreign_keys=ON",
             "cache_size=-65536",
@@ -225,6 +227,23 @@ def _sqlite_engine(url: sa.URL, *, begin: str, pool_size: int) -> sa.Engine:
         connection.exec_driver_sql(begin)
 
     return engine
+
+
+def _log_ahead(connection: sqlite3.Connection) -> None:
+    """Have the database write to its log first.
+
+    Of processes that meet over a new file each may hold it while it asks to have it alone. SQLite then refuses one of
+    them at once, whatever time to wait it was given, since both would wait for ever: that one asks again.
+    """
+    for pause in (*[0.01 * 2**n for n in range(9)], None):
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as refused:
+            if pause is None or refused.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                raise
+            time.sleep(pause)
+        else:
+            return
 
 
 def _lock_number(name: str) -> int:
