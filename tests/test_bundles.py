@@ -452,7 +452,7 @@ def test_bodies_of_repeats_are_left_out_above_a_bound(
     store: Store, other: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = lived(World(store)).only().id
-    monkeypatch.setattr("incidents.bundles.bundling.REPEATS_BYTES", 100)
+    monkeypatch.setattr("incidents.bundles.carried.REPEATS_BYTES", 100)
     content = exported(store, name)
     found, _ = evidence_in(content)
     (left_out,) = [row for row in found.deliveries if row["body"] is None]

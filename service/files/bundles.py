@@ -19,7 +19,7 @@ from dashboards.figure import incident_figure
 from incidents import configured, instants, redaction
 from incidents.bundles import archive, bundle, bundling, evidence, restoring
 from incidents.bundles.archive import BundleError
-from incidents.bundles.bundling import Redaction
+from incidents.bundles.carried import Redaction
 from incidents.bundles.evidence import Evidence
 from incidents.bundles.lines import Room, digest
 from incidents.bundles.restoring import Restored

@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from tests.soak import histories, lasting, overload, replicated, rounds
+from tests.soak import copies, histories, lasting, overload, replicated, rounds
 
 ROUNDS: dict[str, Callable[[Path, float], dict[str, Any]]] = {
     "kills": rounds.kills,
@@ -29,10 +29,10 @@ ROUNDS: dict[str, Callable[[Path, float], dict[str, Any]]] = {
     "stuck": rounds.stuck,
     "migrations": rounds.migrations,
     "tailing": rounds.tailing,
-    "backup": rounds.backup,
+    "backup": copies.backup,
     "replicas": replicated.troubles,
     "lasting": lasting.lasting,
-    "bundle": rounds.bundle,
+    "bundle": copies.bundle,
     "rebuild": histories.rebuilt,
     "restore": histories.restored,
     "retention": histories.aged,
