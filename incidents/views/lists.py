@@ -107,12 +107,15 @@ def list_occurrences(connection: sa.Connection, wanted: OccurrenceFilter, limit:
     """Occurrences in the order in which they began, the latest first; tests are left out."""
     query = sa.select(OCCURRENCE).where(OCCURRENCE.c.test.is_(False), privacy.is_shown(connection, OCCURRENCE.c.id))
     kinds = (wanted.kind,) if wanted.kind else ("alert", "hazard", "provider_incident", "change")
-    query = query.where(OCCURRENCE.c.kind.in_(kinds))
+    names = _over_after(connection, kinds, wanted.active_at) if wanted.active_at else None
+    if names is not None:
+        # They are of these kinds; to say so again would have SQLite go through the index of starts.
+        query = query.where(OCCURRENCE.c.id.in_(names))
+    else:
+        query = query.where(OCCURRENCE.c.kind.in_(kinds))
     if wanted.active_at:
         query = query.where(OCCURRENCE.c.starts_at <= wanted.active_at)
-        if (names := _over_after(connection, kinds, wanted.active_at)) is not None:
-            query = query.where(OCCURRENCE.c.id.in_(names))
-        else:
+        if names is None:
             query = query.where(OCCURRENCE.c.ends_at.is_(None) | (OCCURRENCE.c.ends_at > wanted.active_at))
     if wanted.since:
         query = query.where(OCCURRENCE.c.ends_at.is_(None) | (OCCURRENCE.c.ends_at >= wanted.since))
