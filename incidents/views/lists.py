@@ -108,11 +108,8 @@ def list_occurrences(connection: sa.Connection, wanted: OccurrenceFilter, limit:
     query = sa.select(OCCURRENCE).where(OCCURRENCE.c.test.is_(False), privacy.is_shown(connection, OCCURRENCE.c.id))
     kinds = (wanted.kind,) if wanted.kind else ("alert", "hazard", "provider_incident", "change")
     names = _over_after(connection, kinds, wanted.active_at) if wanted.active_at else None
-    if names is not None:
-        # They are of these kinds; to say so again would have SQLite go through the index of starts.
-        query = query.where(OCCURRENCE.c.id.in_(names))
-    else:
-        query = query.where(OCCURRENCE.c.kind.in_(kinds))
+    # Those named are of these kinds; to say so again would have SQLite go through the index of starts.
+    query = query.where(OCCURRENCE.c.kind.in_(kinds) if names is None else OCCURRENCE.c.id.in_(names))
     if wanted.active_at:
         query = query.where(OCCURRENCE.c.starts_at <= wanted.active_at)
         if names is None:

@@ -22,10 +22,11 @@ from service.tracing import Tracing, Untraced
 log = logging.getLogger(__name__)
 
 TURN_SECONDS = 0.05
-"""How long one fold transaction should hold SQLite's write gate."""
-QUIET_SECONDS = 0.5
-"""After how long without intake a turn may last five times as long."""
-LEAST_BYTES, MOST_BYTES = 32 * 1024, 1024 * 1024
+"""How long one fold transaction should hold SQLite's write gate while deliveries come in."""
+LONGER = ((2.0, 10), (0.5, 5))
+"""After so many seconds without intake a turn lasts so many times as long; a sender who comes then waits no longer."""
+LEAST_BYTES, MOST_BYTES = 16 * 1024, 512 * 1024
+"""Of deliveries in a turn, as long as it should be; how many fit is found by how long the last ones took."""
 
 
 class Worker:
@@ -115,10 +116,8 @@ class Worker:
 
     def _work(self) -> bool:
         # A transaction costs the same whatever it holds: while nothing comes in, a longer one does more for it.
-        if self.store.gate.intake_paused() > QUIET_SECONDS:
-            most, statements, turn = 512, MOST_STATEMENTS * 4, TURN_SECONDS * 5
-        else:
-            most, statements, turn = 256, MOST_STATEMENTS, TURN_SECONDS
+        quiet = self.store.gate.intake_paused()
+        times = next((times for seconds, times in LONGER if quiet > seconds), 1)
         self.store.gate.give_way()
         # What a batch makes goes as it ends; looking for cycles in it meanwhile is a twelfth of the work.
         gc.disable()
@@ -126,9 +125,9 @@ class Worker:
             worked = self._ingest.work(
                 self.config(),
                 clock.now(),
-                most=most,
-                most_bytes=self._bytes,
-                most_statements=statements,
+                most=256 * times,
+                most_bytes=self._bytes * times,
+                most_statements=MOST_STATEMENTS * min(times, 4),
                 clock=self._begin,
             )
         finally:
@@ -139,7 +138,8 @@ class Worker:
         self._instruments.fold_seconds.observe(took)
         about = {"barograph__deliveries": worked.deliveries, "barograph__statements": worked.statements}
         self._tracing.took("fold", took, **about)
-        self._bytes = int(min(MOST_BYTES, max(LEAST_BYTES, self._bytes * min(2.0, max(0.5, turn / took)))))
+        change = min(2.0, max(0.5, TURN_SECONDS * times / took))
+        self._bytes = int(min(MOST_BYTES, max(LEAST_BYTES, self._bytes * change)))
         self.read += worked.deliveries
         self.on_change(worked.topics)
         return True
