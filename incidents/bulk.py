@@ -122,6 +122,19 @@ def listed(connection: sa.Connection, *columns: Sequence[str]) -> sa.Subquery:
     return sa.select(sa.func.unnest(*arrays).table_valued(*names).render_derived()).subquery()
 
 
+def among(connection: sa.Connection, column: sa.ColumnElement[int], numbers: Sequence[int]) -> sa.ColumnElement[bool]:
+    """That a number is one of these, at least one: in one parameter, whatever their number.
+
+    Their bounds are said besides: of a table in months PostgreSQL then looks into those alone that may hold them.
+    """
+    found: sa.ColumnElement[bool]
+    if connection.dialect.name == "sqlite":
+        found = column.in_(sa.select(sa.func.json_each(orjson.dumps(list(numbers)).decode()).table_valued("value")))
+    else:
+        found = column == sa.any_(sa.cast(list(numbers), sa.ARRAY(sa.BigInteger)))
+    return found & column.between(min(numbers), max(numbers))
+
+
 def chunks(values: list[T], size: int = CHUNK) -> Iterator[list[T]]:
     """The values in lists of at most `size`."""
     for start in range(0, len(values), size):

@@ -14,7 +14,7 @@ import orjson
 import sqlalchemy as sa
 
 from incidents import stamp_counts
-from incidents.bulk import chunks, insert_many, insert_tuples
+from incidents.bulk import among, chunks, insert_many, insert_tuples
 from incidents.proofs import repeats
 from incidents.proofs.signatures import Proof
 from incidents.receipts import receipt_of
@@ -153,9 +153,8 @@ def claim(connection: sa.Connection, *, most: int, most_bytes: int) -> list[Any]
     waiting = connection.execute(turn.limit(most).with_for_update(skip_locked=True)).scalars().all()
     if not waiting:
         return []
-    sizes: dict[int, int] = dict(
-        connection.execute(sa.select(DELIVERY.c.id, DELIVERY.c.size).where(DELIVERY.c.id.in_(waiting))).all()
-    )
+    asked = sa.select(DELIVERY.c.id, DELIVERY.c.size).where(among(connection, DELIVERY.c.id, waiting))
+    sizes: dict[int, int] = dict(connection.execute(asked).all())
     taken: list[int] = []
     total = 0
     for name in waiting:
@@ -173,11 +172,13 @@ def claim_one(connection: sa.Connection, name: int) -> list[Any]:
 
 
 def _take(connection: sa.Connection, names: list[int]) -> list[Any]:
-    connection.execute(sa.delete(UNREAD).where(UNREAD.c.delivery_id.in_(names)))
+    if not names:
+        return []
+    connection.execute(sa.delete(UNREAD).where(among(connection, UNREAD.c.delivery_id, names)))
     query = (
         sa.select(DELIVERY, STAMP.c.adapter_version.label("read_by"), STAMP.c.adapter.label("read_as"))
         .outerjoin(STAMP, STAMP.c.delivery_id == DELIVERY.c.id)
-        .where(DELIVERY.c.id.in_(names))
+        .where(among(connection, DELIVERY.c.id, names))
     )
     return sorted(connection.execute(query), key=lambda row: (row.read_by is not None, row.id))
 
@@ -258,6 +259,6 @@ def stamp(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
         former = STAMP.c.delivery_id.in_([row["delivery_id"] for row in again])
         stamp_counts.add(connection, stamp_counts.stored(connection, former), -1)
         connection.execute(sa.delete(STAMP).where(former))
-    connection.execute(sa.insert(STAMP), [{k: v for k, v in row.items() if k != "again"} for row in rows])
+    insert_many(connection, STAMP, [{k: v for k, v in row.items() if k != "again"} for row in rows])
     stamp_counts.add(connection, stamp_counts.counted(rows))
     assert len(set(names)) == len(names)
