@@ -233,8 +233,9 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Barograph]:
 
 @pytest.fixture(scope="module")
 def incident(service: Barograph) -> str:
-    """An incident of more alerts than are drawn in the service's own process."""
-    alerts = [alert(f"check-{n}", ago(minutes=120, seconds=n), datacenter="elsewhere") for n in range(600)]
+    """An incident of more alerts than are drawn in the service's own process, all over: no bar grows by the minute."""
+    begun, over = ago(minutes=120), ago(minutes=60)
+    alerts = [alert(f"check-{n}", begun, ends_at=over, datacenter="elsewhere") for n in range(600)]
     service.read(service.send("am", {**message(*alerts), "groupKey": "crowd"}, KEY))
     name = str(service.json("/api/v1/incidents?q=crowd")["items"][0]["id"])
     service.post(f"/api/v1/incidents/{name}/status", {"status": "resolved"})
