@@ -74,8 +74,8 @@ def test_a_history_of_copies_is_one_of_incidents_apart(store: Store, monkeypatch
         assert opened == [SINCE + timedelta(days=n) for n in range(14)]
         alerts = [one.id for name in names for one in lists.alerts_of(connection, name, after="", limit=50)]
         assert len(set(alerts)) == 28
-        assert sum(bool(finding.found_by(connection, filling.rare(n))) for n in range(14)) == 6
-        assert set(finding.found_by(connection, filling.rare(13))) == {names[13]}
+        assert sum(bool(finding.find(connection, filling.rare(n)).incidents) for n in range(14)) == 6
+        assert finding.find(connection, filling.rare(13)).incidents == {names[13]}
         notes = connection.execute(sa.select(ENTRY.c.params).where(ENTRY.c.kind == "note")).scalars()
         assert len({one["text"] for one in notes}) == 14
 

@@ -11,7 +11,7 @@ import pytest
 from incidents import private_acts, saved_views
 from incidents.privacy import ALL, STRANGER, Asker
 from incidents.store import Store
-from incidents.views.finding import found_by
+from incidents.views.finding import find
 from incidents.views.view import Hit
 from tests.senders import served
 from tests.servers import ADMIN_TOKEN, Answer, Barograph
@@ -147,7 +147,7 @@ def test_incidents_are_found_by_what_was_written_and_labelled(store: Store, word
     name = world.only().id
     world.act(lambda acting: acting.note(name, {"text": "Fans swapped, 50 % \\ “quoted”", "pinned": True}))
     with store.reading() as connection:
-        assert (name in found_by(connection, words)) == is_found
+        assert (name in find(connection, words).incidents) == is_found
 
 
 def test_a_search_says_where_the_words_stand_and_whether_they_hold(store: Store) -> None:
@@ -157,12 +157,13 @@ def test_a_search_says_where_the_words_stand_and_whether_they_hold(store: Store)
     world.act(lambda acting: acting.retract(name, written[0]))
     world.act(lambda acting: acting.correct(name, written[1], {"text": "Belts swapped"}))
     with store.reading() as connection:
-        assert found_by(connection, "fans")[name] == [
+        assert find(connection, "fans").hits(connection, [name])[name] == [
             Hit("note", "Fans swapped 2", written[2]),
             Hit("earlier note", "Fans swapped 1", written[1]),
             Hit("withdrawn note", "Fans swapped 0", written[0]),
         ]
-        assert [hit.where for hit in found_by(connection, "datacenter=smf")[name]] == ["label"]
+        (hit,) = find(connection, "datacenter=smf").hits(connection, [name])[name]
+        assert (hit.where, hit.text) == ("label", "datacenter=smf-1")
 
 
 def test_what_is_private_is_found_by_those_alone_who_may_see_it(store: Store) -> None:
@@ -171,6 +172,6 @@ def test_what_is_private_is_found_by_those_alone_who_may_see_it(store: Store) ->
     world.act(lambda acting: acting.note(name, {"text": "Fans swapped"}))
     world.act(lambda acting: private_acts.change(acting, name, {"private": True, "seen_by": ["user:ana"]}))
     with store.reading(STRANGER) as connection:
-        assert not any(name in found_by(connection, words) for words in ("fans", "datacenter=smf", "db-1"))
+        assert not any(name in find(connection, words).incidents for words in ("fans", "datacenter=smf", "db-1"))
     with store.reading(Asker(frozenset({"user:ana"}))) as connection:
-        assert name in found_by(connection, "fans")
+        assert name in find(connection, "fans").incidents

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
@@ -24,20 +25,63 @@ _KINDS = {"note": "note", "correction": "note", "status_changed": "status", "lin
 """What the words of an entry belong to; those of a changed field to that field."""
 HITS = 3
 """Most places of one incident that are told."""
-Found = Iterable[tuple[str, Hit]]
 
 
-def found_by(connection: sa.Connection, words: str) -> dict[str, list[Hit]]:
-    """The incidents, at most some 1,000, whose entries or alerts say these words in any case, each with where."""
-    found: dict[str, list[Hit]] = defaultdict(list)
-    if len(words.strip()) < 2:
+@dataclass(frozen=True, slots=True)
+class Written:
+    """An entry that says the words, and the one of its texts that does."""
+
+    id: int
+    where: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The incidents, at most some 1,000, whose entries or alerts say words in any case, by what says them."""
+
+    words: str = ""
+    entries: Mapping[str, Sequence[Written]] = field(default_factory=dict)
+    """By incident, the latest first."""
+    names: Mapping[str, tuple[Sequence[str], Sequence[str]]] = field(default_factory=dict)
+    """By incident: what its alerts are called, and its sites."""
+    labels: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    @property
+    def incidents(self) -> set[str]:
+        """Their ids."""
+        return {*self.entries, *self.names, *self.labels}
+
+    def hits(self, connection: sa.Connection, incidents: Iterable[str]) -> dict[str, list[Hit]]:
+        """Where the words stand in some of them, at most `HITS` places of each."""
+        among = self.incidents
+        asked = [name for name in incidents if name in among]
+        former = _former(connection, [one.id for name in asked for one in self.entries.get(name, ())])
+        found: dict[str, list[Hit]] = {}
+        for name in asked:
+            written = sorted(self.entries.get(name, ()), key=lambda one: one.id in former)
+            told = [Hit(f"{former.get(one.id, '')} {one.where}".strip(), one.text, one.id) for one in written]
+            told += self._hits_of_names(name) + [Hit("label", label) for label in self.labels.get(name, ())]
+            # What is said twice is told by the first that says it.
+            first = {(hit.where, hit.text): hit for hit in reversed(told)}
+            found[name] = [hit for hit in told if first[hit.where, hit.text] is hit][:HITS]
         return found
-    for search in (_by_entries, _by_names, _by_labels):
-        for incident, hit in search(connection, words):
-            hits = found[incident]
-            if len(hits) < HITS and all((hit.where, hit.text) != (one.where, one.text) for one in hits):
-                hits.append(hit)
-    return found
+
+    def _hits_of_names(self, incident: str) -> list[Hit]:
+        if incident not in self.names:
+            return []
+        names, sites = self.names[incident]
+        told = [Hit("alert", name) for name in names] + [Hit("site", name) for name in sites]
+        said = [hit for hit in told if self.words.casefold() in hit.text.casefold()]
+        # What the database finds across two names is found still, though no one name says it.
+        return said or [Hit("alert", ", ".join(names[:HITS]))]
+
+
+def find(connection: sa.Connection, words: str) -> Found:
+    """What is found by these words; by fewer than two letters nothing."""
+    if len(words.strip()) < 2:
+        return Found()
+    return Found(words, _by_entries(connection, words), _by_names(connection, words), _by_labels(connection, words))
 
 
 def says(connection: sa.Connection, text: Any, words: str) -> sa.ColumnElement[bool]:  # noqa: ANN401  # a text column
@@ -55,22 +99,19 @@ def _inside(words: str) -> str:
     return orjson.dumps(words).decode()[1:-1]
 
 
-def _by_entries(connection: sa.Connection, words: str) -> Found:
+def _by_entries(connection: sa.Connection, words: str) -> dict[str, list[Written]]:
     columns = (ENTRY.c.id, ENTRY.c.incident_id, ENTRY.c.kind, ENTRY.c.params)
     query = sa.select(*columns).where(
         ENTRY.c.kind.in_(("note", "correction", "status_changed", "field_changed", "link_judged")),
         says(connection, ENTRY.c.params, _inside(words)),
     )
     sought = words.casefold()
-    rows = [
-        (row, told)
-        for row in connection.execute(query.order_by(ENTRY.c.id.desc()).limit(ENTRIES_READ))
-        if (told := next((each for each in _told(row.params) if sought in each.casefold()), None)) is not None
-    ]
-    former = _former(connection, [row.id for row, _ in rows])
-    for row, told in sorted(rows, key=lambda pair: pair[0].id in former):
-        where = str(row.params.get("field") if row.kind == "field_changed" else _KINDS[row.kind])
-        yield row.incident_id, Hit(f"{former.get(row.id, '')} {where}".strip(), told, row.id)
+    found: dict[str, list[Written]] = defaultdict(list)
+    for name, incident, kind, params in connection.execute(query.order_by(ENTRY.c.id.desc()).limit(ENTRIES_READ)):
+        if (told := next((each for each in _told(params) if sought in each.casefold()), None)) is not None:
+            where = str(params.get("field")) if kind == "field_changed" else _KINDS[kind]
+            found[incident].append(Written(name, where, told))
+    return found
 
 
 def _former(connection: sa.Connection, entries: list[int]) -> dict[int, str]:
@@ -94,20 +135,15 @@ def _told(params: Mapping[str, Any]) -> Iterator[str]:
         yield from (each for each in (value if isinstance(value, list) else [value]) if isinstance(each, str))
 
 
-def _by_names(connection: sa.Connection, words: str) -> Found:
+def _by_names(connection: sa.Connection, words: str) -> dict[str, tuple[Sequence[str], Sequence[str]]]:
     names, sites = (says(connection, column, _inside(words)) for column in (INCIDENT.c.names, INCIDENT.c.sites))
     # SQLite would read the incidents one by one in the order of their index, to be spared to sort what is found.
     order = sa.type_coerce(INCIDENT.c.opened_at, sa.BigInteger) + 0
     query = sa.select(INCIDENT.c.id, INCIDENT.c.names, INCIDENT.c.sites).where(names | sites)
-    sought = words.casefold()
-    for row in connection.execute(query.order_by(order.desc()).limit(MOST)):
-        told = [Hit("alert", name) for name in row.names] + [Hit("site", name) for name in row.sites]
-        said = [hit for hit in told if sought in hit.text.casefold()]
-        # What the database finds across two names is found still, though no one name says it.
-        yield from ((row.id, hit) for hit in said or [Hit("alert", ", ".join(row.names[:HITS]))])
+    return {name: (names, sites) for name, names, sites in connection.execute(query.order_by(order.desc()).limit(MOST))}
 
 
-def _by_labels(connection: sa.Connection, words: str) -> Found:
+def _by_labels(connection: sa.Connection, words: str) -> dict[str, list[str]]:
     latest = (
         sa.select(OCCURRENCE.c.id, OCCURRENCE.c.rest)
         .where(OCCURRENCE.c.kind == "alert")
@@ -120,10 +156,13 @@ def _by_labels(connection: sa.Connection, words: str) -> Found:
     value = words.partition("=")[2] or words.rstrip("=")
     query = sa.select(latest.c.id, latest.c.rest).where(says(connection, latest.c.rest, _inside(value)))
     alerts: dict[str, str] = {}
-    for row in connection.execute(query.limit(ENTRIES_READ)):
-        labels = (f"{name}={value}" for name, value in row.rest.get("labels", {}).items())
+    for name, rest in connection.execute(query.limit(ENTRIES_READ)):
+        labels = (f"{label}={value}" for label, value in rest.get("labels", {}).items())
         if said := next((label for label in labels if sought in label.casefold()), None):
-            alerts[row.id] = said
+            alerts[name] = said
+    found: dict[str, list[str]] = defaultdict(list)
     for part in chunks(list(alerts)):
         query = sa.select(MEMBER.c.incident_id, MEMBER.c.occurrence_id).where(MEMBER.c.occurrence_id.in_(part))
-        yield from ((row.incident_id, Hit("label", alerts[row.occurrence_id])) for row in connection.execute(query))
+        for incident, name in connection.execute(query):
+            found[incident].append(alerts[name])
+    return found

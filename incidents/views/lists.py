@@ -18,7 +18,7 @@ from incidents.model import Incident, Occurrence, Severity, Site
 from incidents.receipts import receipt_of
 from incidents.records import occurrence_of
 from incidents.statements import READING
-from incidents.views.finding import found_by, says
+from incidents.views.finding import Found, find, says
 from incidents.views.folded import read_folded
 from incidents.views.source_view import QuarantineRow
 from incidents.views.view import Hit, IncidentRow
@@ -42,8 +42,9 @@ def search_incidents(
     connection: sa.Connection, wanted: IncidentFilter, limit: int
 ) -> tuple[list[Incident], Mapping[str, Sequence[Hit]]]:
     """Incidents newest first, at most `limit`, and where beyond title and id the words were found, by incident."""
-    hits = found_by(connection, wanted.q) if wanted.q else {}
-    return list_incidents(connection, wanted, limit, hits=hits), hits
+    found = find(connection, wanted.q or "")
+    rows = list_incidents(connection, wanted, limit, found=found)
+    return rows, found.hits(connection, [row.id for row in rows])
 
 
 def list_incidents(
@@ -51,9 +52,9 @@ def list_incidents(
     wanted: IncidentFilter,
     limit: int,
     *,
-    hits: Mapping[str, Sequence[Hit]] | None = None,
+    found: Found | None = None,
 ) -> list[Incident]:
-    """Incidents newest first, at most `limit`; `hits` are those of the filter's words where they were searched for."""
+    """Incidents newest first, at most `limit`; `found` is what the filter's words found, where that is known."""
     query = sa.select(INCIDENT.c.id)
     if not wanted.merged:
         query = query.where(INCIDENT.c.merged_into.is_(None))
@@ -69,9 +70,9 @@ def list_incidents(
         query = query.where(INCIDENT.c.opened_at <= wanted.until)
     if wanted.q:
         words = says(connection, INCIDENT.c.title, wanted.q) | INCIDENT.c.id.contains(wanted.q, autoescape=True)
-        hits = found_by(connection, wanted.q) if hits is None else hits
-        found = sa.select(listed(connection, sorted(hits)).c.a)
-        query = query.where(words | INCIDENT.c.id.in_(found))
+        found = found or find(connection, wanted.q)
+        named = sa.select(listed(connection, sorted(found.incidents)).c.a)
+        query = query.where(words | INCIDENT.c.id.in_(named))
     if wanted.after:
         at, name = wanted.after
         # Without the first bound SQLite walks the index from its end.
