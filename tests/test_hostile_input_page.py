@@ -1,4 +1,4 @@
-"""docs/hostile-input.md: a row for each requirement, every test that it names exists, and what only the tree can show."""
+"""docs/hostile-input.md: a row for each requirement, every test that it names exists, and what the tree alone shows."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_no_secret_is_an_option_of_a_command() -> None:
 
 
 def test_every_link_to_a_sender_says_nothing_of_us() -> None:
-    """An address that a sender gave is a link in one place. A new place of an address must be looked at, and named here."""
+    """An address that a sender gave is a link in one place. A new place must be looked at, and named here."""
     links = [
         link
         for template in (ROOT / "dashboards" / "templates").glob("*.html")
