@@ -124,7 +124,10 @@ def test_two_hosts_are_none_and_a_host_lets_nobody_in(service: Barograph) -> Non
     for fields in (("Host: 127.0.0.1",), ("Host: other", "Host: third")):
         with closing(raw_connection(service)) as connection:
             connection.sendall(head("/api/v1/incidents", *fields, "Connection: close", key=None, method="GET"))
-            assert statuses(rest_of(connection)) in ([400], [401])
+            answered = rest_of(connection)
+        assert statuses(answered) == [400]
+        # aiohttp answers this by itself; its version, and Python's, are nobody's business.
+        assert b"aiohttp" not in answered
 
 
 def test_the_compiled_parser_reads_and_without_it_nothing_is_served(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -393,12 +393,13 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_folders_of_processes_that_are_gone_are_cleared_and_no_others(temporary: Path, tmp_path: Path) -> None:
+    at = (clock.now() - UNMARKED).timestamp() - 60
+
     def placed(name: str, *, is_old: bool) -> Path:
         folder = temporary / name
         folder.mkdir()
         (folder / "a-file").write_bytes(b"x")
         if is_old:
-            at = (clock.now() - UNMARKED).timestamp() - 60
             os.utime(folder, (at, at))
         return folder
 
@@ -426,6 +427,7 @@ def test_folders_of_processes_that_are_gone_are_cleared_and_no_others(temporary:
     assert living.path.exists()
     shutil.rmtree(living.path)  # as what clears idle folders does
     living.keep()
+    os.utime(living.path, (at, at))
     clear_orphans()
     assert living.path.exists()
     living.remove()
