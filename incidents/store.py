@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator
@@ -47,7 +48,9 @@ def is_away(error: Exception) -> bool:
 class Store:
     """Engines, transactions and locks of one database. Connections are for one thread at a time."""
 
-    def __init__(self, url: str, *, readers: int = 4) -> None:
+    def __init__(self, url: str, *, readers: int = 4, most_seconds: int | None = None) -> None:
+        """`most_seconds`: how long PostgreSQL works on one query of a read transaction; for ever where it is None."""
+        self.most_seconds = most_seconds
         self.url = _driver_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.gate = WriteGate(is_open=not self.is_sqlite)
@@ -104,6 +107,8 @@ class Store:
             if not self.is_sqlite:
                 connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             with connection.begin():
+                if self.most_seconds and not self.is_sqlite:
+                    connection.exec_driver_sql(f"SET LOCAL statement_timeout = '{self.most_seconds}s'")
                 if asker is not None:
                     privacy.narrow(connection, asker)
                 yield connection
@@ -207,6 +212,13 @@ def _sqlite_engine(url: sa.URL, *, begin: str, pool_size: int) -> sa.Engine:
         connect_args={"timeout": BUSY_SECONDS, "isolation_level": None, "check_same_thread": False},
     )
 
+    @sa.event.listens_for(engine, "do_connect")
+    def make_private(*_: Any) -> None:  # noqa: ANN401  # DBAPI objects
+        # Before SQLite would make it, for all to read: its log takes the file's mode over.
+        path = Path(url.database or "")
+        if not path.exists():
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+
     @sa.event.listens_for(engine, "connect")
     def configure(connection: Any, _record: Any) -> None:  # noqa: ANN401  # DBAPI objects
         _log_ahead(connection)
@@ -214,6 +226,8 @@ def _sqlite_engine(url: sa.URL, *, begin: str, pool_size: int) -> sa.Engine:
         for pragma in (
             "synchronous=FULL",
             "foreign_keys=ON",
+            # What a schema says that somebody else wrote calls no function that could do harm.
+            "trusted_schema=OFF",
             "cache_size=-65536",
             "wal_autocheckpoint=8000",
             "temp_store=MEMORY",

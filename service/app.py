@@ -145,7 +145,11 @@ def create_app(settings: Settings, store: Store, *, demo: bool = False) -> web.A
 
 def _standby(settings: Settings, store: Store) -> Standby | None:
     url = settings.read_database_url
-    return Standby(store, Store(url, readers=READ_CONNECTIONS)) if url and not store.is_sqlite else None
+    return (
+        Standby(store, Store(url, readers=READ_CONNECTIONS, most_seconds=store.most_seconds))
+        if url and not store.is_sqlite
+        else None
+    )
 
 
 async def _tracing(app: web.Application) -> AsyncIterator[None]:

@@ -14,7 +14,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import sqlalchemy as sa
-from aiohttp import web
+from aiohttp import http_parser, web, web_response
 
 from incidents import audit, months
 from incidents.configured import CONFIGURED
@@ -28,23 +28,29 @@ from service.intake.shortcut import Shortcut
 from service.keys import ACCESS
 from service.log import set_up_log
 from service.replay import Player, story_of
-from service.settings import Settings, shown
+from service.settings import Settings, SettingsError, shown
+from service.shell import SERVER
 
 log = logging.getLogger(__name__)
 
 DRAIN_SECONDS = 8.0
 LINGER_SECONDS = 3.0
+MOST_QUERY_SECONDS = 30
+"""How long PostgreSQL works on one query of a page: who asks for more is told 503, others get the connection."""
 
 
 def serve(settings: Settings, *, demo: bool) -> None:
     """Serve until SIGTERM or SIGINT."""
     set_up_log(settings.log_format)
+    check_parser()
+    # What is no HTTP is answered by aiohttp itself, before anything of ours could take the versions out.
+    web_response.SERVER_SOFTWARE = SERVER  # type: ignore[attr-defined]  # a name that the module does not export
     # Folds hold the interpreter in long stretches; a short turn lets the loop answer between them.
     sys.setswitchinterval(0.001)
     url = settings.database_url
     if demo and not settings.names_a_database:
         url = f"sqlite:///{demo_file(settings)}"
-    store = Store(url, readers=READ_CONNECTIONS)
+    store = Store(url, readers=READ_CONNECTIONS, most_seconds=MOST_QUERY_SECONDS)
     store.migrate()
     months.make_ahead(store, clock.now())
     check_durability(store)
@@ -58,6 +64,14 @@ def serve(settings: Settings, *, demo: bool) -> None:
             runner.run(_serve(settings, store, demo=demo))
     finally:
         store.close()
+
+
+def check_parser() -> None:
+    """Refuse to serve with aiohttp's parser in Python: both have read one request as two, and each in its own way."""
+    if http_parser.HttpRequestParser is http_parser.HttpRequestParserPy:
+        raise SettingsError(
+            "aiohttp lacks its compiled parser: install its wheel, and unset AIOHTTP_NO_EXTENSIONS where that is set"
+        )
 
 
 def told_of_start(store: Store, settings: Settings) -> None:

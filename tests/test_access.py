@@ -309,6 +309,9 @@ def test_answers_carry_the_headers_that_browsers_obey(ground: Ground) -> None:
         assert "frame-ancestors 'none'" in policy, path
         assert answer.headers["X-Content-Type-Options"] == "nosniff", path
         assert answer.headers["Referrer-Policy"] == "same-origin", path
+        assert answer.headers["Cross-Origin-Opener-Policy"] == "same-origin", path
+        assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin", path
+        assert "camera=()" in answer.headers["Permissions-Policy"], path
         if not path.startswith("/static/"):
             assert "no-store" in answer.headers["Cache-Control"], path
         assert "Python" not in answer.headers.get("Server", ""), path

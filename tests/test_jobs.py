@@ -7,6 +7,9 @@ import base64
 import hashlib
 import os
 import re
+import shutil
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing
@@ -19,15 +22,17 @@ import pytest
 from dashboards.job_page import words_of
 from incidents.refusals import ConflictError, NotFoundError
 from incidents.store import Store
-from service.files import jobs
+from service import clock
+from service.files import job_folder, jobs
 from service.files.browser import FailedError
+from service.files.job_folder import MARK, UNMARKED, JobFolder, clear_orphans
 from service.files.job_line import Job, JobError
 from service.files.job_process import Work
 from service.files.jobs import BusyError, Jobs, address_of
 from service.identity.access import Access
 from tests import works
 from tests.senders import KEY, ago, alert, message, served
-from tests.servers import ADMIN_TOKEN, Barograph
+from tests.servers import ADMIN_TOKEN, ROOT, Barograph
 from tests.test_renderings import is_alive
 from tests.window import Window
 
@@ -377,3 +382,67 @@ def test_the_page_says_how_far_it_is_and_saves_the_file(browser: Window, service
     page.get_by_role("link", name="Look at it").click()
     page.wait_for_url("**/file?inline=1")
     assert page.locator("svg").count() == 1
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of temporary files, this test's own."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    return folder
+
+
+def test_folders_of_processes_that_are_gone_are_cleared_and_no_others(temporary: Path, tmp_path: Path) -> None:
+    at = (clock.now() - UNMARKED).timestamp() - 60
+
+    def placed(name: str, *, is_old: bool) -> Path:
+        folder = temporary / name
+        folder.mkdir()
+        (folder / "a-file").write_bytes(b"x")
+        if is_old:
+            os.utime(folder, (at, at))
+        return folder
+
+    code = "import os\nfrom service.files.job_folder import JobFolder\nprint(JobFolder().path)\nos.kill(os.getpid(), 9)"
+    where = {"TMPDIR": str(temporary), "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+    killed = subprocess.run([sys.executable, "-c", code], env=where, capture_output=True, text=True, check=False)
+    orphan = Path(killed.stdout.strip())
+    assert (killed.returncode, (orphan / MARK).exists()) == (-9, True), killed.stderr
+    aged, young, other = (
+        placed("barograph-jobs-old", is_old=True),
+        placed("barograph-jobs-new", is_old=False),
+        placed("another-old", is_old=True),
+    )
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / MARK).touch()
+    (temporary / "barograph-jobs-link").symlink_to(elsewhere)
+    living = JobFolder()
+    clear_orphans()
+    assert not orphan.exists()
+    assert not aged.exists()
+    assert young.exists()
+    assert other.exists()
+    assert elsewhere.exists()
+    assert living.path.exists()
+    shutil.rmtree(living.path)  # as what clears idle folders does
+    living.keep()
+    os.utime(living.path, (at, at))
+    clear_orphans()
+    assert living.path.exists()
+    living.remove()
+    assert not living.path.exists()
+
+
+def test_a_folder_of_another_user_is_left_alone(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = temporary / "barograph-jobs-theirs"
+    folder.mkdir()
+    (folder / MARK).touch()
+    monkeypatch.setattr(job_folder.os, "geteuid", lambda: os.getuid() + 1)
+    clear_orphans()
+    assert folder.exists()
+    monkeypatch.undo()
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    clear_orphans()
+    assert not folder.exists()

@@ -9,8 +9,6 @@ from __future__ import annotations
 import asyncio
 import pickle
 import secrets
-import shutil
-import tempfile
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -21,6 +19,7 @@ from aiohttp import web
 from incidents.refusals import NotFoundError
 from incidents.store import Store
 from service import clock
+from service.files.job_folder import JobFolder, clear_orphans
 from service.files.job_line import ENDED, Job, JobError, Line, Needs
 from service.files.job_process import Setup, Work
 from service.keys import SETTINGS, STORE
@@ -51,7 +50,9 @@ class Jobs:
     """All jobs of this process. For the event loop alone."""
 
     def __init__(self, database: str, log_format: str) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="barograph-jobs-"))  # for its owner alone
+        clear_orphans()
+        self._own = JobFolder()
+        self._folder = self._own.path
         self._jobs: dict[str, Job] = {}
         self._lines = {
             kind: Line(Setup(database, log_format, str(self._folder / f"{kind}s")), patience_seconds=seconds)
@@ -76,7 +77,7 @@ class Jobs:
         if sum(job.state == "waiting" for job in self._jobs.values()) >= MOST_WAITING:
             raise BusyError(f"{MOST_WAITING} files wait to be made; come back when some are there")
         name = secrets.token_urlsafe(12)
-        self._folder.mkdir(mode=0o700, exist_ok=True)  # what clears idle folders may have taken it
+        self._own.keep()
         job = Job(name, owner, title, work, clock.now(), self._folder / name, self._lines[kind], needs)
         self._jobs[name] = job
         job.line.put(job)
@@ -128,7 +129,7 @@ class Jobs:
             for job in self._jobs.values():
                 if job.state not in ENDED:
                     job.end("failed", "the service is ending; ask for it again")
-            shutil.rmtree(self._folder, ignore_errors=True)
+            self._own.remove()
 
 
 def address_of(store: Store) -> str:
