@@ -45,6 +45,11 @@ def is_away(error: Exception) -> bool:
     return not state.startswith(OF_A_ROW) and (isinstance(error, AWAY) or state.startswith(OF_THE_SERVER))
 
 
+def is_too_long(error: Exception) -> bool:
+    """Whether PostgreSQL ended a query for its length: elsewhere it would take as long."""
+    return getattr(getattr(error, "orig", None), "sqlstate", None) == "57014"
+
+
 class Store:
     """Engines, transactions and locks of one database. Connections are for one thread at a time."""
 
