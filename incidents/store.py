@@ -45,11 +45,16 @@ def is_away(error: Exception) -> bool:
     return not state.startswith(OF_A_ROW) and (isinstance(error, AWAY) or state.startswith(OF_THE_SERVER))
 
 
+def is_too_long(error: Exception) -> bool:
+    """Whether PostgreSQL ended a query for its length: elsewhere it would take as long."""
+    return getattr(getattr(error, "orig", None), "sqlstate", None) == "57014"
+
+
 class Store:
     """Engines, transactions and locks of one database. Connections are for one thread at a time."""
 
     def __init__(self, url: str, *, readers: int = 4, most_seconds: int | None = None) -> None:
-        """`most_seconds`: how long PostgreSQL works on one query of a read transaction; for ever where it is None."""
+        """`most_seconds`: how long PostgreSQL works on one query that somebody asks; for ever where it is None."""
         self.most_seconds = most_seconds
         self.url = _driver_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
@@ -107,11 +112,14 @@ class Store:
             if not self.is_sqlite:
                 connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             with connection.begin():
-                if self.most_seconds and not self.is_sqlite:
-                    connection.exec_driver_sql(f"SET LOCAL statement_timeout = '{self.most_seconds}s'")
                 if asker is not None:
+                    self._bound_queries(connection)
                     privacy.narrow(connection, asker)
                 yield connection
+
+    def _bound_queries(self, connection: sa.Connection) -> None:
+        if self.most_seconds and not self.is_sqlite:
+            connection.exec_driver_sql(f"SET LOCAL statement_timeout = '{self.most_seconds}s'")
 
     def lock(self, connection: sa.Connection, names: Iterable[str]) -> None:
         """Lock these names until the transaction ends, in one order for all; SQLite writers are serial anyway."""

@@ -17,6 +17,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from dashboards.pages import error_page
 from dashboards.typeface import FontsError
 from incidents.refusals import ConflictError, NotFoundError
+from incidents.store import is_too_long
 from incidents.views.view import Viewer
 from service.asking import RoleError, note_write
 from service.auditing import AUDITING
@@ -287,6 +288,11 @@ async def told(request: web.Request, handler: Handler) -> web.StreamResponse:
     except web.HTTPException as answer:
         return answer
     except (OperationalError, InterfaceError, PoolTimeoutError) as error:
+        if is_too_long(error):
+            log.warning("%s %s: a query was ended for its length", request.method, route_of(request))
+            return _tell(
+                request, "overloaded", 503, "it takes the database too long: ask for less, or when it is calmer"
+            )
         log.warning("%s %s: the database does not answer: %s", request.method, route_of(request), _first_line(error))
         return _tell(request, "overloaded", 503, "the database does not answer now; come back soon")
     except ConnectionResetError:

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from incidents.privacy import Asker
-from incidents.store import Store, is_away
+from incidents.store import Store, is_away, is_too_long
 from service import clock
 
 log = logging.getLogger(__name__)
@@ -79,7 +79,7 @@ class Standby:
 
     def gave_up(self, error: Exception) -> bool:
         """Whether a read failed for the standby's sake: then it is not asked again before it answers a look."""
-        if not is_away(error) or not self.is_read:
+        if not is_away(error) or is_too_long(error) or not self.is_read:
             return False
         self._told(type(error).__name__)
         return True

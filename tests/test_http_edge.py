@@ -16,9 +16,11 @@ import sqlalchemy as sa
 from aiohttp import http_parser
 from sqlalchemy.exc import OperationalError
 
-from incidents.store import Store
+from incidents.privacy import ALL
+from incidents.store import Store, is_away
 from service import serving
 from service.settings import SettingsError
+from service.standby import Standby
 from tests.senders import CONFIG, KEY, ago, alert, head, message, raw_connection, rest_of
 from tests.servers import ROOT, Barograph
 
@@ -177,7 +179,16 @@ def test_a_new_sqlite_file_is_its_owners_alone_and_its_schema_calls_nothing(tmp_
 def test_a_query_of_a_page_ends_on_postgresql(postgresql_url: str) -> None:
     slow = sa.text("SELECT pg_sleep(5)")
     with closing(Store(postgresql_url, most_seconds=1)) as store:
-        with pytest.raises(OperationalError, match="statement timeout"), store.reading() as connection:
+        with pytest.raises(OperationalError, match="statement timeout") as ended, store.reading(ALL) as connection:
             connection.execute(slow)
+        with store.reading() as connection:  # nobody waits for what the service does of itself
+            assert connection.exec_driver_sql("SHOW statement_timeout").scalar() == "0"
         with store.writing() as connection:  # what folds is not cut off
             assert connection.exec_driver_sql("SHOW statement_timeout").scalar() == "0"
+    with closing(Store(postgresql_url)) as other:
+        standby = Standby(store, other)
+        standby.away, standby.is_alone = None, True
+        # It is answered 503 at once: to ask the database itself would take as long once more.
+        assert is_away(ended.value)
+        assert not standby.gave_up(ended.value)
+        assert standby.gave_up(OperationalError("", {}, OSError()))
