@@ -230,7 +230,7 @@ def _head(scene: Scene, view: NowView, strip: SiteStrip, top: float) -> None:
     """Name, reading and wall clock in one line above a narrow strip."""
     said = ", ".join(_reading(view, strip))
     ink = "temperature" if _is_above(strip) else "ink" if strip.latest else "ink3"
-    said = longest((said,), scene.width * 0.62)
+    said = longest((said,), scene.width * 0.68)
     scene.texts.append(Text(scene.width, top + 13, said, ink, anchor="end"))
     room = scene.width - width(said) - 12
     title = longest((clean(strip.site.title),), room, 13, 600)
@@ -259,4 +259,4 @@ def _reading(view: NowView, strip: SiteStrip) -> list[str]:
     age = (view.now - strip.latest.at).total_seconds()
     told = [clean(strip.latest_basis, 16)] if strip.latest_basis and strip.latest_basis != "observed" else []
     told += [f"{length(age // 3600 * 3600)} old"] if age > _OLD_S else []
-    return lines + ([", ".join(told)] if told else [])
+    return lines + told

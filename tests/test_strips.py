@@ -47,6 +47,14 @@ def test_reading_stands_against_its_limit_with_its_basis() -> None:
     assert "no reading" in said(now_view(strip(latest=None)))
 
 
+def test_an_old_reading_says_its_basis_and_its_age_whole() -> None:
+    old = strip(latest=Point(minutes(1100), 38.04), latest_basis="reconstructed")
+    assert {"reconstructed", "5 h old"} <= set(said(now_view(old)))
+    assert_clear(compose_strips(now_view(old, strip()), wide=848))
+    head = [text.words for text in compose_strips(now_view(old), wide=358).texts if "38.0" in text.words]
+    assert head == ["38.0\u2009°C, above 35, reconstructed, 5 h old"]
+
+
 def test_the_whole_name_of_a_site_stands_beside_its_strip() -> None:
     long = "Frankfurt am Main, Hanauer Landstraße, hall 2"
     scene = compose_strips(now_view(strip(title=long), strip()), wide=848)
