@@ -89,7 +89,8 @@ def test_pages_and_styles_are_compressed_for_those_who_take_it(service: Barograp
         if path.startswith("/static/"):
             assert whole == plain.body
         else:  # an open incident's page is drawn up to now: two of them differ
-            assert whole.startswith(b"<!doctype html>") and whole.endswith(plain.body[-100:])
+            assert whole.startswith(b"<!doctype html>")
+            assert whole.endswith(plain.body[-100:])
         assert len(packed.body) < len(plain.body)
     assert service.get("/static/app.js").headers["Content-Type"].startswith("text/javascript")
 
